@@ -1,0 +1,1 @@
+"""Reference data shipped with the product, and the readers that refuse a wrong file."""
