@@ -1,0 +1,231 @@
+"""Settings of one installation, read once from the environment; a bad value stops the start with one line to act on.
+
+This module imports nothing but the standard library, so that the supervisor can read the settings at once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+ROOT = Path(__file__).resolve().parent
+SHORTEST_SECRET = 32
+# A Unix socket's path has at most 107 bytes; a longer one fails in Redis with a message nobody understands.
+LONGEST_SOCKET_PATH = 107
+
+
+class ConfigError(Exception):
+    """One line that says which variable is wrong, why, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All an installation can be told from outside; the README's table lists the same variables."""
+
+    var: Path
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    storage_url: str
+    secret_key: str = field(repr=False)
+    host: str
+    port: int
+    demo: bool
+    base_url: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """The settings that these variables mean; an empty variable counts as unset."""
+        env = {key: value.strip() for key, value in (os.environ if environ is None else environ).items()}
+        var = _var_folder(env.get("DAIBAN_VAR") or "var")
+        host = _host(env.get("HOST") or "127.0.0.1")
+        port = _port(env.get("PORT") or "8000")
+        return cls(
+            var=var,
+            database_url=_database_url(env.get("DATABASE_URL") or f"sqlite:///{var / 'daiban.db'}"),
+            redis_url=_redis_url(env.get("REDIS_URL") or _own_redis(var)),
+            storage_url=_storage_url(env.get("STORAGE_URL") or (var / "files").as_uri()),
+            secret_key=_secret_key(env.get("SECRET_KEY") or "", var),
+            host=host,
+            port=port,
+            demo=_switch("DAIBAN_DEMO", env.get("DAIBAN_DEMO") or "0"),
+            base_url=_base_url(env.get("BASE_URL") or f"http://{reachable_host(host)}:{port}"),
+        )
+
+    @property
+    def own_redis(self) -> bool:
+        """True when the Redis is the private one of this folder, started by the supervisor."""
+        return self.redis_url == _own_redis(self.var)
+
+    @property
+    def redis_socket(self) -> Path:
+        return self.var / "run" / "redis.sock"
+
+    @property
+    def own_database(self) -> bool:
+        return self.database_url.startswith("sqlite:")
+
+
+def reachable_host(host: str) -> str:
+    """The name to call this machine by when it listens on HOST: "all addresses" is no address to call."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{name}]" if ":" in name else name
+
+
+def _var_folder(value: str) -> Path:
+    # Relative paths start at the project, not where the command was typed: every process must mean the same folder.
+    path = Path(os.path.abspath(ROOT / Path(value).expanduser()))
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"DAIBAN_VAR: cannot write to the folder {path} ({_reason(error)}); "
+            "name a folder that this user may create and write to"
+        ) from error
+    return path
+
+
+def _database_url(value: str) -> str:
+    right = "use sqlite:////folder/file.db or postgresql://user:password@host:5432/name"
+    parts = _split("DATABASE_URL", value, right)
+    if parts.scheme == "sqlite":
+        return _sqlite_url(value, parts, right)
+    if parts.scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+        raise ConfigError(f"DATABASE_URL: {parts.scheme or value!r} is not a database that daiban knows; {right}")
+    if not parts.path.strip("/"):
+        raise ConfigError(f"DATABASE_URL: the name of the database is missing at the end; {right}")
+    return "postgresql+psycopg" + value[len(parts.scheme) :]
+
+
+def _sqlite_url(value: str, parts: SplitResult, right: str) -> str:
+    if parts.netloc or len(parts.path) < 2:
+        raise ConfigError(f"DATABASE_URL: {value!r} names no file (SQLite wants three slashes before it); {right}")
+    if parts.path == "/:memory:":
+        raise ConfigError(f"DATABASE_URL: a database in memory is lost with each process; {right}")
+    path = ROOT / parts.path[1:]
+    if not path.parent.is_dir():
+        raise ConfigError(f"DATABASE_URL: the folder {path.parent} does not exist; make it, or {right}")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ConfigError(f"DATABASE_URL: {path} cannot be written; name a file that this user may write")
+    return f"sqlite:///{path}" + (f"?{parts.query}" if parts.query else "")
+
+
+def _own_redis(var: Path) -> str:
+    return f"unix://{var}/run/redis.sock"
+
+
+def _redis_url(value: str) -> str:
+    right = "use redis://host:6379/0, rediss://host:6379/0 or unix:///folder/redis.sock"
+    parts = _split("REDIS_URL", value, right)
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise ConfigError(f"REDIS_URL: {value!r} is no Redis address; {right}")
+    if parts.scheme == "unix":
+        if parts.netloc or not parts.path.startswith("/"):
+            raise ConfigError(f"REDIS_URL: {value!r} must have three slashes and a full path; {right}")
+        if len(os.fsencode(parts.path)) > LONGEST_SOCKET_PATH:
+            raise ConfigError(
+                f"REDIS_URL: the socket's path {parts.path} is longer than the {LONGEST_SOCKET_PATH} bytes that "
+                "the system allows; set DAIBAN_VAR to a folder with a shorter path"
+            )
+    elif not parts.hostname:
+        raise ConfigError(f"REDIS_URL: {value!r} names no host; {right}")
+    return value
+
+
+def _storage_url(value: str) -> str:
+    right = "use file:///folder or s3://bucket/prefix"
+    parts = _split("STORAGE_URL", value, right)
+    if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
+        raise ConfigError(f"STORAGE_URL: {value!r} must have three slashes and a full path; {right}")
+    if parts.scheme == "s3" and not parts.netloc:
+        raise ConfigError(f"STORAGE_URL: {value!r} names no bucket; {right}")
+    if parts.scheme not in {"file", "s3"}:
+        raise ConfigError(f"STORAGE_URL: {value!r} is no file store that daiban knows; {right}")
+    return value
+
+
+def _secret_key(value: str, var: Path) -> str:
+    source = "SECRET_KEY"
+    if not value:
+        path = var / "secret.key"
+        source = f"SECRET_KEY (from {path})"
+        value = _kept_secret(path)
+    if len(value) < SHORTEST_SECRET:
+        raise ConfigError(
+            f"{source}: {len(value)} characters are too few, it needs at least {SHORTEST_SECRET}; "
+            "`openssl rand -hex 32` makes one"
+        )
+    return value
+
+
+def _kept_secret(path: Path) -> str:
+    """The key made at the first start; everything encrypted hangs on it, so it is never made twice."""
+    try:
+        if not path.exists():
+            # Written whole beside its place, then linked: two processes starting at once end with one key.
+            handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".secret-")
+            try:
+                with os.fdopen(handle, "w") as file:
+                    file.write(secrets.token_urlsafe(48) + "\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.link(draft, path)
+            except FileExistsError:
+                return path.read_text().strip()
+            finally:
+                os.unlink(draft)
+        return path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(
+            f"SECRET_KEY: cannot read or make the file {path} ({_reason(error)}); "
+            "let this user read it, or set SECRET_KEY"
+        ) from error
+
+
+def _host(value: str) -> str:
+    if re.search(r"[\s/]|^\[", value) or (":" in value and value.count(":") < 2):
+        raise ConfigError(
+            f"HOST: {value!r} is no address of this machine; use 127.0.0.1, 0.0.0.0 (every network) or a host name, "
+            "and set the port as PORT"
+        )
+    return value
+
+
+def _port(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
+        raise ConfigError(f"PORT: {value!r} is no port; use a number from 1 to 65535, such as 8000")
+    return int(value)
+
+
+def _switch(name: str, value: str) -> bool:
+    if value not in {"0", "1"}:
+        raise ConfigError(f"{name}: {value!r} is neither 1 (yes) nor 0 (no)")
+    return value == "1"
+
+
+def _base_url(value: str) -> str:
+    right = "use the address people type, such as https://daiban.example.cn"
+    parts = _split("BASE_URL", value, right)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ConfigError(f"BASE_URL: {value!r} is no web address; {right}")
+    return value.rstrip("/")
+
+
+def _split(name: str, value: str, right: str) -> SplitResult:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # read for its check alone: urlsplit finds a bad port only when asked for it
+    except ValueError as error:
+        raise ConfigError(f"{name}: this is no address ({error}); {right}") from error
+    return parts
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
