@@ -1,0 +1,152 @@
+"""What makes effects trustworthy: journal, outbox, numbers, idempotency keys, clocks."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, event
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.agency import Agency
+from models.base import Base, BigId, Json, now
+from models.person import Person
+
+
+class JournalEntry(Base):
+    """One thing that happened, for ever: hash-chained per stream, never updated, never deleted."""
+
+    __tablename__ = "journal"
+    __table_args__ = (UniqueConstraint("stream", "seq"), Index("ix_journal_content", "content_id", "id"), Index("ix_journal_person", "person_id", "at"))
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    stream: Mapped[str] = mapped_column(String(40))
+    seq: Mapped[int]
+    at: Mapped[datetime]
+    action: Mapped[str] = mapped_column(String(60))
+    content_id: Mapped[int | None] = mapped_column(ForeignKey("content.id"))
+    district: Mapped[str] = mapped_column(String(40), default="")
+    # Who did it, for whom (the represented resident or colleague), and whose post was held.
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    principal_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    substitute_for_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    unit_id: Mapped[str | None] = mapped_column(ForeignKey("agency.id"))
+    from_state: Mapped[str | None] = mapped_column(String(40))
+    to_state: Mapped[str | None] = mapped_column(String(40))
+    comment: Mapped[str | None] = mapped_column(Text)
+    details: Mapped[dict] = mapped_column(Json, default=dict)
+    algorithm: Mapped[str] = mapped_column(String(10), default="sha256")
+    previous: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64))
+
+    person: Mapped[Person | None] = relationship(foreign_keys=[person_id])
+    principal: Mapped[Person | None] = relationship(foreign_keys=[principal_id])
+    substitute_for: Mapped[Person | None] = relationship(foreign_keys=[substitute_for_id])
+    unit: Mapped[Agency | None] = relationship(foreign_keys=[unit_id])
+
+
+SQLITE_PROTECTION = tuple(
+    f"CREATE TRIGGER journal_no_{verb} BEFORE {verb.upper()} ON journal BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+    for verb in ("update", "delete")
+)
+POSTGRES_PROTECTION = (
+    "CREATE OR REPLACE FUNCTION journal_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'the journal is append-only'; END $$",
+    "CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal "
+    "FOR EACH STATEMENT EXECUTE FUNCTION journal_is_append_only()",
+)
+for _statement in SQLITE_PROTECTION:
+    event.listen(JournalEntry.__table__, "after_create", DDL(_statement).execute_if(dialect="sqlite"))
+for _statement in POSTGRES_PROTECTION:
+    event.listen(JournalEntry.__table__, "after_create", DDL(_statement.replace("%", "%%")).execute_if(dialect="postgresql"))
+
+
+class OutboxItem(Base):
+    """Work that must happen after the commit. The row is the truth; the queue is only the doorbell."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_due", "status", "available_at", "id"),
+        CheckConstraint("status IN ('waiting', 'leased', 'done', 'dead')", name="status"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    job: Mapped[str] = mapped_column(String(60))
+    args: Mapped[dict] = mapped_column(Json, default=dict)
+    district: Mapped[str] = mapped_column(String(40), default="")
+    status: Mapped[str] = mapped_column(String(10), default="waiting")
+    attempts: Mapped[int] = mapped_column(default=0)
+    available_at: Mapped[datetime] = mapped_column(default=now)
+    rung_at: Mapped[datetime | None]
+    lease_token: Mapped[int] = mapped_column(default=0)
+    leased_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    done_at: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class Counter(Base):
+    """The last number drawn of a series, per unit and year: no gaps, no reuse."""
+
+    __tablename__ = "counter"
+
+    series: Mapped[str] = mapped_column(String(30), primary_key=True)
+    unit: Mapped[str] = mapped_column(String(40), primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[int] = mapped_column(default=0)
+
+
+class IdempotencyKey(Base):
+    """The first answer to a request, given again to whoever repeats it."""
+
+    __tablename__ = "idempotency_key"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(120), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]
+    headers: Mapped[dict] = mapped_column(Json, default=dict)
+    body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class CalendarDay(Base):
+    """Whether a day is worked, for every day of a year that has a calendar."""
+
+    __tablename__ = "calendar_day"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    working: Mapped[bool]
+    name: Mapped[str] = mapped_column(String(40), default="")
+
+
+class ClockRun(Base):
+    """A running or finished clock of a thing: since when, until when promised, stopped when."""
+
+    __tablename__ = "clock_run"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    content_id: Mapped[int] = mapped_column(ForeignKey("content.id"), index=True)
+    clock: Mapped[str] = mapped_column(String(30))
+    started_on: Mapped[date]
+    working_days: Mapped[int]
+    legal_days: Mapped[int | None]
+    promised_on: Mapped[date | None]
+    due_on: Mapped[date | None]
+    stopped_on: Mapped[date | None]
+
+    pauses: Mapped[list[ClockPause]] = relationship(back_populates="run", order_by="ClockPause.id")
+
+
+class ClockPause(Base):
+    """Days that do not count, and why."""
+
+    __tablename__ = "clock_pause"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("clock_run.id"), index=True)
+    started_on: Mapped[date]
+    ended_on: Mapped[date | None]
+    reason: Mapped[str] = mapped_column(String(120))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+
+    run: Mapped[ClockRun] = relationship(back_populates="pauses")

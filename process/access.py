@@ -1,0 +1,172 @@
+"""Who may do what with which thing. `may` and `visible` are two faces of one policy: tokens held against tokens asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy.orm import Session, aliased, joinedload, object_session
+
+from models.content import Acl, AclToken, Content, ContentPlace
+from models.person import Grant, Person
+from process.definition import Definition, State
+from process.library import library
+
+VIEW = "view"
+VIEW_FULL = "view_full"
+
+
+@dataclass(frozen=True)
+class Held:
+    """A role held at a place and below it; `principal_id` says whose post it is when somebody substitutes."""
+
+    role: str
+    path: str
+    cause: str = "post"
+    principal_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Whoever acts: the person and what was granted, as it stood when the epoch was read."""
+
+    person_id: int | None
+    name: str = ""
+    username: str = ""
+    unit_id: str | None = None
+    unit_path: str = ""
+    unit_name: str = ""
+    resident_id: int | None = None
+    held: tuple[Held, ...] = ()
+    epoch: int = 0
+    roles: frozenset[str] = field(default=frozenset())
+
+    def holds(self, role: str, path: str) -> bool:
+        """Does this actor hold the role at the place of `path` or above it?"""
+        return any(h.role == role and path.startswith(h.path) for h in self.held)
+
+    def as_substitute_for(self, principal_id: int) -> Actor:
+        held = tuple(h for h in self.held if h.principal_id == principal_id)
+        return replace(self, held=held, roles=frozenset(h.role for h in held))
+
+
+NOBODY = Actor(None)
+
+
+def load_actor(session: Session, person_id: int, today: date) -> Actor:
+    """Reads a person with the grants in force today."""
+    person = session.scalar(select(Person).where(Person.id == person_id).options(joinedload(Person.unit)))
+    if person is None or not person.active:
+        return NOBODY
+    rows = session.scalars(select(Grant).where(Grant.person_id == person_id, or_(Grant.since.is_(None), Grant.since <= today),
+                                               or_(Grant.until.is_(None), Grant.until >= today)))
+    held = tuple(Held(g.role, g.place_path, g.cause, g.principal_id) for g in rows)
+    unit = person.unit
+    return Actor(person.id, person.name, person.username, person.unit_id, unit.path if unit else "", unit.name if unit else "",
+                 person.resident_id, held, person.epoch, frozenset(h.role for h in held))
+
+
+def tokens(content: Content, actor: Actor) -> set[str]:
+    """Everything this actor is to this thing."""
+    found = {"anyone"}
+    if actor.person_id is not None:
+        if content.owner_id == actor.person_id:
+            found.add("owner")
+        if content.assignee_id == actor.person_id:
+            found.add("assignee")
+        if actor.resident_id is not None and content.applicant_id == actor.resident_id:
+            found.add("applicant")
+    places = [("origin", content.place_path)] + [(p.relation, p.place_path) for p in content.places if p.until is None]
+    for held in actor.held:
+        for relation, path in places:
+            if path.startswith(held.path):
+                found.add(held.role)
+                found.add(f"{held.role}@{relation}")
+    return found
+
+
+def allowed_tokens(definition: Definition, state_id: str, permission: str) -> frozenset[str]:
+    """Tokens that hold the permission in this state: the state's own, and with `acquire` those of the place."""
+    state: State = definition.states[state_id]
+    entry = state.permissions.get(permission)
+    if entry is None:
+        return frozenset(library.policy.get(permission, ()))
+    return frozenset(entry.roles) | (frozenset(library.policy.get(permission, ())) if entry.acquire else frozenset())
+
+
+def may(actor: Actor, permission: str, content: Content, session: Session | None = None) -> bool:
+    definition = library.of(content, session or _session(content))
+    return not allowed_tokens(definition, content.state, permission).isdisjoint(tokens(content, actor))
+
+
+def visible(statement: Select[Any], actor: Actor, entity: Any = Content) -> Select[Any]:
+    """Narrows a SELECT over Content (or a subclass) to what the actor may see. The only way views read lists."""
+    return statement.where(condition(actor, entity))
+
+
+def condition(actor: Actor, entity: Any = Content) -> ColumnElement[bool]:
+    """The policy as one SQL condition on the columns of content."""
+    parts: list[ColumnElement[bool]] = [entity.acl_id.in_(_acls(["anyone"]))]
+    if actor.person_id is not None:
+        parts.append(and_(entity.owner_id == actor.person_id, entity.acl_id.in_(_acls(["owner"]))))
+        parts.append(and_(entity.assignee_id == actor.person_id, entity.acl_id.in_(_acls(["assignee"]))))
+        if actor.resident_id is not None:
+            parts.append(and_(entity.applicant_id == actor.resident_id, entity.acl_id.in_(_acls(["applicant"]))))
+    roles_at: dict[str, set[str]] = defaultdict(set)
+    for held in actor.held:
+        roles_at[held.path].add(held.role)
+    for path, roles in sorted(roles_at.items()):
+        own = sorted({token for role in roles for token in (role, f"{role}@origin")})
+        parts.append(and_(within(entity.place_path, path), entity.acl_id.in_(_acls(own))))
+        second = aliased(ContentPlace)
+        further = aliased(Content)
+        asked = sorted({token for role in roles for token in (role, f"{role}@addressee")})
+        parts.append(entity.id.in_(
+            select(second.content_id).join(further, further.id == second.content_id)
+            .where(second.until.is_(None), within(second.place_path, path), further.acl_id.in_(_acls(asked)))
+        ))
+    return or_(*parts) if parts else false()
+
+
+def within(column: Any, path: str) -> ColumnElement[bool]:
+    """`column` lies at or below `path`, as a range so that an index serves it ('0' follows '/' in byte order)."""
+    return and_(column >= path, column < path[:-1] + "0")
+
+
+def intern(session: Session, allowed: Iterable[str]) -> int:
+    """The id of the acl that holds exactly these tokens, made when it is new."""
+    wanted = sorted(set(allowed))
+    digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
+    found = session.scalar(select(Acl.id).where(Acl.digest == digest))
+    if found is not None:
+        return found
+    from sqlalchemy.dialects.postgresql import insert as pg_insert
+    from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+    # Two transactions may meet here with the same new acl; the second one takes the first one's row.
+    dialect_insert = pg_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    session.execute(dialect_insert(Acl).values(digest=digest).on_conflict_do_nothing(index_elements=["digest"]))
+    acl_id = session.scalar(select(Acl.id).where(Acl.digest == digest))
+    assert acl_id is not None
+    for token in wanted:
+        session.execute(dialect_insert(AclToken).values(acl_id=acl_id, token=token).on_conflict_do_nothing())
+    return acl_id
+
+
+def view_acl(session: Session, definition: Definition, state: str) -> int:
+    return intern(session, allowed_tokens(definition, state, VIEW))
+
+
+def _acls(wanted: list[str]) -> Select[tuple[int]]:
+    return select(AclToken.acl_id).where(AclToken.token.in_(wanted))
+
+
+def _session(content: Content) -> Session:
+    session = object_session(content)
+    assert session is not None, "content is not in a session"
+    return session

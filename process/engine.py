@@ -1,0 +1,230 @@
+"""The one door: every change of state of every thing goes through `fire`, in the transaction of whoever calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import inspect, select, update
+from sqlalchemy.orm import Session, attributes, object_session
+
+from models.agency import Agency
+from models.base import now
+from models.content import Content, ContentPlace
+from models.ledger import JournalEntry
+from models.person import Person
+from process import access, clock, journal, numbers, registry
+from process.access import Actor
+from process.definition import Definition, Guard, Transition
+from process.inputs import clean_inputs
+from process.library import ContentType, library
+from process.refusals import Forbidden, InvalidInput, NotAvailable, Stale, UnknownTransition
+from process.registry import Step
+
+
+def create(session: Session, content: Content, actor: Actor, *, type_id: str, place: Agency, at: datetime | None = None,
+           details: dict[str, Any] | None = None) -> Content:
+    """Brings a new thing to life in the initial state of its workflow: checked, numbered, journalled."""
+    at = at or now()
+    content_type = library.type(type_id)
+    if not may_create(actor, content_type, place):
+        raise Forbidden(f"您在{place.name}没有新建“{content_type.title.zh}”的权限,请联系本单位负责人。")
+    if not place.exists_on(clock.local_day(at)):
+        raise InvalidInput(f"{place.name}已停止办公,请改选现在办理该业务的单位。", {"place": "单位已停止办公"})
+    definition = library.workflows[content_type.workflow]
+    content.type, content.workflow, content.workflow_version = type_id, definition.id, definition.digest
+    content.state = definition.initial
+    content.place_id, content.place_path, content.district = place.id, place.path, place.district
+    content.acl_id = access.view_acl(session, definition, definition.initial)
+    content.created_at = content.modified_at = content.entered_at = at
+    content.version = 1
+    if content.owner_id is None:
+        content.owner_id = actor.person_id
+    if content.unit_id is None:
+        content.unit_id = place.id
+    session.add(content)
+    session.flush()
+    if definition.states[definition.initial].terminal:
+        content.closed_at = at
+    clock.advance(session, definition, content, content.state, at, actor)
+    if content_type.series and content.number is None:
+        content.number = _number(session, content_type, place, at)
+    journal.record(session, f"{type_id}:create", actor, content=content, to_state=content.state, details=details, at=at)
+    return content
+
+
+def may_create(actor: Actor, content_type: ContentType, place: Agency) -> bool:
+    if "anyone" in content_type.create or ("applicant" in content_type.create and actor.resident_id is not None):
+        return True
+    return any(actor.holds(role, place.path) for role in content_type.create)
+
+
+def _number(session: Session, content_type: ContentType, place: Agency, at: datetime) -> str:
+    series = content_type.series
+    assert series is not None
+    unit = _coded(session, place) if series.per == "unit" else None
+    year, value = numbers.draw(session, series.name, unit.id if unit else place.district, at)
+    prefix = series.prefix or (unit.code if unit else place.code)
+    return numbers.plain(prefix, year, value, series.digits)
+
+
+def _coded(session: Session, place: Agency) -> Agency:
+    """The street (or the nearest unit above) whose code stands in the numbers of its cases."""
+    here: Agency | None = place
+    while here is not None and here.kind not in ("street", "town", "district", "city"):
+        here = here.parent
+    return here or place
+
+
+def available(content: Content, actor: Actor) -> list[Transition]:
+    """What this actor may fire now: the same guard as `fire`, so a button that is shown works."""
+    session = _session(content)
+    definition = library.of(content, session)
+    return [t for t in definition.exits(content.state) if t.trigger == "user" and passes(session, content, t.guard, actor, definition)]
+
+
+def passes(session: Session, content: Content, guard: Guard, actor: Actor, definition: Definition) -> bool:
+    """Any of the roles, any of the permissions, every predicate, and a person who did none of the steps named."""
+    if not (guard.roles or guard.permissions or guard.groups):
+        return False
+    held = access.tokens(content, actor)
+    if guard.roles and held.isdisjoint(guard.roles):
+        return False
+    if guard.permissions and not any(access.may(actor, p, content, session) for p in guard.permissions):
+        return False
+    if guard.different_person_than and actor.person_id in did(session, content, guard.different_person_than):
+        return False
+    return all(registry.predicates[name](session, content, actor) for name in guard.predicates)
+
+
+def did(session: Session, content: Content, steps: tuple[str, ...]) -> set[int]:
+    """Who did the last of each of these steps, in person or through a substitute."""
+    people: set[int] = set()
+    for step in steps:
+        row = session.execute(
+            select(JournalEntry.person_id, JournalEntry.substitute_for_id)
+            .where(JournalEntry.content_id == content.id, JournalEntry.action == f"{content.type}:{step}")
+            .order_by(JournalEntry.id.desc()).limit(1)).first()
+        people |= {p for p in (row or ()) if p is not None}
+    return people
+
+
+def fire(content: Content, transition_id: str, actor: Actor, *, inputs: Mapping[str, Any] | None = None, on_behalf_of: Person | None = None,
+         expected_version: int | None = None, at: datetime | None = None, cause: Step | None = None) -> Step:
+    """Moves a thing: guard, requirements, compare-and-set, effects, clocks, journal — all or nothing, in the caller's transaction."""
+    session = _session(content)
+    at = at or (cause.at if cause else now())
+    definition = library.of(content, session)
+    transition = definition.transitions.get(transition_id)
+    if transition is None:
+        known = "、".join(f"{t.id}({t.title.zh})" for t in available(content, actor)) or "没有"
+        raise UnknownTransition(f"没有名为“{transition_id}”的办理动作。现在可以办理的有:{known}。")
+    if expected_version is not None and expected_version != content.version:
+        raise Stale(f"您看到的是第 {expected_version} 版,现在已是第 {content.version} 版。{_last_move(session, content)}请刷新后再办。")
+    if content.state not in transition.sources:
+        state = definition.states[content.state].title.zh
+        raise NotAvailable(f"现在的状态是“{state}”,不能“{transition.title.zh}”。{_last_move(session, content)}请刷新后按现在的状态办理。")
+    acting = actor
+    if on_behalf_of is not None and on_behalf_of.id != actor.person_id:
+        acting = actor.as_substitute_for(on_behalf_of.id)
+    if not _triggered(transition, cause):
+        _require_guard(session, content, transition, acting, definition, on_behalf_of)
+    step = Step(session, content, transition, actor, clean_inputs(transition, inputs or {}), at, content.state, on_behalf_of, cause)
+    for name in transition.requires:
+        registry.requirements[name](step)
+    _move(session, content, transition, definition, at)
+    for name in transition.effects:
+        registry.effects[name](step)
+    clock.advance(session, definition, content, content.state, at, actor)
+    if cause is not None:
+        step.details.setdefault("because", f"{cause.content.type}:{cause.transition.id}")
+    journal.record(session, f"{content.type}:{transition.id}", actor, content=content, from_state=step.from_state, to_state=content.state,
+                   comment=step.inputs.get("comment"), details=step.details, on_behalf_of=on_behalf_of, at=at)
+    session.flush()
+    return step
+
+
+def follow(step: Step, content: Content, transition_id: str, **inputs: Any) -> bool:
+    """Fires a step of another thing as a consequence of this one, if it can leave its state that way. False: it could not."""
+    definition = library.of(content, step.session)
+    transition = definition.transitions[transition_id]
+    if content.state not in transition.sources:
+        return False
+    fire(content, transition_id, step.actor, inputs=inputs, on_behalf_of=step.on_behalf_of, cause=step)
+    return True
+
+
+def _triggered(transition: Transition, cause: Step | None) -> bool:
+    return cause is not None and f"{cause.content.type}:{cause.transition.id}" in transition.triggered_by
+
+
+def _require_guard(session: Session, content: Content, transition: Transition, actor: Actor, definition: Definition,
+                   on_behalf_of: Person | None) -> None:
+    if transition.trigger == "user" and passes(session, content, transition.guard, actor, definition):
+        return
+    if on_behalf_of is not None and not actor.held:
+        raise Forbidden(f"您今天没有代{on_behalf_of.name}的班,不能以其名义办理。")
+    guard = transition.guard
+    if guard.different_person_than and actor.person_id in did(session, content, guard.different_person_than):
+        names = "、".join(definition.transitions[s].title.zh for s in guard.different_person_than)
+        raise Forbidden(f"“{transition.title.zh}”必须由另一个人办:您已办过这件的“{names}”。请转给同事。")
+    raise Forbidden(f"“{transition.title.zh}”不由您办理。现在经手的是{_holder(content)}。")
+
+
+def _move(session: Session, content: Content, transition: Transition, definition: Definition, at: datetime) -> None:
+    """Compare-and-set on (state, version): of two people who press at once, the second one stops here."""
+    to = transition.to or content.state
+    acl_id = access.view_acl(session, definition, to)
+    values: dict[str, Any] = {"state": to, "version": content.version + 1, "modified_at": at, "acl_id": acl_id}
+    if to != content.state:
+        values["entered_at"] = at
+        values["closed_at"] = at if definition.states[to].terminal else None
+    session.flush()
+    result = session.execute(
+        update(Content.__table__).where(Content.__table__.c.id == content.id, Content.__table__.c.version == content.version,
+                                        Content.__table__.c.state == content.state).values(**values))
+    if result.rowcount != 1:  # type: ignore[attr-defined]
+        session.refresh(content)
+        raise Stale(f"就在刚才,这件已被他人办理。{_last_move(session, content)}请刷新后再看。")
+    for name, value in values.items():
+        attributes.set_committed_value(content, name, value)
+
+
+def add_place(step: Step, content: Content, relation: str, place: Agency) -> None:
+    """Gives a second place sight of a thing, because of this step's thing; `end_places` takes exactly that away again."""
+    if any(p.relation == relation and p.place_id == place.id and p.cause_uid == step.content.uid and p.until is None for p in content.places):
+        return
+    content.places.append(ContentPlace(relation=relation, place_id=place.id, place_path=place.path, cause=step.content.type,
+                                       cause_uid=step.content.uid, since=step.at))
+    step.session.flush()
+
+
+def end_places(step: Step, content: Content) -> None:
+    for place in content.places:
+        if place.cause_uid == step.content.uid and place.until is None:
+            place.until = step.at
+
+
+def _last_move(session: Session, content: Content) -> str:
+    row = session.execute(
+        select(JournalEntry.at, JournalEntry.action, Person.name).join(Person, Person.id == JournalEntry.person_id, isouter=True)
+        .where(JournalEntry.content_id == content.id, JournalEntry.to_state.is_not(None)).order_by(JournalEntry.id.desc()).limit(1)).first()
+    if row is None:
+        return ""
+    definition = library.of(content, session)
+    step = definition.transitions.get(row.action.partition(":")[2])
+    local = row.at.astimezone(numbers.CHINA)
+    return f"{row.name or '系统'}已于 {local.month}月{local.day}日 {local:%H:%M} “{step.title.zh if step else '登记'}”。"
+
+
+def _holder(content: Content) -> str:
+    if content.assignee is not None:
+        return content.assignee.name
+    return content.unit.name if content.unit is not None else "受理单位"
+
+
+def _session(content: Content) -> Session:
+    session = object_session(content)
+    assert session is not None and inspect(content).persistent, "the thing must have been created first"
+    return session

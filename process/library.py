@@ -1,0 +1,185 @@
+"""The definitions in force: types and workflows from YAML, loaded and checked together, and older versions from the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.content import Content, WorkflowVersion
+from process import registry
+from process.definition import Definition, Title, Vocabulary, parse
+from process.refusals import DefinitionError, NotFound
+
+HERE = Path(__file__).parent
+FIELD_KINDS = ("text", "longtext", "date", "datetime", "choice", "bool", "number", "id_number", "phone", "person_name", "address", "agency",
+               "item", "person", "applicant", "case", "list")
+
+
+@dataclass(frozen=True)
+class Field:
+    name: str
+    kind: str
+    title: Title
+    required: bool = False
+    sensitive: bool = False
+    options: tuple[tuple[str, Title], ...] = ()
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """How a number is made: `prefix` None means the code of the unit (办件 DX-2026-000123)."""
+
+    name: str
+    prefix: str | None
+    per: str = "district"
+    digits: int = 6
+
+
+@dataclass(frozen=True)
+class ContentType:
+    id: str
+    title: Title
+    kind: str
+    workflow: str
+    series: Series | None
+    create: tuple[str, ...]
+    fields: tuple[Field, ...] = ()
+    papers: tuple[str, ...] = ()
+    icon: str = "file"
+    # What somebody is told who may see the thing but not its contents (permission view without view_full).
+    masked: tuple[str, ...] = ()
+
+    def field(self, name: str) -> Field | None:
+        return next((f for f in self.fields if f.name == name), None)
+
+
+@dataclass
+class Library:
+    """All definitions of one installation."""
+
+    types: dict[str, ContentType] = field(default_factory=dict)
+    workflows: dict[str, Definition] = field(default_factory=dict)
+    policy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _versions: dict[str, Definition] = field(default_factory=dict)
+
+    def of(self, content: Content, session: Session) -> Definition:
+        """The definition this thing began with, which need not be today's."""
+        return self.version(content.workflow_version, session)
+
+    def version(self, digest: str, session: Session) -> Definition:
+        known = self._versions.get(digest)
+        if known is None:
+            row = session.get(WorkflowVersion, digest)
+            if row is None:
+                raise NotFound(f"流程定义 {digest[:12]} 不在本系统中,请管理员检查数据是否完整恢复。")
+            known = self._versions[digest] = parse(row.body, f"workflow_version:{digest[:12]}")
+        return known
+
+    def type(self, type_id: str) -> ContentType:
+        known = self.types.get(type_id)
+        if known is None:
+            raise NotFound(f"没有名为“{type_id}”的业务类型。可用的类型有:{'、'.join(sorted(self.types))}。")
+        return known
+
+    def store(self, session: Session) -> None:
+        """Writes versions the database does not know yet; called once at start and after tests make tables."""
+        known = set(session.scalars(select(WorkflowVersion.digest)))
+        for definition in self.workflows.values():
+            if definition.digest not in known:
+                session.add(WorkflowVersion(digest=definition.digest, workflow=definition.id, body=dict(definition.source)))
+        session.flush()
+
+
+# The one library of this process; load() fills it. A failed load leaves the running definitions in force.
+library = Library()
+
+
+def vocabulary(roles: frozenset[str] = frozenset(), papers: frozenset[str] = frozenset()) -> Vocabulary:
+    return Vocabulary(roles, frozenset(registry.predicates), frozenset(registry.requirements), frozenset(registry.effects),
+                      frozenset(registry.durations), papers)
+
+
+def read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "(file)"
+        raise DefinitionError(path.name, where, "is not readable YAML", str(getattr(error, "problem", error))) from error
+
+
+def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
+    """Reads and checks every definition of the folders; only a load without any error replaces what is in force."""
+    workflows: dict[str, Definition] = {}
+    types: dict[str, ContentType] = {}
+    policy: dict[str, tuple[str, ...]] = {}
+    for folder in folders:
+        for path in sorted((folder / "workflows").glob("*.yaml")):
+            definition = parse(read_yaml(path), path.name, names)
+            if definition.id in workflows:
+                raise DefinitionError(path.name, "id", f"'{definition.id}' is already taken by another file")
+            workflows[definition.id] = definition
+        for path in sorted((folder / "types").glob("*.yaml")):
+            content_type = _type(read_yaml(path), path.name, names)
+            if content_type.id in types:
+                raise DefinitionError(path.name, "id", f"'{content_type.id}' is already taken by another file")
+            types[content_type.id] = content_type
+        if (folder / "policy.yaml").exists():
+            policy |= {name: tuple(roles) for name, roles in read_yaml(folder / "policy.yaml")["permissions"].items()}
+    for content_type in types.values():
+        if content_type.workflow not in workflows:
+            raise DefinitionError(f"{content_type.id}.yaml", "workflow", f"unknown workflow '{content_type.workflow}'",
+                                  f"one of {', '.join(sorted(workflows))}")
+    for definition in workflows.values():
+        for transition in definition.transitions.values():
+            for trigger in transition.triggered_by:
+                kind, _, step = trigger.partition(":")
+                owner = types.get(kind)
+                if owner is None or step not in workflows[owner.workflow].transitions:
+                    raise DefinitionError(f"{definition.id}.yaml", f"transitions.{transition.id}.triggered_by", f"no step '{trigger}' anywhere",
+                                          "type:transition, e.g. delegation:receive")
+    library.types, library.workflows, library.policy = types, workflows, policy
+    library._versions |= {d.digest: d for d in workflows.values()}
+    return library
+
+
+def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
+    if not isinstance(data, dict):
+        raise DefinitionError(file, "(top)", "must be a mapping", f"found {type(data).__name__}")
+
+    def title(value: Any, key: str) -> Title:
+        if isinstance(value, dict) and {"zh", "en"} <= set(value):
+            return Title(value["zh"], value["en"])
+        raise DefinitionError(file, key, "a title needs both languages", "{zh: …, en: …}")
+
+    unknown = sorted(set(data) - {"id", "title", "kind", "workflow", "number", "create", "fields", "papers", "icon", "masked"})
+    if unknown:
+        raise DefinitionError(file, unknown[0], "unknown key")
+    for key in ("id", "workflow"):
+        if not isinstance(data.get(key), str):
+            raise DefinitionError(file, key, "is missing")
+    fields = []
+    for name, spec in (data.get("fields") or {}).items():
+        if spec.get("kind") not in FIELD_KINDS:
+            raise DefinitionError(file, f"fields.{name}.kind", f"unknown kind '{spec.get('kind')}'", f"one of {', '.join(FIELD_KINDS)}")
+        options = tuple((oid, title(t, f"fields.{name}.options.{oid}")) for oid, t in (spec.get("options") or {}).items())
+        fields.append(Field(name, spec["kind"], title(spec.get("title"), f"fields.{name}.title"), bool(spec.get("required")),
+                            bool(spec.get("sensitive")), options, str(spec.get("help", ""))))
+    for paper in data.get("papers") or ():
+        if names.papers and paper not in names.papers:
+            raise DefinitionError(file, "papers", f"unknown paper '{paper}'")
+    for role in data.get("create") or ():
+        if names.roles and role not in names.roles and role not in ("anyone", "applicant"):
+            raise DefinitionError(file, "create", f"unknown role '{role}'")
+    number = data.get("number")
+    series = Series(data["id"], number.get("prefix"), number.get("per", "district"), number.get("digits", 6)) if number else None
+    return ContentType(data["id"], title(data.get("title"), "title"), data.get("kind", "content"), data["workflow"], series,
+                       tuple(data.get("create") or ()), tuple(fields), tuple(data.get("papers") or ()), data.get("icon", "file"),
+                       tuple(data.get("masked") or ()))

@@ -1,0 +1,82 @@
+"""Names that definitions may use, and the functions behind them. Services register here; the kernel only calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+from models.content import Content
+from models.person import Person
+
+if TYPE_CHECKING:
+    from process.access import Actor
+    from process.definition import Transition
+
+
+@dataclass
+class Step:
+    """One firing of a transition, handed to requirements and effects."""
+
+    session: Session
+    content: Any
+    transition: Transition
+    actor: Actor
+    inputs: dict[str, Any]
+    at: datetime
+    from_state: str
+    on_behalf_of: Person | None = None
+    cause: Step | None = None
+    # What effects want the journal row to say (no personal data: the journal is for ever).
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+Predicate = Callable[[Session, Any, "Actor"], bool]
+Requirement = Callable[[Step], None]
+Effect = Callable[[Step], None]
+# working days promised and allowed by law, for one thing
+Duration = Callable[[Any], tuple[int, int | None]]
+# builds a new thing of a type from API or form fields
+Creator = Callable[[Session, "Actor", Mapping[str, Any]], Content]
+
+predicates: dict[str, Predicate] = {}
+requirements: dict[str, Requirement] = {}
+effects: dict[str, Effect] = {}
+durations: dict[str, Duration] = {}
+creators: dict[str, Creator] = {}
+
+
+def _register(table: dict[str, Any], name: str) -> Callable[[Any], Any]:
+    def keep(function: Any) -> Any:
+        if name in table and table[name] is not function:
+            raise ValueError(f"the name {name} is registered twice")
+        table[name] = function
+        return function
+
+    return keep
+
+
+def predicate(name: str) -> Callable[[Predicate], Predicate]:
+    """Part of a guard: decides whether the button is shown at all."""
+    return _register(predicates, name)
+
+
+def requirement(name: str) -> Callable[[Requirement], Requirement]:
+    """Checked when fired: raises a Refusal that says what is missing."""
+    return _register(requirements, name)
+
+
+def effect(name: str) -> Callable[[Effect], Effect]:
+    """Done after the state has changed, in the same transaction."""
+    return _register(effects, name)
+
+
+def duration(name: str) -> Callable[[Duration], Duration]:
+    return _register(durations, name)
+
+
+def creator(type_id: str) -> Callable[[Creator], Creator]:
+    return _register(creators, type_id)
