@@ -1,0 +1,43 @@
+"""What can go wrong with a paper, each as a sentence a clerk can act on."""
+
+from __future__ import annotations
+
+
+class PaperError(Exception):
+    """Base of all refusals about papers; `str()` is the Chinese sentence to show."""
+
+
+class DefinitionError(PaperError):
+    """A paper folder is wrong: says which file, which key and why."""
+
+    def __init__(self, file: str, key: str, reason: str) -> None:
+        self.file, self.key, self.reason = file, key, reason
+        super().__init__(f"{file}: {key}: {reason}" if key else f"{file}: {reason}")
+
+
+class InvalidPaperData(PaperError):
+    """A value cannot stand on an official paper; `problems` holds (field, sentence)."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        self.problems = problems
+        super().__init__(";".join(sentence for _, sentence in problems))
+
+
+class MissingGlyphs(PaperError):
+    """Some character has no glyph in the product's fonts, so the paper must not be printed."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        self.sentences = sentences
+        super().__init__(";".join(sentences))
+
+
+class RenderFailed(PaperError):
+    """The renderer gave up; says why and what the clerk can do now."""
+
+    def __init__(self, reason: str, advice: str, *, detail: str = "") -> None:
+        self.reason, self.advice, self.detail = reason, advice, detail
+        super().__init__(f"文书没有生成:{reason}。{advice}")
+
+
+class RendererUnavailable(PaperError):
+    """This machine lacks something without which papers may not be printed at all."""

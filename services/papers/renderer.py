@@ -1,0 +1,179 @@
+"""One door from data to PDF: check, lay out in a limited child, answer the same bytes for the same input."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import os
+import re
+import threading
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from weasyprint import CSS, HTML
+from weasyprint.text.fonts import FontConfiguration
+from weasyprint.urls import URLFetcher, URLFetcherResponse
+
+from . import fonts, glyphs, qr, values
+from .child import Limits, run_limited
+from .definition import COMMON, ROOT, SIZES, Paper
+from .errors import InvalidPaperData, MissingGlyphs, RenderFailed
+from .text import hostile_character
+
+ASSET_SCHEME = "paper:"
+_ASSET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.(?:png|jpg|svg)\Z")
+_ASSET_TYPES = {"png": "image/png", "jpg": "image/jpeg", "svg": "image/svg+xml"}
+_MAX_VERIFY_URL = 400
+
+# The renderer warns about every CSS rule it does not know; a clerk's log has no use for it.
+logging.getLogger("weasyprint").setLevel(logging.ERROR)
+logging.getLogger("fontTools").setLevel(logging.ERROR)
+
+
+class ClosedFetcher(URLFetcher):
+    """Loads nothing but the pictures made for this very paper and the named files of its folder."""
+
+    def __init__(self, own: Iterable[str], folders: tuple[Path, ...]) -> None:
+        super().__init__(timeout=1, allowed_protocols=set(), allow_redirects=False, fail_on_errors=True)
+        self._own = frozenset(own)
+        self._folders = folders
+        self.refused: list[str] = []
+
+    def fetch(self, url: str, headers: Any = None) -> URLFetcherResponse:
+        if url in self._own:
+            head, _, body = url.partition(",")
+            kind = head.removeprefix("data:").removesuffix(";base64")
+            return URLFetcherResponse(url, base64.b64decode(body), {"Content-Type": kind})
+        name = url.removeprefix(ASSET_SCHEME)
+        if url.startswith(ASSET_SCHEME) and _ASSET_NAME.match(name):
+            for folder in self._folders:
+                path = folder / name
+                if path.is_file() and not path.is_symlink():
+                    return URLFetcherResponse(url, path.read_bytes(), {"Content-Type": _ASSET_TYPES[path.suffix[1:]]})
+        self.refused.append(url[:200])
+        raise ValueError(f"refused: {url[:200]}")
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        raise ValueError("the renderer opens no addresses")
+
+
+class RenderService:
+    """A warm parent: fonts, style sheets and templates are loaded once, every paper is a fork of it."""
+
+    def __init__(self, root: Path = ROOT, *, limits: Limits = Limits()) -> None:
+        fonts.require_subsetter()
+        fonts.faces()
+        self.root = root
+        self.limits = limits
+        self._fonts = FontConfiguration()
+        self._sheets: dict[str, list[CSS]] = {}
+        self._lock = threading.Lock()
+        self._pages = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader([root]), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+            lstrip_blocks=True, auto_reload=False, cache_size=100)
+        self._pages.globals.clear()
+        self._pages.globals.update(range=range)
+        self._pages.filters = {name: self._pages.filters[name] for name in ("e", "escape", "length", "join", "select", "first",
+                                                                             "last", "selectattr", "list", "batch", "default")}
+        self._pages.filters["lines"] = _lines
+
+    def warm(self, papers: Iterable[Paper] = ()) -> None:
+        """Touch the faces and parse the sheets before the first fork, so that no paper pays for it."""
+        for paper in papers:
+            self._sheet(paper)
+            self._pages.get_template(f"{paper.id}/page.html")
+        stack = ",".join(f"'{family}'" for family in fonts.STACK)
+        rule = CSS(string=f"body{{font-family:{stack}}} b{{font-weight:bold}}", font_config=self._fonts)
+        HTML(string='<html lang="zh-CN"><body>办件𠮷<b>办件</b>', url_fetcher=ClosedFetcher((), ())).write_pdf(
+            stylesheets=[rule], font_config=self._fonts)
+
+    def render(self, paper: Paper, data: dict[str, Any], *, draft: bool, verify_url: str | None, demo: bool = False,
+               limits: Limits | None = None) -> bytes:
+        """The PDF, or a PaperError whose text says what to do; identical input gives identical bytes."""
+        context = self._context(paper, data, draft=draft, verify_url=verify_url, demo=demo)
+        with self._lock:
+            sheets = self._sheet(paper)
+        return run_limited(lambda: self._lay_out(paper, context, sheets), limits or self.limits)
+
+    def _context(self, paper: Paper, data: dict[str, Any], *, draft: bool, verify_url: str | None, demo: bool) -> dict[str, Any]:
+        missing = values.missing_fields(paper, data, draft=draft)
+        if missing:
+            raise InvalidPaperData([(name, f"「{label}」还没有填写") for name, label in missing])
+        fields = values.prepare(paper, data)
+        unprintable = glyphs.check(paper, data)
+        if unprintable:
+            raise MissingGlyphs([glyph.sentence for glyph in unprintable])
+        if draft and paper.has("number"):
+            fields["number"] = ""
+        code = picture = ""
+        if verify_url and not draft:
+            if len(verify_url) > _MAX_VERIFY_URL or hostile_character(verify_url) or not verify_url.startswith(("https://", "http://")):
+                raise InvalidPaperData([("verify_url", "核验网址不正确,请联系管理员检查站点地址设置")])
+            code, picture = qr.check_code(verify_url), values.DataImage(qr.data_uri(verify_url))
+        return {"f": fields, "paper": paper, "draft": draft, "demo": demo or draft, "qr": picture, "check_code": code,
+                "seal": paper.seal}
+
+    def _sheet(self, paper: Paper) -> list[CSS]:
+        if paper.version not in self._sheets:
+            width, height = SIZES[paper.size]
+            source = [f"@page {{ size: {width}mm {height}mm }}", (self.root / COMMON / "paper.css").read_text("utf-8"),
+                      (paper.folder / "style.css").read_text("utf-8")]
+            self._sheets[paper.version] = [CSS(string=text, font_config=self._fonts, url_fetcher=ClosedFetcher((), ()))
+                                           for text in source]
+        return self._sheets[paper.version]
+
+    def _lay_out(self, paper: Paper, context: dict[str, Any], sheets: list[CSS]) -> bytes:
+        """Runs in the child: each copy is its own document, so its pages count from one."""
+        fetcher = ClosedFetcher(_own_images(context), (paper.folder, self.root / COMMON))
+        documents = []
+        for copy in paper.copies:
+            try:
+                page = self._pages.get_template(f"{paper.id}/page.html").render(**context, copy=copy)
+            except TemplateError as error:
+                raise RenderFailed(f"文书模板“{paper.title_zh}”有错", "请联系管理员修正模板", detail=str(error)) from error
+            try:
+                document = HTML(string=page, url_fetcher=fetcher, base_url=None).render(
+                    stylesheets=sheets, font_config=self._fonts, presentational_hints=False)
+            except Exception as error:
+                if fetcher.refused:
+                    raise RenderFailed("文书内容试图读取外部文件,已拒绝", "请联系管理员检查模板", detail=fetcher.refused[0]) from error
+                raise
+            if len(document.pages) > paper.max_pages:
+                raise RenderFailed(f"内容排成 {len(document.pages)} 页,超过“{paper.title_zh}”的 {paper.max_pages} 页",
+                                   "请缩短较长的内容(如地址、说明)或分成几张办理")
+            documents.append(document)
+        pages = [page for document in documents for page in document.pages]
+        identifier = hashlib.sha256(paper.version.encode() + repr(sorted(map(str, context["f"].items()))).encode()).hexdigest()[:32]
+        return documents[0].copy(pages).write_pdf(pdf_identifier=identifier.encode())
+
+
+def _lines(text: str) -> list[str]:
+    return str(text).split("\n")
+
+
+def _own_images(value: Any) -> set[str]:
+    if isinstance(value, values.DataImage):
+        return {str(value)}
+    if isinstance(value, dict):
+        return set().union(*map(_own_images, value.values())) if value else set()
+    if isinstance(value, list):
+        return set().union(*map(_own_images, value)) if value else set()
+    return set()
+
+
+@cache
+def _service(pid: int) -> RenderService:
+    service = RenderService()
+    service.warm()
+    return service
+
+
+def render(paper: Paper, data: dict[str, Any], *, draft: bool, verify_url: str | None, demo: bool = False,
+           limits: Limits = Limits()) -> bytes:
+    """Render with this process's own warm service; the first call pays for the warming."""
+    return _service(os.getpid()).render(paper, data, draft=draft, verify_url=verify_url, demo=demo, limits=limits)
