@@ -1,0 +1,72 @@
+"""The table of processes that make one installation."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+from pathlib import Path
+
+from config import Settings, reachable_host
+from supervisor.checks import redis_answers, redis_binary
+from supervisor.child import Child
+
+WEB_WORKERS = 2
+WEB_THREADS = 4
+JOB_WORKERS = 2
+# Shorter than the keeper's grace, so that gunicorn ends its own slow requests before it is killed itself.
+WEB_GRACE = 8
+
+
+def children(settings: Settings) -> list[Child]:
+    """In the order of their start; what only works behind the scenes comes after the page answers."""
+    table = []
+    if settings.own_redis:
+        table.append(_redis(settings))
+    table.append(Child("prepare", (sys.executable, "-m", "supervisor.prepare"), stage=1, once=True, ready_within=600))
+    table.append(Child("web", _gunicorn(settings), stage=4, ready=lambda: health(settings) is not None))
+    table.append(Child("relay", _flask("relay"), stage=2, later=True))
+    for number in range(1, JOB_WORKERS + 1):
+        table.append(Child(f"worker-{number}", _flask("worker"), stage=3, later=True))
+    return table
+
+
+def health(settings: Settings) -> tuple[int, str] | None:
+    """What /healthz says, or None while nobody answers."""
+    host = reachable_host(settings.host).strip("[]")
+    connection = http.client.HTTPConnection(host, settings.port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        return answer.status, answer.read(10_000).decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def _redis(settings: Settings) -> Child:
+    folder = settings.var / "redis"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings.redis_socket.parent.mkdir(parents=True, exist_ok=True)
+    command = (
+        *(redis_binary(), "--port", "0", "--unixsocket", str(settings.redis_socket), "--unixsocketperm", "700"),
+        *("--dir", str(folder), "--appendonly", "yes", "--save", "", "--daemonize", "no", "--logfile", ""),
+    )
+    return Child("redis", command, stage=0, ready=lambda: redis_answers(settings.redis_socket))
+
+
+def _gunicorn(settings: Settings) -> tuple[str, ...]:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    heartbeat = ("--worker-tmp-dir", "/dev/shm") if os.access("/dev/shm", os.W_OK) else ()
+    return (
+        *(sys.executable, "-m", "gunicorn", "--no-control-socket", "-k", "gthread", "--threads", str(WEB_THREADS)),
+        *("-w", str(WEB_WORKERS), "--bind", f"{host}:{settings.port}", "--graceful-timeout", str(WEB_GRACE)),
+        # No --preload: database connections must be opened after the fork, and on two cores both workers load at once.
+        *heartbeat,
+        "app:create_app()",
+    )
+
+
+def _flask(command: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "flask", "--app", str(Path("app.py").resolve()), command)
