@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import groupby
 
+from process.refusals import RequirementUnmet
+
 _DAY = timedelta(days=1)
 WEEKEND = "周末"
 MADE_UP = "调休上班"
 
 
-class CalendarMissing(LookupError):
+class CalendarMissing(RequirementUnmet):
     """Nobody has entered that year's holidays yet, so a date in it would be a guess."""
 
     def __init__(self, year: int) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import Literal
 
+from process.refusals import InvalidInput
+
 CHINA_TIME = timezone(timedelta(hours=8), "CST")
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECK_CHARACTERS = "10X98765432"
@@ -21,11 +23,11 @@ _DIGITS = frozenset("0123456789")
 _EARLIEST_YEAR = 1800
 
 
-class InvalidIdNumber(ValueError):
+class InvalidIdNumber(InvalidInput, ValueError):
     """The number cannot be a resident's ID number; the text tells a clerk which part to check."""
 
 
-class InvalidPhone(ValueError):
+class InvalidPhone(InvalidInput, ValueError):
     """The text is not a Chinese phone number one could call."""
 
 
