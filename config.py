@@ -98,7 +98,7 @@ def _database_url(value: str) -> str:
     if parts.scheme == "sqlite":
         return _sqlite_url(value, parts, right)
     if parts.scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
-        raise ConfigError(f"DATABASE_URL: {parts.scheme or value!r} is not a database that daiban knows; {right}")
+        raise ConfigError(f"DATABASE_URL: {_shown(parts.scheme or value)} is not a database that daiban knows; {right}")
     if not parts.path.strip("/"):
         raise ConfigError(f"DATABASE_URL: the name of the database is missing at the end; {right}")
     return "postgresql+psycopg" + value[len(parts.scheme) :]
@@ -106,7 +106,9 @@ def _database_url(value: str) -> str:
 
 def _sqlite_url(value: str, parts: SplitResult, right: str) -> str:
     if parts.netloc or len(parts.path) < 2:
-        raise ConfigError(f"DATABASE_URL: {value!r} names no file (SQLite wants three slashes before it); {right}")
+        raise ConfigError(
+            f"DATABASE_URL: {_shown(value)} names no file (SQLite wants three slashes before it); {right}"
+        )
     if parts.path == "/:memory:":
         raise ConfigError(f"DATABASE_URL: a database in memory is lost with each process; {right}")
     path = ROOT / parts.path[1:]
@@ -125,17 +127,17 @@ def _redis_url(value: str) -> str:
     right = "use redis://host:6379/0, rediss://host:6379/0 or unix:///folder/redis.sock"
     parts = _split("REDIS_URL", value, right)
     if parts.scheme not in {"redis", "rediss", "unix"}:
-        raise ConfigError(f"REDIS_URL: {value!r} is no Redis address; {right}")
+        raise ConfigError(f"REDIS_URL: {_shown(value)} is no Redis address; {right}")
     if parts.scheme == "unix":
         if parts.netloc or not parts.path.startswith("/"):
-            raise ConfigError(f"REDIS_URL: {value!r} must have three slashes and a full path; {right}")
+            raise ConfigError(f"REDIS_URL: {_shown(value)} must have three slashes and a full path; {right}")
         if len(os.fsencode(parts.path)) > LONGEST_SOCKET_PATH:
             raise ConfigError(
                 f"REDIS_URL: the socket's path {parts.path} is longer than the {LONGEST_SOCKET_PATH} bytes that "
                 "the system allows; set DAIBAN_VAR to a folder with a shorter path"
             )
     elif not parts.hostname:
-        raise ConfigError(f"REDIS_URL: {value!r} names no host; {right}")
+        raise ConfigError(f"REDIS_URL: {_shown(value)} names no host; {right}")
     return value
 
 
@@ -143,11 +145,11 @@ def _storage_url(value: str) -> str:
     right = "use file:///folder or s3://bucket/prefix"
     parts = _split("STORAGE_URL", value, right)
     if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
-        raise ConfigError(f"STORAGE_URL: {value!r} must have three slashes and a full path; {right}")
+        raise ConfigError(f"STORAGE_URL: {_shown(value)} must have three slashes and a full path; {right}")
     if parts.scheme == "s3" and not parts.netloc:
-        raise ConfigError(f"STORAGE_URL: {value!r} names no bucket; {right}")
+        raise ConfigError(f"STORAGE_URL: {_shown(value)} names no bucket; {right}")
     if parts.scheme not in {"file", "s3"}:
-        raise ConfigError(f"STORAGE_URL: {value!r} is no file store that daiban knows; {right}")
+        raise ConfigError(f"STORAGE_URL: {_shown(value)} is no file store that daiban knows; {right}")
     return value
 
 
@@ -214,7 +216,7 @@ def _base_url(value: str) -> str:
     right = "use the address people type, such as https://daiban.example.cn"
     parts = _split("BASE_URL", value, right)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigError(f"BASE_URL: {value!r} is no web address; {right}")
+        raise ConfigError(f"BASE_URL: {_shown(value)} is no web address; {right}")
     return value.rstrip("/")
 
 
@@ -225,6 +227,11 @@ def _split(name: str, value: str, right: str) -> SplitResult:
     except ValueError as error:
         raise ConfigError(f"{name}: this is no address ({error}); {right}") from error
     return parts
+
+
+def _shown(value: str) -> str:
+    """The value as it may stand in a log: without the password."""
+    return repr(re.sub(r"//[^/@]*@", "//***@", value))
 
 
 def _reason(error: OSError) -> str:
