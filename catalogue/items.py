@@ -80,7 +80,7 @@ def read_items(
     unique((item.id for item in built), HOME_FILE)
     items = {item.id: item for item in built}
     for item in built:
-        _check(item, schemes, items, forms, channels, roles)
+        check_item(item, schemes, items, forms, channels, roles)
     check_counts(built, schemes)
     return items
 
@@ -206,7 +206,7 @@ def _modes(entry: Mapping[str, Any], named: bool | None, schemes: Schemes, where
     return Modes("online" in flags, visits, "nearby" in flags, "instant" in flags)
 
 
-def _check(
+def check_item(
     item: ServiceItem,
     schemes: Schemes,
     items: Mapping[str, ServiceItem],

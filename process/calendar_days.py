@@ -53,6 +53,7 @@ class Explanation:
     made_up: tuple[tuple[date, str], ...] = ()
     paused: tuple[tuple[date, str], ...] = ()
     still_paused: bool = False
+    event: str = "受理"
 
     @property
     def given_back(self) -> int:
@@ -61,7 +62,7 @@ class Explanation:
 
     @property
     def sentence(self) -> str:
-        parts = [f"{say(self.start)}受理，当日不计，算{self.days}个工作日，到{say(self.due)}为止"]
+        parts = [f"{say(self.start)}{self.event}，当日不计，算{self.days}个工作日，到{say(self.due)}为止"]
         if self.skipped:
             parts.append("不计：" + "、".join(_spans(self.skipped)))
         if self.made_up:
@@ -116,7 +117,13 @@ class WorkCalendar:
         return sum(self.is_working_day(day) for day in _days_after(start, end))
 
     def explain(
-        self, start: date, n: int, pauses: Iterable[Pause] = (), *, today: date | None = None
+        self,
+        start: date,
+        n: int,
+        pauses: Iterable[Pause] = (),
+        *,
+        today: date | None = None,
+        event: str = "受理",
     ) -> Explanation:
         """The due date and every reason for it; an open pause lasts until `today`, which it then needs."""
         if n < 0:
@@ -139,7 +146,7 @@ class WorkCalendar:
             if day.weekday() >= 5:
                 made_up.append((day, self.reason(day)))
         return Explanation(
-            start, n, day, tuple(skipped), tuple(made_up), tuple(paused), still_paused
+            start, n, day, tuple(skipped), tuple(made_up), tuple(paused), still_paused, event
         )
 
     def days_left(self, today: date, due: date) -> int:

@@ -32,7 +32,7 @@ _ALWAYS_OFFERED = ("proxy", "window_community")
 
 
 class VisitableItem(Protocol):
-    """The three things about a service item that decide whether staff may come for it."""
+    """What about a service item decides whether staff may come for it, and what else to offer."""
 
     @property
     def name(self) -> str: ...
@@ -42,6 +42,8 @@ class VisitableItem(Protocol):
     def home_visit(self) -> bool | None: ...
     @property
     def channels(self) -> tuple[str, ...]: ...
+    @property
+    def delegable(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +122,7 @@ def _too_young(age: int | None, age_limit: int) -> str:
 def _refused(item: VisitableItem, age: int | None, why: str) -> Eligibility:
     offered = [channel for channel in OTHER_WAYS if channel in item.channels]
     offered += [channel for channel in _ALWAYS_OFFERED if channel not in offered]
+    if not item.delegable:
+        offered = [channel for channel in offered if channel not in ("proxy", "errand")]
     ways = "、".join(OTHER_WAYS[channel] for channel in offered)
     return Eligibility(False, "", f"{why}可以改用：{ways}。", tuple(offered), age)
