@@ -1,0 +1,94 @@
+// Every page works without this file; it only saves hands and double clicks.
+import { startKeys } from "./keys.js";
+import { startDialogs } from "./confirm.js";
+import { startDrafts, forgetDrafts } from "./drafts.js";
+import { startLines } from "./lines.js";
+
+const BUSY_MS = 15000;
+
+// The pressed button's name and value must still be sent, so it is disabled only after the form data was collected.
+function guardDoubleSubmit() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (form.dataset.sending) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sending = "1";
+    const button = event.submitter;
+    setTimeout(() => {
+      if (!button) return;
+      button.classList.add("is-busy");
+      button.setAttribute("aria-disabled", "true");
+    });
+    setTimeout(() => release(form), BUSY_MS);
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sending]")) release(form);
+  });
+}
+
+function release(form) {
+  delete form.dataset.sending;
+  for (const button of document.querySelectorAll(".is-busy")) {
+    if (button.form !== form) continue;
+    button.classList.remove("is-busy");
+    button.removeAttribute("aria-disabled");
+  }
+}
+
+function closeMenus() {
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+}
+
+// A shared phone keeps nothing of the person who signs out.
+function forgetOnSignOut() {
+  for (const form of document.querySelectorAll("form[data-sign-out]")) {
+    form.addEventListener("submit", () => forgetDrafts());
+  }
+}
+
+function markPicked() {
+  const count = document.querySelector("[data-picked]");
+  document.addEventListener("change", (event) => {
+    const all = event.target.closest("[data-pick-all]");
+    if (all) {
+      for (const box of document.querySelectorAll(`[data-pick="${all.dataset.pickAll}"]`)) box.checked = all.checked;
+    }
+    if (count) count.textContent = document.querySelectorAll("[data-pick]:checked").length;
+  });
+}
+
+async function startOnDemand() {
+  if (document.querySelector("[data-signature]")) (await import("./signature.js")).startSignatures();
+  if (document.querySelector("[data-photos]")) (await import("./photos.js")).startPhotos();
+  if (document.querySelector("[data-board]")) (await import("./board.js")).startBoard();
+}
+
+function focusTrouble() {
+  const summary = document.querySelector("[data-error-summary]");
+  if (summary) summary.focus();
+}
+
+guardDoubleSubmit();
+closeMenus();
+forgetOnSignOut();
+markPicked();
+startKeys();
+startDialogs();
+startLines();
+startDrafts();
+startOnDemand();
+focusTrouble();

@@ -1,0 +1,134 @@
+// What was typed survives a closed tab, a lost session and a refused form: forms with data-draft="key" are kept on
+// this device per user, and dropped once the server has taken them or the person signs out.
+const PREFIX = "daiban-draft:";
+const SENT = "daiban-sent";
+const KEEP_DAYS = 7;
+
+const user = () => document.documentElement.dataset.user || "";
+const place = (key) => `${PREFIX}${user()}:${key}`;
+
+export function startDrafts() {
+  if (!storageWorks()) return;
+  const forms = [...document.querySelectorAll("form[data-draft]")];
+  settle(forms);
+  dropOld();
+  if (document.documentElement.dataset.drafts === "keep") return;
+  for (const form of forms) {
+    restore(form);
+    form.addEventListener("input", () => save(form));
+    form.addEventListener("change", () => save(form));
+    form.addEventListener("submit", () => {
+      save(form);
+      const sent = { key: place(form.dataset.draft), from: location.pathname };
+      sessionStorage.setItem(SENT, JSON.stringify(sent));
+    });
+  }
+}
+
+export function forgetDrafts() {
+  if (!storageWorks()) return;
+  for (const key of Object.keys(localStorage)) {
+    if (key.startsWith(`${PREFIX}${user()}:`)) localStorage.removeItem(key);
+  }
+  sessionStorage.removeItem(SENT);
+}
+
+// A draft is done when the page after the POST is another one and the server really sent us there.
+// A sign-in or error page says data-drafts="keep"; a broken connection never reaches this code with our referrer.
+function settle(forms) {
+  const text = sessionStorage.getItem(SENT);
+  if (!text || document.documentElement.dataset.drafts === "keep") return;
+  sessionStorage.removeItem(SENT);
+  const sent = JSON.parse(text);
+  if (forms.some((form) => place(form.dataset.draft) === sent.key)) return;
+  const cameFrom = document.referrer ? new URL(document.referrer).pathname : "";
+  if (cameFrom === sent.from || document.querySelector('[data-flash="success"]')) localStorage.removeItem(sent.key);
+}
+
+function values(form) {
+  const found = {};
+  for (const field of form.elements) {
+    if (!field.name || field.name.startsWith("_") || field.name === "csrf_token") continue;
+    if (["password", "file", "submit", "button"].includes(field.type)) continue;
+    if (field.type === "hidden" && !field.closest("[data-signature]")) continue;
+    const isBox = field.type === "checkbox" || field.type === "radio";
+    const name = isBox ? `${field.name}=${field.value}` : field.name;
+    found[name] = isBox ? field.checked : field.value;
+  }
+  return found;
+}
+
+function save(form) {
+  form.initialValues ??= {};
+  const draft = { at: Date.now(), values: values(form), initial: form.initialValues };
+  try {
+    localStorage.setItem(place(form.dataset.draft), JSON.stringify(draft));
+    say(form, true);
+  } catch (full) {
+    say(form, false);
+  }
+}
+
+function restore(form) {
+  form.initialValues = values(form);
+  const text = localStorage.getItem(place(form.dataset.draft));
+  if (!text) return;
+  const draft = JSON.parse(text);
+  form.dispatchEvent(new CustomEvent("daiban:restore", { detail: draft.values }));
+  let changed = 0;
+  const initial = form.initialValues;
+  for (const field of form.elements) {
+    const isBox = field.type === "checkbox" || field.type === "radio";
+    const name = isBox ? `${field.name}=${field.value}` : field.name;
+    if (!(name in draft.values)) continue;
+    // The server's value wins when it changed since the draft was begun.
+    if (name in initial && name in draft.initial && initial[name] !== draft.initial[name]) continue;
+    const current = isBox ? field.checked : field.value;
+    if (current === draft.values[name]) continue;
+    if (isBox) field.checked = draft.values[name];
+    else field.value = draft.values[name];
+    field.dispatchEvent(new CustomEvent("daiban:filled", { bubbles: true }));
+    changed += 1;
+  }
+  form.initialValues = draft.initial;
+  if (changed) tell(form);
+}
+
+// The words come from the template, so they are translated like the rest of the page.
+function tell(form) {
+  const line = form.querySelector("[data-draft-restored]");
+  if (!line) return;
+  line.hidden = false;
+  line.querySelector("button").addEventListener("click", () => {
+    localStorage.removeItem(place(form.dataset.draft));
+    form.reset();
+    location.reload();
+  });
+}
+
+function say(form, saved) {
+  const line = form.querySelector("[data-draft-saved]");
+  if (!line) return;
+  line.hidden = false;
+  line.classList.toggle("tone-late", !saved);
+  line.querySelector("[data-words]").textContent = saved ? line.dataset.saved : line.dataset.full;
+}
+
+function dropOld() {
+  const oldest = Date.now() - KEEP_DAYS * 24 * 3600 * 1000;
+  for (const key of Object.keys(localStorage)) {
+    if (!key.startsWith(PREFIX)) continue;
+    const draft = JSON.parse(localStorage.getItem(key));
+    if (draft.at < oldest) localStorage.removeItem(key);
+  }
+}
+
+function storageWorks() {
+  try {
+    localStorage.setItem(`${PREFIX}probe`, "{\"at\": 9e15}");
+    localStorage.removeItem(`${PREFIX}probe`);
+    return true;
+  } catch (blocked) {
+    return false;
+  }
+}
