@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from models.base import now
 from models.content import Content
 from models.ledger import CalendarDay, ClockPause, ClockRun
 from process import registry
@@ -86,7 +87,7 @@ def due_date(days: WorkCalendar, run: ClockRun) -> date | None:
     """None when the calendar of a year on the way is not there: a warning, never a guess."""
     pauses = [Pause(p.started_on, p.ended_on, p.reason) for p in run.pauses if p.ended_on is not None]
     try:
-        return days.due(run.started_on, run.working_days, pauses)
+        return days.explain(run.started_on, run.working_days, pauses).due
     except CalendarMissing:
         return None
 
@@ -131,7 +132,9 @@ def explain(session: Session, content: Content, definition: Definition) -> dict[
             "pauses": [{"from": p.start.isoformat(), "to": p.end.isoformat() if p.end else None, "reason": p.reason} for p in pauses],
         }
         try:
-            part |= days.explain(run.started_on, run.working_days, [p for p in pauses if p.end is not None]).as_dict()
+            found = days.explain(run.started_on, run.working_days, pauses, today=run.stopped_on or local_day(now()))
+            part |= {"sentence": found.sentence, "skipped": [[d.isoformat(), why] for d, why in found.skipped],
+                     "made_up": [[d.isoformat(), why] for d, why in found.made_up], "paused": [[d.isoformat(), why] for d, why in found.paused]}
         except CalendarMissing as missing:
             part["warning"] = str(missing)
         answer["clocks"].append(part)
@@ -152,6 +155,6 @@ def working_days_left(session: Session, deadline: datetime, at: datetime) -> int
     """Working days from today to the deadline; negative when it is past; None where the calendar ends."""
     today, due = local_day(at), local_day(deadline)
     try:
-        return calendar(session).working_days_between(today, due) if due >= today else -calendar(session).working_days_between(due, today)
+        return calendar(session).working_days_between(today, due)
     except CalendarMissing:
         return None

@@ -29,9 +29,9 @@ def create(session: Session, content: Content, actor: Actor, *, type_id: str, pl
     at = at or now()
     content_type = library.type(type_id)
     if not may_create(actor, content_type, place):
-        raise Forbidden(f"您在{place.name}没有新建“{content_type.title.zh}”的权限,请联系本单位负责人。")
+        raise Forbidden(f"您在{place.name}没有新建“{content_type.title.zh}”的权限，请联系本单位负责人。")
     if not place.exists_on(clock.local_day(at)):
-        raise InvalidInput(f"{place.name}已停止办公,请改选现在办理该业务的单位。", {"place": "单位已停止办公"})
+        raise InvalidInput(f"{place.name}已停止办公，请改选现在办理该业务的单位。", {"place": "单位已停止办公"})
     definition = library.workflows[content_type.workflow]
     content.type, content.workflow, content.workflow_version = type_id, definition.id, definition.digest
     content.state = definition.initial
@@ -121,10 +121,10 @@ def fire(content: Content, transition_id: str, actor: Actor, *, inputs: Mapping[
         known = "、".join(f"{t.id}({t.title.zh})" for t in available(content, actor)) or "没有"
         raise UnknownTransition(f"没有名为“{transition_id}”的办理动作。现在可以办理的有:{known}。")
     if expected_version is not None and expected_version != content.version:
-        raise Stale(f"您看到的是第 {expected_version} 版,现在已是第 {content.version} 版。{_last_move(session, content)}请刷新后再办。")
+        raise Stale(f"您看到的是第 {expected_version} 版，现在已是第 {content.version} 版。{_last_move(session, content)}请刷新后再办。")
     if content.state not in transition.sources:
         state = definition.states[content.state].title.zh
-        raise NotAvailable(f"现在的状态是“{state}”,不能“{transition.title.zh}”。{_last_move(session, content)}请刷新后按现在的状态办理。")
+        raise NotAvailable(f"现在的状态是“{state}”，不能“{transition.title.zh}”。{_last_move(session, content)}请刷新后按现在的状态办理。")
     acting = actor
     if on_behalf_of is not None and on_behalf_of.id != actor.person_id:
         acting = actor.as_substitute_for(on_behalf_of.id)
@@ -136,6 +136,9 @@ def fire(content: Content, transition_id: str, actor: Actor, *, inputs: Mapping[
     _move(session, content, transition, definition, at)
     for name in transition.effects:
         registry.effects[name](step)
+    for paper in transition.papers:
+        assert registry.make_paper is not None, "services/ must be imported before anything is fired"
+        registry.make_paper(step, paper)
     clock.advance(session, definition, content, content.state, at, actor)
     if cause is not None:
         step.details.setdefault("because", f"{cause.content.type}:{cause.transition.id}")
@@ -164,11 +167,11 @@ def _require_guard(session: Session, content: Content, transition: Transition, a
     if transition.trigger == "user" and passes(session, content, transition.guard, actor, definition):
         return
     if on_behalf_of is not None and not actor.held:
-        raise Forbidden(f"您今天没有代{on_behalf_of.name}的班,不能以其名义办理。")
+        raise Forbidden(f"您今天没有代{on_behalf_of.name}的班，不能以其名义办理。")
     guard = transition.guard
     if guard.different_person_than and actor.person_id in did(session, content, guard.different_person_than):
         names = "、".join(definition.transitions[s].title.zh for s in guard.different_person_than)
-        raise Forbidden(f"“{transition.title.zh}”必须由另一个人办:您已办过这件的“{names}”。请转给同事。")
+        raise Forbidden(f"“{transition.title.zh}”必须由另一个人办：您已办过这件的“{names}”。请转给同事。")
     raise Forbidden(f"“{transition.title.zh}”不由您办理。现在经手的是{_holder(content)}。")
 
 
@@ -186,7 +189,7 @@ def _move(session: Session, content: Content, transition: Transition, definition
                                         Content.__table__.c.state == content.state).values(**values))
     if result.rowcount != 1:  # type: ignore[attr-defined]
         session.refresh(content)
-        raise Stale(f"就在刚才,这件已被他人办理。{_last_move(session, content)}请刷新后再看。")
+        raise Stale(f"就在刚才，这件已被他人办理。{_last_move(session, content)}请刷新后再看。")
     for name, value in values.items():
         attributes.set_committed_value(content, name, value)
 

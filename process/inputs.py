@@ -21,9 +21,9 @@ def clean_text(value: Any, limit: int) -> str:
     """One line or paragraph of plain text; hidden direction and zero-width marks are dropped, lone surrogates refused."""
     text = "".join(c for c in str(value) if c not in _FORBIDDEN and (c in "\n\t" or unicodedata.category(c) != "Cc")).strip()
     if any(0xD800 <= ord(c) <= 0xDFFF for c in text):
-        raise ValueError("含有无法保存的字符,请重新输入")
+        raise ValueError("含有无法保存的字符，请重新输入")
     if len(text) > limit:
-        raise ValueError(f"最多 {limit} 个字,现在是 {len(text)} 个")
+        raise ValueError(f"最多 {limit} 个字，现在是 {len(text)} 个")
     return text
 
 
@@ -66,7 +66,7 @@ def _clean(spec: Input, raw: Any) -> Any:
                 raise ValueError(f"请填 0 到 {spec.maximum or 10_000} 之间的整数")
             return number
         case "date":
-            return raw if isinstance(raw, date) else _parsed(date.fromisoformat, raw, "日期请写成 2026-03-05 的样子,且必须存在")
+            return raw if isinstance(raw, date) else _parsed(date.fromisoformat, raw, "日期请写成 2026-03-05 的样子，且必须存在")
         case "datetime":
             moment = raw if isinstance(raw, datetime) else _parsed(datetime.fromisoformat, raw, "时间请写成 2026-03-05T14:30 的样子")
             return moment if moment.tzinfo else moment.replace(tzinfo=CHINA)
@@ -87,7 +87,7 @@ def _clean(spec: Input, raw: Any) -> Any:
             return [clean_text(item, 60) for item in _list(raw, 20)]
         case "signature":
             if not isinstance(raw, str) or len(raw) > 2_000_000:
-                raise ValueError("签名不是可用的图片,请重新签名")
+                raise ValueError("签名不是可用的图片，请重新签名")
             return raw
         case _:
             return clean_text(raw, 80)
@@ -104,7 +104,7 @@ def _list(raw: Any, limit: int) -> list[Any]:
     if not isinstance(raw, list):
         raise ValueError("应为列表")
     if len(raw) > limit:
-        raise ValueError(f"最多 {limit} 行,现在是 {len(raw)} 行")
+        raise ValueError(f"最多 {limit} 行，现在是 {len(raw)} 行")
     return raw
 
 
@@ -124,9 +124,9 @@ def _line(index: int, line: Any) -> dict[str, Any]:
             try:
                 cleaned[name] = int(str(line[name]))
             except ValueError as problem:
-                raise ValueError(f"第 {index} 行:份数应为整数") from problem
+                raise ValueError(f"第 {index} 行：份数应为整数") from problem
             if name != "line" and not 0 <= cleaned[name] <= MAX_SHEETS:
-                raise ValueError(f"第 {index} 行:份数应在 0 到 {MAX_SHEETS} 之间")
+                raise ValueError(f"第 {index} 行：份数应在 0 到 {MAX_SHEETS} 之间")
     for name in ("original", "provided"):
         if name in line:
             cleaned[name] = line[name] in (True, "true", "1", "on", "y", 1)

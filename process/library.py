@@ -78,7 +78,7 @@ class Library:
         if known is None:
             row = session.get(WorkflowVersion, digest)
             if row is None:
-                raise NotFound(f"流程定义 {digest[:12]} 不在本系统中,请管理员检查数据是否完整恢复。")
+                raise NotFound(f"流程定义 {digest[:12]} 不在本系统中，请管理员检查数据是否完整恢复。")
             known = self._versions[digest] = parse(row.body, f"workflow_version:{digest[:12]}")
         return known
 

@@ -49,6 +49,10 @@ durations: dict[str, Duration] = {}
 creators: dict[str, Creator] = {}
 
 
+# Freezes a paper named by a transition (`papers: [...]`) into the running transaction; set by services/papers_out.
+make_paper: Callable[[Step, str], None] | None = None
+
+
 def _register(table: dict[str, Any], name: str) -> Callable[[Any], Any]:
     def keep(function: Any) -> Any:
         if name in table and table[name] is not function:
