@@ -24,7 +24,8 @@ SIZES: dict[str, tuple[float, float]] = {"A4": (210, 297), "A5 landscape": (210,
 DEFAULT_LENGTH = {"text": 200, "lines": 1000, "person_name": 100, "id_number": 40, "phone": 40, "address": 200}
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _PAPER_KEYS = {"id", "title", "size", "copies", "series", "max_pages", "who_may_print", "fields", "seal"}
-_FIELD_KEYS = {"name", "label", "label_en", "kind", "required", "source", "max_length", "max_rows", "options", "columns"}
+_FIELD_KEYS = {"name", "label", "label_en", "kind", "required", "source", "max_length", "max_rows", "options", "columns",
+               "required_if"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Field:
     label_en: str
     kind: str
     required: str  # "always", "issued" (a draft may lack it) or "no"
+    required_if: str  # name of a yes/no field that makes this one required, or ""
     source: str
     max_length: int
     max_rows: int
@@ -118,6 +120,9 @@ def load(paper_id: str, root: Path = ROOT) -> Paper:
     raw_fields = _need(raw, "fields", list, file, "fields")
     fields = tuple(_field(item, f"fields[{index}]", file) for index, item in enumerate(raw_fields))
     _unique(fields, "fields", file)
+    for index, field in enumerate(fields):
+        if field.required_if and not any(other.name == field.required_if and other.kind == "bool" for other in fields):
+            raise DefinitionError(file, f"fields[{index}]({field.name}).required_if", f"没有名为“{field.required_if}”的是否字段")
     _template_names(folder, paper_id, fields)
     return Paper(paper_id, _need(title, "zh", str, file, "title.zh"), _need(title, "en", str, file, "title.en"), size,
                  copies, series, max_pages, seal, frozenset(_texts(raw, "who_may_print", file)), fields, folder,
@@ -149,7 +154,8 @@ def _field(raw: Any, key: str, file: str, *, column: bool = False) -> Field:
     source = raw.get("source", "")
     if not isinstance(source, str) or (not column and not source):
         raise DefinitionError(file, f"{key}.source", "应写明数据来源,例如 case.applicant.name")
-    return Field(name, _need(raw, "label", str, file, f"{key}.label"), str(raw.get("label_en", "")), kind, required, source,
+    return Field(name, _need(raw, "label", str, file, f"{key}.label"), str(raw.get("label_en", "")), kind, required,
+                 str(raw.get("required_if", "")), source,
                  _count(raw, "max_length", DEFAULT_LENGTH.get(kind, 200), file, key), _count(raw, "max_rows", 60, file, key),
                  tuple((str(value), str(label)) for value, label in options.items()), columns)
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from process.refusals import Refusal
 
-class PaperError(Exception):
+
+class PaperError(Refusal):
     """Base of all refusals about papers; `str()` is the Chinese sentence to show."""
+
+    slug = "paper"
+    title = "文书不能打印"
 
 
 class DefinitionError(PaperError):
@@ -18,13 +23,17 @@ class DefinitionError(PaperError):
 class InvalidPaperData(PaperError):
     """A value cannot stand on an official paper; `problems` holds (field, sentence)."""
 
+    slug = "invalid-paper-data"
+
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         self.problems = problems
-        super().__init__(";".join(sentence for _, sentence in problems))
+        super().__init__(";".join(sentence for _, sentence in problems), dict(problems))
 
 
 class MissingGlyphs(PaperError):
     """Some character has no glyph in the product's fonts, so the paper must not be printed."""
+
+    slug = "missing-glyph"
 
     def __init__(self, sentences: list[str]) -> None:
         self.sentences = sentences
@@ -34,6 +43,10 @@ class MissingGlyphs(PaperError):
 class RenderFailed(PaperError):
     """The renderer gave up; says why and what the clerk can do now."""
 
+    status = 503
+    slug = "render-failed"
+    title = "文书没有生成"
+
     def __init__(self, reason: str, advice: str, *, detail: str = "") -> None:
         self.reason, self.advice, self.detail = reason, advice, detail
         super().__init__(f"文书没有生成:{reason}。{advice}")
@@ -41,3 +54,6 @@ class RenderFailed(PaperError):
 
 class RendererUnavailable(PaperError):
     """This machine lacks something without which papers may not be printed at all."""
+
+    status = 503
+    slug = "renderer-unavailable"

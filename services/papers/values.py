@@ -37,7 +37,7 @@ def missing_fields(paper: Paper, data: dict[str, Any], *, draft: bool = False) -
     missing: list[tuple[str, str]] = []
     for field in paper.fields:
         value = data.get(field.name)
-        if _needed(field, draft) and _empty(value):
+        if (_needed(field, draft) or (field.required_if and data.get(field.required_if) is True)) and _empty(value):
             missing.append((field.name, field.label))
         elif field.kind == "table" and isinstance(value, (list, tuple)):
             for index, row in enumerate(value):
