@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from datetime import date
@@ -12,6 +13,7 @@ import pytest
 from catalogue import items as item_reader
 from catalogue import loader, people, reading
 from catalogue.records import CatalogueError, Role
+from catalogue.specs import as_spec, from_spec
 
 ITEMS = loader.items()
 HOME = [item for item in ITEMS.values() if item.counted]
@@ -190,3 +192,9 @@ def test_promise_may_not_exceed_the_law() -> None:
         item_reader.check_item(
             slow, loader.schemes(), ITEMS, loader.forms(), loader.channels(), loader.roles()
         )
+
+
+@pytest.mark.parametrize("item_id", sorted(ITEMS))
+def test_item_survives_the_way_through_a_json_column(item_id: str) -> None:
+    spec = json.loads(json.dumps(as_spec(ITEMS[item_id]), ensure_ascii=False))
+    assert from_spec(spec) == ITEMS[item_id]
