@@ -77,6 +77,14 @@ async function startOnDemand() {
   if (document.querySelector("[data-board]")) (await import("./board.js")).startBoard();
 }
 
+// On a phone the next action stays under the thumb once its button has been scrolled away.
+function echoNextAction() {
+  for (const echo of document.querySelectorAll("[data-echo]")) {
+    const original = document.getElementById(echo.dataset.echo);
+    if (original) new IntersectionObserver(([seen]) => { echo.hidden = seen.isIntersecting; }).observe(original);
+  }
+}
+
 function focusTrouble() {
   const summary = document.querySelector("[data-error-summary]");
   if (summary) summary.focus();
@@ -91,4 +99,5 @@ startDialogs();
 startLines();
 startDrafts();
 startOnDemand();
+echoNextAction();
 focusTrouble();
