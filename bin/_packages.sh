@@ -10,5 +10,12 @@ if [ ! -e "$guard" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$guard"
     chmod 755 "$guard"
 fi
-apt-get -q=2 update
-apt-get -q=2 install --yes --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
+# Two hundred lines that nobody reads, unless it fails.
+log=$(mktemp)
+{
+    apt-get -q=2 update && apt-get -q=2 install --yes --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
+} >"$log" 2>&1 </dev/null || {
+    cat "$log" >&2
+    exit 1
+}
+rm -f "$log"

@@ -73,7 +73,7 @@ ensure_packages() {
             stop "please ask the administrator to run: apt-get install --no-install-recommends ${missing% }"
         fi
     fi
-    say "installing system packages: ${missing% }"
+    say "installing system packages, this takes about a minute: ${missing% }"
     # shellcheck disable=SC2086 # one word per package is meant
     "${as_root[@]}" bash "$root/bin/_packages.sh" $missing ||
         stop "the system packages could not be installed, see above; needed: apt-get install --no-install-recommends ${missing% }"

@@ -30,6 +30,8 @@ class Child:
     ready_within: float = 60.0
     # Must end well before the next one starts.
     once: bool = False
+    # What to try when it refuses to start; says what was done.
+    mend: Callable[[], str] | None = None
     # Starts when all others are ready: nobody at the door waits for it.
     later: bool = False
 

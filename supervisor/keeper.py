@@ -137,6 +137,9 @@ class Keeper:
             code = process.ended()
             if code is not None:
                 self._buried(process, in_words(code))
+                # A signal came from outside; an exit code twice in a row says that it does not like what it finds.
+                if code > 0 and process.deaths == 2 and process.child.mend:
+                    say(process.child.name, process.child.mend())
             elif process.due is not None and now >= process.due:
                 self._launch(process)
         if now - self._logs_checked > LOG_CHECK_EVERY:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import sys
+import time
 from pathlib import Path
 
 from config import Settings, reachable_host
@@ -53,7 +54,21 @@ def _redis(settings: Settings) -> Child:
         *(redis_binary(), "--port", "0", "--unixsocket", str(settings.redis_socket), "--unixsocketperm", "700"),
         *("--dir", str(folder), "--appendonly", "yes", "--save", "", "--daemonize", "no", "--logfile", ""),
     )
-    return Child("redis", command, stage=0, ready=lambda: redis_answers(settings.redis_socket))
+    return Child(
+        "redis",
+        command,
+        stage=0,
+        ready=lambda: redis_answers(settings.redis_socket),
+        mend=lambda: _set_aside(folder),
+    )
+
+
+def _set_aside(folder: Path) -> str:
+    """Redis is only the doorbell, the work is in the database: a damaged file must not keep the office closed."""
+    aside = folder.with_name(f"redis.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    folder.rename(aside)
+    folder.mkdir()
+    return f"cannot read its file; set aside as {aside}, starting with an empty one"
 
 
 def _gunicorn(settings: Settings) -> tuple[str, ...]:

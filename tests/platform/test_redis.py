@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 
 import pytest
 
@@ -39,6 +40,26 @@ def test_redis_is_restarted_with_its_data_and_open_to_nobody_else(keep, tmp_path
     assert ask(settings.redis_socket, "GET", "doorbell").endswith("ring")
     assert keeper.stop() == 0
     assert not redis_answers(settings.redis_socket)
+
+
+def test_a_damaged_redis_file_does_not_keep_the_office_closed(tmp_path, watch, wait_until):
+    settings = Settings.from_env({"DAIBAN_VAR": str(tmp_path)})
+    damaged = tmp_path / "redis" / "appendonlydir"
+    damaged.mkdir(parents=True)
+    (damaged / "appendonly.aof.manifest").write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
+    (damaged / "appendonly.aof.1.incr.aof").write_bytes(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n" + b"garbage\r\n" * 20)
+    code = (
+        "import sys; from pathlib import Path; from config import Settings; from supervisor.keeper import Keeper\n"
+        "from supervisor.plan import children\n"
+        "settings = Settings.from_env()\n"
+        "redis = [child for child in children(settings) if child.name == 'redis']\n"
+        "Keeper(redis, logs=settings.var / 'log', mark=str(settings.var)).run()"
+    )
+    keeper = watch([sys.executable, "-c", code], DAIBAN_VAR=str(tmp_path))
+    keeper.wait_for("cannot read its file; set aside as")
+    wait_until(lambda: redis_answers(settings.redis_socket))
+    assert keeper.stop() == 0
+    assert len(list(tmp_path.glob("redis.damaged-*/appendonlydir"))) == 1
 
 
 def test_an_outside_redis_is_not_started_here(tmp_path):

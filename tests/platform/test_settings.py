@@ -28,8 +28,9 @@ def test_without_any_variable_everything_lives_in_the_var_folder(tmp_path):
 
 
 def test_the_default_folder_is_the_projects_own_wherever_the_command_was_typed(tmp_path, monkeypatch):
+    monkeypatch.setattr("config.ROOT", tmp_path / "project")
     monkeypatch.chdir(tmp_path)
-    assert Settings.from_env({"SECRET_KEY": LONG}).var == ROOT / "var"
+    assert Settings.from_env({"SECRET_KEY": LONG}).var == tmp_path / "project" / "var"
 
 
 @pytest.mark.parametrize(

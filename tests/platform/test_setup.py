@@ -122,7 +122,7 @@ def test_packages_are_installed_without_starting_their_services(machine, tmp_pat
     guard = tmp_path / "policy-rc.d"
     script = (machine.root / "bin" / "_packages.sh").read_text()
     assert "guard=/usr/sbin/policy-rc.d" in script
-    for name in ("chmod", "rm"):
+    for name in ("chmod", "rm", "mktemp"):
         (machine.path / name).symlink_to(shutil.which(name) or "")
     (machine.root / "bin" / "_packages.sh").write_text(script.replace("/usr/sbin/policy-rc.d", str(guard)))
     machine.has("apt-get", f'[[ $* != *install* ]] || cat "{guard}" >>"{machine.calls_file}"')
