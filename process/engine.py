@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,11 +24,13 @@ from process.registry import Step
 
 
 def create(session: Session, content: Content, actor: Actor, *, type_id: str, place: Agency, at: datetime | None = None,
-           details: dict[str, Any] | None = None) -> Content:
-    """Brings a new thing to life in the initial state of its workflow: checked, numbered, journalled."""
+           details: dict[str, Any] | None = None, allowed: bool = False) -> Content:
+    """Brings a new thing to life in the initial state of its workflow: checked, numbered, journalled.
+
+    `allowed`: made by the system as a consequence of a step that was itself guarded."""
     at = at or now()
     content_type = library.type(type_id)
-    if not may_create(actor, content_type, place):
+    if not allowed and not may_create(actor, content_type, place):
         raise Forbidden(f"您在{place.name}没有新建“{content_type.title.zh}”的权限，请联系本单位负责人。")
     if not place.exists_on(clock.local_day(at)):
         raise InvalidInput(f"{place.name}已停止办公，请改选现在办理该业务的单位。", {"place": "单位已停止办公"})
@@ -98,9 +100,23 @@ def passes(session: Session, content: Content, guard: Guard, actor: Actor, defin
     return all(registry.predicates[name](session, content, actor) for name in guard.predicates)
 
 
+def prefetch(session: Session, contents: Iterable[Content]) -> None:
+    """Reads who did what for a whole list in one query, so that `available` on its rows asks the database nothing more."""
+    known: dict[int, dict[str, set[int]]] = {content.id: {} for content in contents}
+    if known:
+        rows = session.execute(select(JournalEntry.content_id, JournalEntry.action, JournalEntry.person_id, JournalEntry.substitute_for_id)
+                               .where(JournalEntry.content_id.in_(known), JournalEntry.to_state.is_not(None)).order_by(JournalEntry.id))
+        for content_id, action, *people in rows:
+            known[content_id][action.partition(":")[2]] = {p for p in people if p is not None}
+    session.info["did"] = known
+
+
 def did(session: Session, content: Content, steps: tuple[str, ...]) -> set[int]:
     """Who did the last of each of these steps, in person or through a substitute."""
     people: set[int] = set()
+    fetched = session.info.get("did", {}).get(content.id)
+    if fetched is not None:
+        return {person for step in steps for person in fetched.get(step, ())}
     for step in steps:
         row = session.execute(
             select(JournalEntry.person_id, JournalEntry.substitute_for_id)
@@ -145,6 +161,8 @@ def fire(content: Content, transition_id: str, actor: Actor, *, inputs: Mapping[
     journal.record(session, f"{content.type}:{transition.id}", actor, content=content, from_state=step.from_state, to_state=content.state,
                    comment=step.inputs.get("comment"), details=step.details, on_behalf_of=on_behalf_of, at=at)
     session.flush()
+    for further in step.after:
+        further()
     return step
 
 
@@ -184,6 +202,7 @@ def _move(session: Session, content: Content, transition: Transition, definition
         values["entered_at"] = at
         values["closed_at"] = at if definition.states[to].terminal else None
     session.flush()
+    session.info.pop("did", None)
     result = session.execute(
         update(Content.__table__).where(Content.__table__.c.id == content.id, Content.__table__.c.version == content.version,
                                         Content.__table__.c.state == content.state).values(**values))

@@ -129,5 +129,5 @@ def _line(index: int, line: Any) -> dict[str, Any]:
                 raise ValueError(f"第 {index} 行：份数应在 0 到 {MAX_SHEETS} 之间")
     for name in ("original", "provided"):
         if name in line:
-            cleaned[name] = line[name] in (True, "true", "1", "on", "y", 1)
+            cleaned[name] = line[name] in (True, "true", "1", "on", "y", 1, "original")
     return cleaned

@@ -32,6 +32,8 @@ class Step:
     cause: Step | None = None
     # What effects want the journal row to say (no personal data: the journal is for ever).
     details: dict[str, Any] = field(default_factory=dict)
+    # Further steps of the same thing, fired once this one is written, so that its history reads in the order of events.
+    after: list[Callable[[], Any]] = field(default_factory=list)
 
 
 Predicate = Callable[[Session, Any, "Actor"], bool]

@@ -5,12 +5,13 @@ With a deferred BEGIN two clerks read the same row and both write: measured, 69 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session
 
 # Jobs and commands write; pages that only read say so (see `reading`).
 _writing: ContextVar[bool] = ContextVar("writing", default=True)
@@ -29,6 +30,20 @@ def reading() -> Iterator[None]:
 def set_writing(value: bool) -> None:
     """For a server thread: the next transaction of this context reads or writes."""
     _writing.set(value)
+
+
+def keep_despite_refusal(session: Session, write: Callable[[Session], None]) -> None:
+    """What must stay although the step is undone: a wrong code counts. Whoever rolls back calls `settle` afterwards."""
+    session.info.setdefault("kept", []).append(write)
+
+
+def settle(session: Session) -> None:
+    """After a rollback: writes and commits what the refused step left behind."""
+    kept = session.info.pop("kept", [])
+    for write in kept:
+        write(session)
+    if kept:
+        session.commit()
 
 
 def prepare(engine: Engine) -> None:

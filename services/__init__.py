@@ -1,1 +1,26 @@
-"""Verbs: what people do. Services take the actor as an argument and never commit."""
+"""Verbs: what people do. A service is guard, change, record; the actor is an argument and nothing here commits."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from catalogue import loader as catalogue
+
+# Importing a module registers its requirements, effects, predicates and creators with the kernel.
+REGISTERING = ("cases", "materials", "certificates", "papers_out", "papers_data", "delegations", "visits", "letters", "custody", "care", "errands",
+               "catalogue_items")
+
+
+def register() -> None:
+    for name in REGISTERING:
+        importlib.import_module(f"services.{name}")
+
+
+def role_names() -> frozenset[str]:
+    return frozenset(catalogue.roles())
+
+
+def paper_names() -> frozenset[str]:
+    folder = Path(__file__).parent.parent / "pdf_templates"
+    return frozenset(p.parent.name for p in folder.glob("*/paper.yaml"))

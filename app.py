@@ -1,0 +1,70 @@
+"""create_app(): the table of contents of the application."""
+
+from __future__ import annotations
+
+import blueprints
+import cli
+import jobs.handlers  # noqa: F401  registers the job handlers
+import services
+from blueprints import context, errors, headers, sessions, unit_of_work
+from catalogue import loader as catalogue
+from config import Settings
+from extensions import babel, csrf, db, limiter, login, migrate
+from models.crypto import vault
+from process import library, transactions
+from services.files import configure as configure_files
+
+
+def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
+    """Builds the application from the environment or from the settings that tests hand in."""
+    settings = settings or Settings.from_env()
+    app = unit_of_work.Daiban(__name__)
+    app.config.from_mapping(
+        SETTINGS=settings,
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings),
+        DAIBAN_DEMO=settings.demo,
+        BASE_URL=settings.base_url,
+        MAX_CONTENT_LENGTH=25 * 1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=5 * 1024 * 1024,
+        WTF_CSRF_TIME_LIMIT=None,  # a long form must not die of its token; the session ends instead
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.base_url.startswith("https:"),
+        BABEL_DEFAULT_LOCALE="zh_Hans_CN",
+        BABEL_DEFAULT_TIMEZONE="Asia/Shanghai",
+        RATELIMIT_STORAGE_URI=limiter_storage(settings),
+        RATELIMIT_HEADERS_ENABLED=False,
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    vault.open(settings.secret_key)
+    configure_files(settings.storage_url)
+    services.register()
+    catalogue.check()
+    library.load(library.vocabulary(services.role_names(), services.paper_names()))
+    db.init_app(app)
+    with app.app_context():
+        transactions.prepare(db.engine)
+    migrate.init_app(app, db)
+    sessions.init_app(app, login)
+    csrf.init_app(app)
+    babel.init_app(app, locale_selector=context.locale)
+    limiter.init_app(app)
+    unit_of_work.init_app(app)
+    headers.init_app(app)
+    errors.init_app(app)
+    context.init_app(app)
+    blueprints.register(app)
+    cli.init_app(app)
+    return app
+
+
+def engine_options(settings: Settings) -> dict:
+    if settings.database_url.startswith("sqlite"):
+        return {"connect_args": {"check_same_thread": False, "timeout": 20}, "pool_size": 8, "max_overflow": 8}
+    return {"pool_size": 6, "max_overflow": 10, "pool_timeout": 2, "pool_pre_ping": True, "connect_args": {"connect_timeout": 2}}
+
+
+def limiter_storage(settings: Settings) -> str:
+    return settings.redis_url.replace("unix://", "redis+unix://", 1)

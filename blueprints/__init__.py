@@ -1,0 +1,14 @@
+"""Pages per feature. The list below is every door of the application."""
+
+from __future__ import annotations
+
+import importlib
+
+from flask import Flask
+
+FEATURES = ("auth", "desk", "content", "cases", "certificates", "delegations", "visits", "errands", "places", "catalogue", "public", "admin", "health", "api")
+
+
+def register(app: Flask) -> None:
+    for name in FEATURES:
+        app.register_blueprint(importlib.import_module(f"blueprints.{name}").bp)

@@ -1,0 +1,75 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, make_response, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required, login_user, logout_user
+
+from blueprints.auth.forms import SignInForm
+from blueprints.sessions import load_identity
+from catalogue import loader as catalogue
+from extensions import db
+from process.refusals import InvalidInput, TooMany
+from services import accounts
+
+bp = Blueprint("auth", __name__)
+
+
+@bp.get("/sign-in")
+def sign_in_page() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(url_for("desk.index"), 303)
+    return _page(SignInForm(next=request.args.get("next", "")), None), 200
+
+
+@bp.post("/sign-in", endpoint="sign_in")
+def sign_in() -> ResponseReturnValue:
+    form = SignInForm()
+    if not form.validate_on_submit():
+        return _page(form, None), 422
+    try:
+        token, _person = accounts.sign_in(db.session(), form.username.data or "", form.password.data or "", address=request.remote_addr or "",
+                                          device=request.user_agent.string)
+    except (InvalidInput, TooMany) as refusal:
+        # The failure counts although nobody signed in: this commit is the back-off.
+        db.session.commit()
+        response = make_response(_page(form, refusal.detail), refusal.status)
+        if isinstance(refusal, TooMany):
+            response.headers["Retry-After"] = str(refusal.retry_after)
+        return response
+    session.clear()
+    db.session.flush()
+    identity = load_identity(token)
+    login_user(identity, force=True)
+    return redirect(_safe(form.next.data) or url_for("desk.index"), 303)
+
+
+@bp.post("/sign-out")
+@login_required
+def sign_out() -> ResponseReturnValue:
+    accounts.sign_out(db.session(), current_user.token)
+    logout_user()
+    session.clear()
+    response = make_response(redirect(url_for("auth.sign_in_page"), 303))
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+@bp.post("/locale/<any(zh_Hans_CN, en):code>")
+def choose_locale(code: str) -> ResponseReturnValue:
+    response = make_response(redirect(_safe(request.form.get("back")) or url_for("desk.index"), 303))
+    response.set_cookie("locale", code, max_age=365 * 86400, samesite="Lax", httponly=True)
+    return response
+
+
+def _page(form: SignInForm, problem: str | None) -> str:
+    demo = [{"username": a.username, "label": a.title} for a in catalogue.demo_accounts().values()] if current_app.config["DAIBAN_DEMO"] else None
+    return render_template("auth/login.html", form=form, problem=problem, demo_accounts=demo)
+
+
+def _safe(target: str | None) -> str | None:
+    """Only paths of this site: an open redirect is a gift to phishers."""
+    if target and target.startswith("/") and not target.startswith(("//", "/\\")) and "\n" not in target:
+        return target
+    return None

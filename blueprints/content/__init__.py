@@ -1,0 +1,3 @@
+from blueprints.content.views import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,60 @@
+"""Where a button leads: to the feature's own page for a step where there is one, else to the generic form."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from blueprints.dynamic_forms import transition_form
+from blueprints.present import title_of
+from models.content import Content
+from models.person import Grant, Person
+from process.definition import Transition
+
+# Steps that a feature shows better than a generic form: (type, transition) -> endpoint taking the uid.
+FEATURE_PAGES: dict[tuple[str, str], str] = {}
+SIMPLE_KINDS = {"text", "longtext", "choice", "bool", "date", "datetime", "number", "code", "person"}
+# Who may be named where a step asks for a colleague.
+PERSON_ROLES = {("errand", "assign"): ("red_courier",), ("home_visit", "schedule"): ("grid_leader", "grid_service_worker")}
+
+
+def url_of(content: Content, transition: Transition) -> str:
+    endpoint = FEATURE_PAGES.get((content.type, transition.id))
+    return url_for(endpoint, uid=content.uid) if endpoint else url_for("content.do", uid=content.uid, transition=transition.id)
+
+
+def form_for(session: Session, content: Content, transition: Transition) -> FlaskForm:
+    choices = {spec.name: people(session, content, transition) for spec in transition.inputs if spec.kind == "person"}
+    return transition_form(transition, choices=choices)
+
+
+def people(session: Session, content: Content, transition: Transition) -> list[tuple[str, str]]:
+    """Colleagues who hold the role at the place of the thing or above it; for grids also those of the grid itself."""
+    roles = PERSON_ROLES.get((content.type, transition.id), ())
+    ancestors = [content.place_path[: i + 1] for i, char in enumerate(content.place_path) if char == "/"]
+    rows = session.execute(
+        select(Person.username, Person.name, Person.title).join(Grant, Grant.person_id == Person.id)
+        .where(Grant.role.in_(roles), Person.active, or_(Grant.place_path.in_(ancestors), Grant.place_path.startswith(content.place_path)))
+        .order_by(Person.id).distinct()).all()
+    return [(username, f"{name}（{title}）" if title else name) for username, name, title in rows]
+
+
+def buttons(session: Session, content: Content, transitions: list[Transition]) -> list[Any]:
+    """The actions of the object page: one press where nothing is asked, a small form in place, or a page of its own."""
+    made = []
+    for transition in sorted(transitions, key=lambda t: (not t.primary, t.dangerous)):
+        featured = (content.type, transition.id) in FEATURE_PAGES
+        simple = all(spec.kind in SIMPLE_KINDS for spec in transition.inputs)
+        post = not featured and simple
+        made.append(SimpleNamespace(
+            id=transition.id, label=title_of(transition), url=url_of(content, transition), primary=transition.primary and not made,
+            hint="", method="post" if post else "get", open=False,
+            confirm=_("“%(what)s”之后不能撤销，确定要办吗？", what=title_of(transition)) if transition.dangerous and not transition.inputs else None,
+            form=form_for(session, content, transition) if post and transition.inputs else None))
+    return made

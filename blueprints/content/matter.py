@@ -1,0 +1,216 @@
+"""The left side of the object page: fields, materials and papers of a thing, masked for whoever looks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from types import SimpleNamespace
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blueprints import present
+from blueprints.dynamic_forms import label_of
+from catalogue import loader as catalogue
+from models.case import Case, Material
+from models.content import Content
+from models.delegation import Delegation, HomeVisit
+from models.errand import Errand
+from models.paper import Certificate, Document, Paper
+from process import access
+from process.access import Actor
+from process.library import library
+from process.masking import mask_address, mask_id_number, mask_name, mask_phone
+from services.catalogue_items import record_of
+
+FORM_WORDS = {"original": "原件", "copy": "复印件", "either": "原件或复印件"}
+
+
+def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict[str, Any]:
+    """Sections, materials and papers for content/show.html."""
+    papers = _papers(session, content, actor, full)
+    sections = [s for s in (_own(content, full), _linked(session, content, actor), _fields(content, full)) if s is not None and s.facts]
+    answer: dict[str, Any] = {"sections": sections, "papers": papers, "materials": [], "materials_note": "", "materials_action": None}
+    case = content if isinstance(content, Case) else getattr(content, "case", None)
+    if isinstance(case, Case) and case.materials:
+        shown = full and (content is case or access.may(actor, access.VIEW_FULL, case, session))
+        answer["materials"] = _materials(session, case, shown)
+        have = sum(m.provided for m in case.materials)
+        answer["materials_note"] = _("已收 %(have)s / %(all)s 份", have=have, all=len(case.materials))
+        if content is case and shown:
+            answer["materials_action"] = present.Link(_("看材料"), url_for("cases.materials", uid=case.uid))
+    elif full:
+        answer["materials"] = _attachments(session, content)
+    return answer
+
+
+def questions(content: Content) -> dict[str, str]:
+    """Field name to its title in the reader's language, from the item's form and the type."""
+    titles = {f.name: label_of(f.title) for f in library.type(content.type).fields}
+    if isinstance(content, Case):
+        titles |= {f.name: label_of(f.title) for f in catalogue.form(record_of(content.item).form).fields}
+    return titles
+
+
+MASKS = {"id_number": mask_id_number, "phone": mask_phone, "address": mask_address, "person_name": mask_name}
+
+
+def _fields(content: Content, full: bool) -> Any:
+    titles = questions(content)
+    kinds = {f.name: f.kind for f in library.type(content.type).fields}
+    options: dict[str, dict[str, str]] = {f.name: {oid: label_of(t) for oid, t in f.options} for f in library.type(content.type).fields}
+    if isinstance(content, Case):
+        form = catalogue.form(record_of(content.item).form)
+        kinds |= {f.name: f.kind for f in form.fields}
+        options |= {f.name: {o.id: label_of(o.title) for o in f.options} for f in form.fields}
+    facts = []
+    sensitive = content.private or {}
+    for name, value in content.values.items():
+        if name not in titles or value in (None, "", [], {}) or isinstance(value, (dict, list)):
+            continue
+        if name in sensitive and not full:
+            continue
+        text = options.get(name, {}).get(str(value)) or (_("是") if value is True else _("否") if value is False else str(value))
+        mask = MASKS.get(kinds.get(name, ""))
+        if name in sensitive and mask is not None:
+            shown: Any = {"text": mask(text), "reveal_url": url_for("content.reveal", uid=content.uid)}
+        else:
+            shown = text
+        facts.append(SimpleNamespace(label=titles[name], value=shown, wide=kinds.get(name) in ("longtext", "address")))
+    return SimpleNamespace(title=_("填报内容"), facts=facts)
+
+
+def _own(content: Content, full: bool) -> Any:
+    facts: list[Any] = []
+
+    def fact(label: str, value: Any, wide: bool = False) -> None:
+        if value not in (None, ""):
+            facts.append(SimpleNamespace(label=label, value=value, wide=wide))
+
+    if isinstance(content, Case):
+        record = record_of(content.item)
+        fact(_("事项"), content.item.title + (_("（示例）") if content.item.illustrative else ""))
+        fact(_("渠道"), catalogue.channels()[content.channel].name if content.channel in catalogue.channels() else content.channel)
+        fact(_("受理单位"), content.place.name)
+        fact(_("决定单位"), content.deciding_unit.name if content.deciding_unit else "")
+        fact(_("申报时间"), present.moment(content.filed_at))
+        fact(_("受理时间"), present.moment(content.accepted_at))
+        fact(_("承诺时限"), _("%(n)s 个工作日", n=record.promised_days) if record.promised_days else "")
+        fact(_("跑的次数"), _("%(n)s 次", n=content.trips))
+        fact(_("首问人"), content.first_contact.name if content.first_contact else "")
+        fact(_("评价"), _("%(n)s 分", n=content.rating) if content.rating else "")
+    elif isinstance(content, Delegation):
+        fact(_("转出单位"), content.place.name)
+        fact(_("转交给"), content.addressee.name)
+        fact(_("首问人"), content.first_contact.name if content.first_contact else "")
+        letter = content.letter
+        fact(_("委托书"), _("已签，有效至 %(day)s", day=letter.valid_until.strftime("%Y-%m-%d")) if letter and letter.signed_at else _("还没有签"))
+    elif isinstance(content, HomeVisit):
+        fact(_("事项"), content.item.title)
+        fact(_("网格"), content.place.name)
+        fact(_("上门资格"), content.basis if full else "", True)
+        fact(_("上门时间"), present.moment(content.slot_start))
+        fact(_("未遇到次数"), content.attempts or "")
+    elif isinstance(content, Errand):
+        fact(_("从"), content.from_agency.name if content.from_agency else "")
+        fact(_("到"), content.to_agency.name if content.to_agency else "")
+        fact(_("取件地址"), content.from_address if full else "", True)
+        fact(_("送达地址"), content.to_address if full else (_("认领后可见") if content.to_address else ""), True)
+        fact(_("联系人"), content.contact if full else "")
+        fact(_("件数"), str(content.envelopes))
+        fact(_("最晚送达"), present.moment(content.window_end))
+    elif isinstance(content, Certificate):
+        fact(_("证照编号"), content.number or _("还没有编号"))
+        fact(_("持证人"), content.holder_name if full else mask_name(content.holder_name))
+        fact(_("发证时间"), present.moment(content.issued_on))
+        fact(_("领取人"), content.collector if full else "")
+    return SimpleNamespace(title=_("基本情况"), facts=facts)
+
+
+def _linked(session: Session, content: Content, actor: Actor) -> Any:
+    """Things joined to this one, each only if the actor may see it."""
+    ids: set[int] = set()
+    for name in ("case_id", "home_visit_id", "related_id", "replaces_id"):
+        if getattr(content, name, None):
+            ids.add(getattr(content, name))
+    case_id = content.id if isinstance(content, Case) else getattr(content, "case_id", None)
+    conditions = [Errand.related_id == content.id]
+    found = set(session.scalars(select(Errand.id).where(*conditions)))
+    if case_id:
+        found |= set(session.scalars(select(Delegation.id).where(Delegation.case_id == case_id)))
+        found |= set(session.scalars(select(HomeVisit.id).where(HomeVisit.case_id == case_id)))
+        found |= set(session.scalars(select(Certificate.id).where(Certificate.case_id == case_id)))
+    ids = (ids | found) - {content.id}
+    if not ids:
+        return None
+    rows = session.execute(access.visible(select(Content.uid, Content.number, Content.type, Content.state, Content.workflow_version)
+                                          .where(Content.id.in_(ids)).order_by(Content.id), actor)).all()
+    facts = []
+    for linked in rows:
+        state = library.version(linked.workflow_version, session).states[linked.state]
+        facts.append(SimpleNamespace(label=present.title_of(library.type(linked.type)), wide=False,
+                                     value=SimpleNamespace(number=linked.number or linked.uid[:8], url=url_for("content.show", uid=linked.uid),
+                                                           state=present.state_view(state))))
+    return SimpleNamespace(title=_("相关"), facts=facts, links=True)
+
+
+def _materials(session: Session, case: Case, shown: bool) -> list[Any]:
+    files: dict[int | None, list[Any]] = defaultdict(list)
+    if shown:
+        for document in session.scalars(select(Document).where(Document.content_id == case.id).order_by(Document.id)):
+            files[document.material_id].append(_thumb(case, document))
+    rows = [SimpleNamespace(
+        name=m.name, form=_(FORM_WORDS.get(m.form, "")), sheets=m.sheets if m.provided else None, critical=m.critical, status=_status(m),
+        status_label=_status_label(m), note=m.defect, thumbs=files.get(m.id, []), tick_name=None) for m in case.materials]
+    if files.get(None):
+        rows.append(SimpleNamespace(name=_("其他文件"), form="", sheets=None, status="ok", status_label="", note="", thumbs=files[None], tick_name=None))
+    return rows
+
+
+def _attachments(session: Session, content: Content) -> list[Any]:
+    found = [_thumb(content, d) for d in session.scalars(select(Document).where(Document.content_id == content.id).order_by(Document.id))]
+    return [SimpleNamespace(name=_("照片和签名"), form="", sheets=None, status="ok", status_label="", note="", thumbs=found, tick_name=None)] if found else []
+
+
+def _thumb(content: Content, document: Document) -> Any:
+    url = url_for("content.document", uid=content.uid, document_uid=document.uid)
+    thumb = url_for("content.thumbnail", uid=content.uid, document_uid=document.uid, part="thumbnail") if document.thumbnail_key else None
+    return SimpleNamespace(url=url, thumb=thumb, alt=document.filename, kind=document.media_type.rpartition("/")[2].upper())
+
+
+def _status(material: Material) -> str:
+    if material.verdict == "rejected":
+        return "problem"
+    if material.provided:
+        return "ok"
+    return "deferred" if not material.critical else "missing"
+
+
+def _status_label(material: Material) -> str:
+    if material.verdict == "accepted":
+        return _("已核对")
+    if material.verdict == "rejected":
+        return _("需要补正")
+    holder = material.holder_person.name if material.holder_person else material.holder_unit.name if material.holder_unit else ""
+    if material.provided and material.original_held and holder:
+        return _("原件在 %(holder)s", holder=holder)
+    return _("已收") if material.provided else _("还没有收到")
+
+
+def _papers(session: Session, content: Content, actor: Actor, full: bool) -> list[Any]:
+    if not full:
+        return []
+    found = session.scalars(select(Paper).where(Paper.content_id == content.id).order_by(Paper.id.desc())).all()
+    words = {"waiting": _("正在生成"), "failed": _("没有生成：%(why)s", why=""), "ready": ""}
+    rows = []
+    for paper in found:
+        note = words[paper.status] if paper.status != "failed" else _("没有生成：%(why)s", why=paper.error or "")
+        if not paper.valid:
+            note = _("已作废")
+        elif paper.prints:
+            note = _("已打印 %(n)s 次", n=paper.prints)
+        rows.append(SimpleNamespace(title=paper.title, number=paper.number, note=note, print_url=None,
+                                    url=url_for("certificates.paper", uid=paper.uid) if paper.status == "ready" else None))
+    return rows

@@ -1,0 +1,204 @@
+"""The page of one thing, whatever its type: look, act, write, attach, read the history."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_login import login_required
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from blueprints import present
+from blueprints.content import actions as buttons
+from blueprints.content.matter import matter
+from blueprints.context import current_actor, db_session, load_or_404
+from blueprints.dynamic_forms import is_mendable, posted, show_refusal, uploaded
+from extensions import db
+from models.base import now
+from models.content import Content
+from models.paper import Document
+from process import access, clock, engine, journal
+from process.drawing import draw
+from process.inputs import clean_text
+from process.library import library
+from process.refusals import InvalidInput, NotFound, Refusal
+from services import actions, files, notes
+
+bp = Blueprint("content", __name__, url_prefix="/c")
+FILTERS = (("", "全部"), ("move", "办理"), ("message", "留言"), ("note", "内部备注"), ("document", "文件"), ("paper", "文书"))
+
+
+@bp.get("/<uid>")
+@login_required
+def show(uid: str) -> ResponseReturnValue:
+    return _page(load_or_404(Content, uid))
+
+
+def _page(content: Content, *, failed: tuple[str, Any, Refusal] | None = None) -> ResponseReturnValue:
+    session, actor = db_session(), current_actor()
+    definition = library.of(content, session)
+    state = definition.states[content.state]
+    content_type = library.type(content.type)
+    full = access.may(actor, access.VIEW_FULL, content, session)
+    acts = buttons.buttons(session, content, engine.available(content, actor))
+    errors = None
+    if failed is not None:
+        errors = failed[2]
+        for act in acts:
+            if act.id == failed[0]:
+                act.form, act.open = failed[1], True
+    kind = request.args.get("show", "")
+    deadline = present.deadline_view(session, content, definition, explain=True)
+    holder = SimpleNamespace(name=content.assignee.name if content.assignee else (content.unit.name if content.unit else ""),
+                             unit=content.unit.name if content.unit and content.assignee else "",
+                             phone=(content.unit.details or {}).get("phone") if content.unit else "",
+                             since=_("自 %(when)s", when=present.moment(content.entered_at))) if content.unit or content.assignee else None
+    insider = access.may(actor, "internal", content, session)
+    own = actor.resident_id is not None and actor.resident_id == content.applicant_id
+    thing = SimpleNamespace(
+        number=content.number or content.uid[:8], kind=present.title_of(content_type), title=content.title, state=present.state_view(state),
+        version=content.version, crumbs=[present.Link(_("我的工作台"), url_for("desk.index"))], print_url=None, uid=content.uid)
+    html = render_template(
+        "content/show.html", thing=thing, steps=present.way(session, content, definition),
+        applicant=present.applicant_view(content, actor, session), **matter(session, content, actor, full),
+        holder=holder, deadline=deadline, actions=acts, blocked=[], problem=errors,
+        entries=present.entries(session, content, actor, kind=kind if kind in dict(FILTERS) else ""),
+        entry_filters=[SimpleNamespace(label=_(label), url=url_for("content.show", uid=content.uid, show=key or None) + "#thread", active=kind == key)
+                       for key, label in FILTERS if key != "note" or insider],
+        history_url=url_for("content.history", uid=content.uid), attach_url=_attach_url(content, actor),
+        compose=SimpleNamespace(url=url_for("content.note", uid=content.uid), can_message=full or own, can_note=insider) if (full or own or insider) else None)
+    return (html, errors.status) if errors is not None else html
+
+
+def _attach_url(content: Content, actor: access.Actor) -> str | None:
+    return url_for("content.attach", uid=content.uid) if access.may(actor, "attach", content, db_session()) else None
+
+
+@bp.route("/<uid>/do/<transition>", methods=["GET", "POST"])
+@login_required
+def do(uid: str, transition: str) -> ResponseReturnValue:
+    """One step: its form, and firing it."""
+    content, session, actor = load_or_404(Content, uid), db_session(), current_actor()
+    known = library.of(content, session).transitions.get(transition)
+    if known is None:
+        raise NotFound()
+    form = buttons.form_for(session, content, known)
+    if request.method == "GET":
+        if (content.type, transition) in buttons.FEATURE_PAGES:
+            return redirect(buttons.url_of(content, known), 303)
+        allowed = known in engine.available(content, actor)
+        if allowed and not known.inputs:
+            return redirect(url_for("content.show", uid=uid) + f"#act-{transition}", 303)
+        return render_template("content/do.html", content=content, transition=known, form=form, allowed=allowed, title=present.title_of(known)), 200 if allowed else 409
+    inputs = posted(form)
+    try:
+        with session.begin_nested():
+            for spec in known.inputs:
+                if spec.kind == "photos":
+                    inputs[spec.name] = [files.store_document(session, content, actor, f.read(), f.filename or "", "photo").uid for f in uploaded(spec.name)]
+            actions.perform(content, transition, actor, inputs, expected_version=_version())
+    except Refusal as refusal:
+        session.expire_all()
+        if not is_mendable(refusal) or not known.inputs:
+            raise
+        show_refusal(form, refusal)
+        if all(spec.kind in buttons.SIMPLE_KINDS for spec in known.inputs):
+            return _page(load_or_404(Content, uid), failed=(transition, form, refusal))
+        return render_template("content/do.html", content=content, transition=known, form=form, allowed=True, title=present.title_of(known)), 422
+    flash(_("%(number)s：%(what)s，已办好。", number=content.number or content.title, what=present.title_of(known)), "success")
+    # Whoever just gave the thing away may no longer see it.
+    if db.session.scalar(access.visible(select(Content.id).where(Content.id == content.id), actor)) is None:
+        return redirect(url_for("desk.index"), 303)
+    return redirect(url_for("content.show", uid=uid), 303)
+
+
+def _version() -> int | None:
+    value = request.form.get("version", "")
+    return int(value) if value.isdigit() else None
+
+
+@bp.get("/<uid>/history")
+@login_required
+def history(uid: str) -> ResponseReturnValue:
+    """Who, for whom, what, when — and the drawing of the process with the way it took."""
+    content, session, actor = load_or_404(Content, uid), db_session(), current_actor()
+    definition = library.of(content, session)
+    rows = session.scalars(select(journal.JournalEntry).where(journal.JournalEntry.content_id == content.id, journal.JournalEntry.to_state.is_not(None))
+                           .options(joinedload(journal.JournalEntry.person)).order_by(journal.JournalEntry.id)).all()
+    drawing = draw(definition, locale=str(get_locale()), visited=[r.to_state for r in rows if r.to_state], current=content.state)
+    return render_template("content/history.html", content=content, definition=definition, drawing=drawing,
+                           explanation=clock.explain(session, content, definition), state=present.state_view(definition.states[content.state]),
+                           entries=present.entries(session, content, actor, limit=500), number=content.number or content.uid[:8])
+
+
+@bp.post("/<uid>/notes")
+@login_required
+def note(uid: str) -> ResponseReturnValue:
+    content, session, actor = load_or_404(Content, uid), db_session(), current_actor()
+    audience = "resident" if request.form.get("kind") == "message" else "internal"
+    notes.add(session, content, actor, audience=audience, text=request.form.get("text", ""))
+    return redirect(url_for("content.show", uid=uid) + "#thread", 303)
+
+
+@bp.post("/<uid>/documents")
+@login_required
+def attach(uid: str) -> ResponseReturnValue:
+    content, session, actor = load_or_404(Content, uid), db_session(), current_actor()
+    if not access.may(actor, "attach", content, session):
+        raise NotFound()
+    found = uploaded("file")
+    if not found:
+        raise InvalidInput(_("还没有选文件。请选择照片或 PDF 后再上传。"), {"file": _("请选择文件")})
+    for file in found[:20]:
+        files.store_document(session, content, actor, file.read(), file.filename or "", "attachment")
+    flash(_("已上传 %(n)d 个文件。", n=len(found[:20])), "success")
+    return redirect(url_for("content.show", uid=uid), 303)
+
+
+@bp.get("/<uid>/documents/<document_uid>")
+@bp.get("/<uid>/documents/<document_uid>/<any(thumbnail):part>", endpoint="thumbnail")
+@login_required
+def document(uid: str, document_uid: str, part: str = "") -> ResponseReturnValue:
+    """A stored file, to people who may see the contents of its thing."""
+    content = load_or_404(Content, uid, access.VIEW_FULL)
+    found = db.session.scalar(select(Document).where(Document.uid == document_uid, Document.content_id == content.id))
+    if found is None:
+        raise NotFound()
+    key = found.thumbnail_key if part and found.thumbnail_key else found.storage_key
+    response = Response(files.store().read(key), mimetype="image/jpeg" if part and found.thumbnail_key else found.media_type)
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    shown = found.media_type.startswith("image/")
+    response.headers.set("Content-Disposition", "inline" if shown else "attachment", filename=found.filename)
+    return response
+
+
+@bp.route("/<uid>/reveal", methods=["GET", "POST"])
+@login_required
+def reveal(uid: str) -> ResponseReturnValue:
+    """Personal data in full, for a reason that is written into the journal."""
+    content, session, actor = load_or_404(Content, uid, access.VIEW_FULL), db_session(), current_actor()
+    if content.applicant is None:
+        raise NotFound()
+    problem = None
+    if request.method == "POST":
+        try:
+            reason = clean_text(request.form.get("reason", ""), 200)
+        except ValueError as error:
+            reason, problem = "", str(error)
+        if reason:
+            journal.record(session, "personal:reveal", actor, content=content, comment=reason, at=now())
+            return render_template("content/reveal.html", content=content, person=content.applicant, full=True, private=private_facts(content))
+        problem = problem or _("请写明为什么要看完整信息，例如“电话通知补材料”。")
+    return render_template("content/reveal.html", content=content, person=content.applicant, full=False, problem=problem), 422 if problem else 200
+
+
+def private_facts(content: Content) -> list[tuple[str, str]]:
+    from blueprints.content.matter import questions
+
+    titles = questions(content)
+    return [(titles.get(name, name), str(value)) for name, value in (content.private or {}).items() if isinstance(value, (str, int)) and value != ""]

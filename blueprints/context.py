@@ -1,0 +1,72 @@
+"""What every view may ask: who acts, in which session, and whether a thing is theirs to see."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, g, request, url_for
+from flask_babel import get_locale, gettext
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blueprints.navigation import navigation
+from extensions import db
+from models.content import Content
+from process import access
+from process.access import NOBODY, Actor
+from process.refusals import NotFound
+
+T = TypeVar("T", bound=Content)
+
+
+def current_actor() -> Actor:
+    return current_user.actor if current_user.is_authenticated else NOBODY
+
+
+def db_session() -> Session:
+    return db.session()
+
+
+def load_or_404(model: type[T], uid: str, permission: str = access.VIEW) -> T:
+    """The thing, if this actor may see it. Not there and not yours answer alike."""
+    actor = current_actor()
+    found = db.session.scalar(access.visible(select(model).where(model.uid == uid), actor, model))
+    if found is None:
+        raise NotFound()
+    if permission != access.VIEW and not access.may(actor, permission, found):
+        raise NotFound()
+    return found
+
+
+def locale() -> str:
+    chosen = request.cookies.get("locale") or (current_user.locale if current_user.is_authenticated else "")
+    if chosen in ("zh_Hans_CN", "en"):
+        return chosen
+    return request.accept_languages.best_match(["zh", "en"], "zh").replace("zh", "zh_Hans_CN")
+
+
+def once_token() -> str:
+    """A fresh key for each form on the page: pressing its button twice is one request."""
+    return secrets.token_urlsafe(12)
+
+
+def init_app(app: Flask) -> None:
+    app.context_processor(_page_context)
+    # Macros are imported without the page's context, and every form they draw needs its key.
+    app.jinja_env.globals["once_token"] = once_token
+
+
+def _page_context() -> dict[str, Any]:
+    context: dict[str, Any] = {"once_token": once_token, "page_language": "en" if str(get_locale()) == "en" else "zh-CN"}
+    if request.blueprint == "api" or g.get("no_page_context"):
+        return context
+    actor = current_actor()
+    if actor.person_id is None:
+        return {**context, "agency_name": gettext("东新街道"), "navigation": list}
+    return {
+        **context, "navigation": lambda: navigation(actor), "agency_name": actor.unit_name, "post_name": current_user.title,
+        "sign_out_url": url_for("auth.sign_out"), "demo": current_app.config["DAIBAN_DEMO"],
+        "acting_for": g.get("acting_for"),
+    }

@@ -1,0 +1,3 @@
+from blueprints.desk.views import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,120 @@
+"""Refusals and faults as answers: a page that says what to do, or problem+json (RFC 9457) for programs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
+from flask_babel import gettext
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from extensions import db
+from process import transactions
+from process.refusals import Refusal, TooMany
+
+log = logging.getLogger("daiban")
+PROBLEM_BASE = "/problems/"
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(CSRFError, _forged)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(IntegrityError, _raced)
+    app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(PoolTimeout, _database_away)
+    app.register_error_handler(Exception, _fault)
+
+
+def wants_json() -> bool:
+    return request.path.startswith("/api/") or request.accept_mimetypes.best_match(["text/html", "application/json"], "text/html") == "application/json"
+
+
+def problem(status: int, slug: str, title: str, detail: str, errors: Mapping[str, str] | None = None) -> Response:
+    body: dict[str, Any] = {"type": PROBLEM_BASE + slug, "title": gettext(title), "status": status, "detail": detail,
+                            "errors": [{"field": name, "message": message} for name, message in (errors or {}).items()]}
+    response = jsonify(body)
+    response.status_code = status
+    response.content_type = "application/problem+json"
+    return response
+
+
+def page(status: int, title: str, detail: str, errors: Mapping[str, str] | None = None) -> tuple[str, int]:
+    template = f"errors/{status}.html"
+    names = current_app.jinja_env.list_templates(filter_func=lambda name: name == template)
+    listed = [{"field": "", "message": message} for message in (errors or {}).values()]
+    back = request.referrer if request.method == "POST" and (request.referrer or "").startswith(request.host_url) else None
+    return render_template(names[0] if names else "errors/422.html", title=title, message=detail, errors=listed, back_url=back), status
+
+
+def _answer(status: int, slug: str, title: str, detail: str, errors: Mapping[str, str] | None = None) -> Any:
+    db.session.rollback()
+    transactions.settle(db.session())
+    return problem(status, slug, title, detail, errors) if wants_json() else page(status, title, detail, errors)
+
+
+def _refused(refusal: Refusal) -> Any:
+    answer = _answer(refusal.status, refusal.slug, refusal.title, refusal.detail, refusal.errors)
+    if isinstance(refusal, TooMany):
+        response = current_app.make_response(answer)
+        response.headers["Retry-After"] = str(refusal.retry_after)
+        return response
+    return answer
+
+
+def _forged(error: CSRFError) -> Any:
+    return _answer(400, "csrf", "页面已过期", gettext("这个页面放得太久，或不是从本系统打开的。请返回上一页刷新后再提交，您填的内容还在本机。"))
+
+
+HTTP_SENTENCES = {
+    400: "请求的内容读不懂，请返回上一页检查后再试。",
+    401: "请先登录。",
+    403: "这一页不由您办理。",
+    404: "没有找到您要的内容，可能已被移走，或不在您的管辖范围内。请从工作台或搜索重新进入。",
+    405: "这个地址不支持这种操作。",
+    413: "提交的内容超过 25 MB。请把照片分几次上传，单个文件不超过 20 MB。",
+    415: "提交的格式读不懂，请用 JSON 或表单提交。",
+    429: "操作太频繁，请过一分钟再试。",
+}
+
+
+def _http(error: HTTPException) -> Any:
+    status = error.code or 500
+    if status < 400:
+        return error
+    detail = HTTP_SENTENCES.get(status, "暂时不能办理，请稍后再试。")
+    answer = current_app.make_response(_answer(status, f"http-{status}", detail, detail))
+    if status == 405 and getattr(error, "valid_methods", None):
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))  # type: ignore[attr-defined]
+    return answer
+
+
+def _raced(error: IntegrityError) -> Any:
+    log.warning("integrity error on %s: %s", request.endpoint, error.orig)
+    return _answer(409, "conflict", "有冲突", gettext("刚刚有人提交了同样的内容，您的这次没有保存。请刷新后核对，再决定是否重办。"))
+
+
+def _database_away(error: Exception) -> Any:
+    log.error("database: %s", error)
+    try:
+        db.session.rollback()
+    except OperationalError:
+        db.session.remove()
+    g.no_page_context = True
+    detail = "数据库暂时连不上，您的这次操作没有保存。请过几秒再试，您填的内容还在本机。"
+    response = problem(503, "unavailable", "暂时不能办理", detail) if wants_json() else current_app.make_response(
+        (render_template("errors/503.html", message=detail, errors=[]), 503))
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def _fault(error: Exception) -> Any:
+    log.exception("fault on %s %s", request.method, request.endpoint)
+    if current_app.testing and current_app.config.get("PROPAGATE_FAULTS", True):
+        raise error
+    return _answer(500, "fault", "系统出错", gettext("系统出了问题，已记下供管理员查看。您的这次操作没有保存，请稍后再试。"))

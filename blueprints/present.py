@@ -1,0 +1,240 @@
+"""From things to what pages show: rows, deadlines, the way, the time line. Masking happens here, never in a template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+from flask_babel import get_locale, gettext, ngettext
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from models.base import now
+from models.content import Content
+from models.ledger import JournalEntry
+from models.paper import Document, Note
+from process import access, clock
+from process.access import Actor
+from process.definition import Definition, State
+from process.library import library
+from process.masking import mask_address, mask_id_number, mask_name, mask_phone
+from process.numbers import CHINA
+
+WEEKDAYS = "一二三四五六日"
+
+
+def day(value: datetime | None) -> str:
+    """`3月5日 周四`, with the year when it is not this one."""
+    if value is None:
+        return ""
+    local = value.astimezone(CHINA)
+    year = "" if local.year == now().astimezone(CHINA).year else f"{local.year}年"
+    if str(get_locale()) == "en":
+        return f"{local:%a %d %b}" + (f" {local.year}" if year else "")
+    return f"{year}{local.month}月{local.day}日 周{WEEKDAYS[local.weekday()]}"
+
+
+def moment(value: datetime | None) -> str:
+    return "" if value is None else f"{day(value)} {value.astimezone(CHINA):%H:%M}"
+
+
+def title_of(thing: Any) -> str:
+    return thing.title.text(str(get_locale()))
+
+
+@dataclass(frozen=True)
+class StateView:
+    label: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class DeadlineView:
+    label: str
+    tone: str
+    percent: int | None = None
+    title: str = ""
+    explain: list[str] = field(default_factory=list)
+
+
+def state_view(state: State) -> StateView:
+    return StateView(title_of(state), state.tone)
+
+
+def deadline_view(session: Session, content: Content, definition: Definition, *, explain: bool = False) -> DeadlineView | None:
+    """How much time is left, in working days, and how much of it is used."""
+    if content.closed_at is not None:
+        return None
+    sentences = [clock.explain(session, content, definition)["sentence"]] if explain else []
+    if content.deadline is None:
+        due = definition.states[content.state].due
+        if due is None:
+            return None
+        label = gettext("时间未定") if due.field else gettext("缺工作日历，期限未定")
+        return DeadlineView(label, "needs" if not due.field else "waiting", None, "", sentences)
+    at = now()
+    whole = (content.deadline - content.entered_at).total_seconds()
+    percent = min(100, max(0, round((at - content.entered_at).total_seconds() / whole * 100))) if whole > 0 else 100
+    days = clock.working_days_left(session, content.deadline, at)
+    if content.deadline < at:
+        late = -(days or 0)
+        label = ngettext("超期 %(num)d 个工作日", "超期 %(num)d 个工作日", late) if late else gettext("已超期")
+        tone, percent = "late", 100
+    elif days is None:
+        label, tone = gettext("%(day)s 前", day=day(content.deadline)), "running"
+    elif days == 0:
+        same_day = clock.local_day(at) == clock.local_day(content.deadline)
+        end_of_day = content.deadline.astimezone(CHINA).hour == 23
+        label = (gettext("今天到期") if end_of_day else gettext("今天 %(time)s 前", time=f"{content.deadline.astimezone(CHINA):%H:%M}")) if same_day else day(content.deadline)
+        tone = "needs"
+    else:
+        label = ngettext("还剩 %(num)d 个工作日", "还剩 %(num)d 个工作日", days)
+        tone = "needs" if percent >= 80 else "running"
+    return DeadlineView(label, tone, percent, gettext("期限：%(when)s", when=moment(content.deadline)), sentences)
+
+
+@dataclass(frozen=True)
+class Link:
+    label: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a list, masked."""
+
+    uid: str
+    number: str
+    url: str
+    who: str
+    what: str
+    where: str
+    state: StateView
+    deadline: DeadlineView | None
+    action: Link | None = None
+    pickable: bool = False
+    kind: str = ""
+
+
+def row(session: Session, content: Content, actor: Actor, transitions: Iterable[Any] = ()) -> Row:
+    definition = library.of(content, session)
+    first = next(iter(sorted(transitions, key=lambda t: not t.primary)), None)
+    applicant = mask_name(content.applicant.name) if content.applicant else ""
+    return Row(
+        content.uid, content.number or content.uid[:8], url_for("content.show", uid=content.uid), applicant, content.title, holder_text(content),
+        state_view(definition.states[content.state]), deadline_view(session, content, definition),
+        Link(title_of(first), url_for("content.do", uid=content.uid, transition=first.id)) if first is not None and first.primary else None,
+        bool(first is not None and first.primary and not any(i.required for i in first.inputs)), title_of(library.type(content.type)),
+    )
+
+
+def holder_text(content: Content) -> str:
+    parts = [content.unit.name if content.unit else "", content.assignee.name if content.assignee else ""]
+    return " · ".join(p for p in parts if p)
+
+
+def list_options(entity: Any = Content) -> list[Any]:
+    """What every list loads at once, so that the number of queries does not grow with its rows."""
+    return [joinedload(entity.applicant), joinedload(entity.unit), joinedload(entity.assignee), joinedload(entity.place)]
+
+
+def way(session: Session, content: Content, definition: Definition) -> list[dict[str, str]]:
+    """The usual states in order, with who brought the thing there; detours appear where it took one."""
+    moves = session.execute(
+        select(JournalEntry).where(JournalEntry.content_id == content.id, JournalEntry.to_state.is_not(None))
+        .options(joinedload(JournalEntry.person)).order_by(JournalEntry.id)).scalars().all()
+    reached = {m.to_state: m for m in moves if m.to_state != m.from_state}
+    order = [s for s in definition.states.values() if s.usual or s.id == content.state]
+    closed_elsewhere = definition.states[content.state].terminal and not definition.states[content.state].usual
+    steps = []
+    position = next((i for i, s in enumerate(order) if s.id == content.state), len(order))
+    for index, state in enumerate(order):
+        move = reached.get(state.id)
+        if state.id == content.state:
+            status = "done" if state.terminal else "current"
+        elif move is not None and (index < position or closed_elsewhere):
+            status = "done"
+        else:
+            status = "skipped" if closed_elsewhere or (index < position) else "todo"
+        steps.append({"label": title_of(state), "who": move.person.name if move and move.person and status != "todo" else "",
+                      "when": day(move.at) if move and status != "todo" else "", "status": status})
+    return steps
+
+
+ACTION_WORDS = {
+    "create": "登记", "paper": "制作文书", "document": "上传", "reprint": "补打", "seal:use": "用印", "reveal": "查看完整个人信息", "edit": "修改内容",
+}
+
+
+def entry_title(content: Content, definition: Definition, action: str) -> str:
+    """The words of one journal row: the definition's own title where it is a step."""
+    step = action.partition(":")[2]
+    if step in definition.transitions and action.startswith(f"{content.type}:"):
+        return title_of(definition.transitions[step])
+    return gettext(JOURNAL_WORDS.get(action) or ACTION_WORDS.get(action) or ACTION_WORDS.get(step) or action)
+
+
+JOURNAL_WORDS = {
+    "custody:difference": "清点有出入", "custody:move": "材料交接", "paper:freeze": "制作文书", "paper:print": "打印文书", "paper:ready": "文书已生成",
+    "document:add": "上传文件", "personal:reveal": "查看完整个人信息", "letter:sign": "签订代办委托书", "content:edit": "修改内容", "seal:use": "用印",
+    "note:add": "记备注", "certificate:draft": "起草证照",
+}
+
+
+def entries(session: Session, content: Content, actor: Actor, *, kind: str = "", limit: int = 100) -> list[dict[str, Any]]:
+    """Journal, notes and documents in one time line, newest first. Internal notes only for those who hold `internal`."""
+    definition = library.of(content, session)
+    insider = access.may(actor, "internal", content, session)
+    found: list[dict[str, Any]] = []
+    if kind in ("", "move", "paper", "view"):
+        rows = session.execute(
+            select(JournalEntry).where(JournalEntry.content_id == content.id)
+            .options(joinedload(JournalEntry.person), joinedload(JournalEntry.substitute_for)).order_by(JournalEntry.id.desc()).limit(limit)).scalars()
+        for entry in rows:
+            entry_kind = "paper" if entry.action.startswith("paper:") else "view" if entry.action == "personal:reveal" else "document" if entry.action.startswith("document:") else "move"
+            if entry_kind == "document" or (kind and entry_kind != kind):
+                continue
+            if entry_kind == "view" and not insider:
+                continue
+            found.append({"when": moment(entry.at), "at": entry.at, "iso": entry.at.isoformat(), "who": entry.person.name if entry.person else "",
+                          "for_whom": entry.substitute_for.name if entry.substitute_for else "",
+                          "title": entry_title(content, definition, entry.action), "text": entry.comment or _detail_text(entry.details), "kind": entry_kind})
+    if kind in ("", "message", "note"):
+        notes = select(Note).where(Note.content_id == content.id).options(joinedload(Note.author)).order_by(Note.id.desc()).limit(limit)
+        for note in session.scalars(notes):
+            note_kind = "note" if note.audience == "internal" else "message"
+            if (note_kind == "note" and not insider) or (kind and kind != note_kind):
+                continue
+            found.append({"when": moment(note.at), "at": note.at, "iso": note.at.isoformat(), "who": note.author.name if note.author else "", "for_whom": "",
+                          "title": gettext("内部备注") if note_kind == "note" else gettext("留言"), "text": note.text, "kind": note_kind})
+    if kind in ("", "document"):
+        for document in session.scalars(select(Document).where(Document.content_id == content.id).options(joinedload(Document.uploaded_by))
+                                        .order_by(Document.id.desc()).limit(limit)):
+            found.append({"when": moment(document.created_at), "at": document.created_at, "iso": document.created_at.isoformat(),
+                          "who": document.uploaded_by.name if document.uploaded_by else "", "for_whom": "", "title": gettext("上传 %(name)s", name=document.filename),
+                          "text": "", "kind": "document"})
+    found.sort(key=lambda e: e["at"], reverse=True)
+    return found[:limit]
+
+
+def _detail_text(details: dict[str, Any] | None) -> str:
+    return str((details or {}).get("text", ""))
+
+
+def applicant_view(content: Content, actor: Actor, session: Session) -> dict[str, Any] | None:
+    """The applicant, masked; whoever may see everything asks for it with a reason (see content.reveal)."""
+    person = content.applicant
+    if person is None:
+        return None
+    full = access.may(actor, access.VIEW_FULL, content, session)
+    reveal = url_for("content.reveal", uid=content.uid) if full else None
+
+    def part(text: str | None) -> Any:
+        return {"text": text, "reveal_url": reveal} if text else None
+
+    return {"name": person.name if full else mask_name(person.name), "id_number": part(mask_id_number(person.id_number)),
+            "phone": part(mask_phone(person.phone) if person.phone else None),
+            "address": part(mask_address(person.address) if person.address else None), "agent": None}

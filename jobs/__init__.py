@@ -1,0 +1,1 @@
+"""What runs later: the relay rings, the worker does, the outbox row is the truth."""

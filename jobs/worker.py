@@ -1,0 +1,76 @@
+"""The worker: takes a lease on an outbox row, does the work, and finishes both in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+
+from flask import Flask, current_app, has_app_context
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+from sqlalchemy.orm import Session
+
+from extensions import db
+from jobs.handlers import HANDLERS, exhausted
+from jobs.queue import NAME, connect
+from process import outbox
+from process.outbox import Lease
+
+log = logging.getLogger("daiban.worker")
+
+
+def run() -> None:
+    """One worker process on the one queue. Rendering forks its own limited child, so the worker itself need not fork."""
+    from services.papers.renderer import warm
+
+    connection = connect(current_app.config["SETTINGS"].redis_url)
+    warm()
+    worker = SimpleWorker([NAME], connection=connection, serializer=JSONSerializer)
+    worker.work(with_scheduler=False, logging_level="WARNING")
+
+
+def run_item(item_id: int) -> str:
+    """What RQ calls. Done twice, it finds the row done and stops."""
+    if has_app_context():
+        return do(db.session(), item_id)
+    with _app().app_context():
+        return do(db.session(), item_id)
+
+
+def do(session: Session, item_id: int) -> str:
+    """Leases and does one row; answers what became of it: done, busy, fenced, failed or dead."""
+    try:
+        held = outbox.lease(session, item_id)
+        session.commit()
+        if held is None:
+            return "busy"
+        return _work(session, held)
+    finally:
+        session.rollback()
+
+
+def _work(session: Session, held: Lease) -> str:
+    try:
+        HANDLERS[held.job](session, held.args)
+        if not outbox.finish(session, held):
+            # Our lease ran out and somebody else took over: nothing we did may stay.
+            session.rollback()
+            return "fenced"
+        session.commit()
+        return "done"
+    except Exception as error:
+        # Whatever went wrong, the row says so and is tried again; after the last attempt a person finds it there.
+        session.rollback()
+        log.exception("outbox %s (%s), attempt %s", held.item_id, held.job, held.attempt)
+        sentence = f"{type(error).__name__}: {error}"[:500]
+        if outbox.fail(session, held, sentence) and held.attempt >= outbox.MAX_ATTEMPTS:
+            exhausted(session, held.job, held.args, getattr(error, "detail", None) or sentence)
+        session.commit()
+        return "dead" if held.attempt >= outbox.MAX_ATTEMPTS else "failed"
+
+
+@cache
+def _app() -> Flask:
+    from app import create_app
+
+    return create_app()

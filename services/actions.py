@@ -1,0 +1,40 @@
+"""What pages and API call to do something: one function, so that both go through the same door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.content import Content
+from models.person import Person
+from process import engine, library, registry
+from process.access import Actor
+from process.refusals import InvalidInput, NotFound
+from process.registry import Step
+
+
+def perform(content: Content, transition: str, actor: Actor, inputs: Mapping[str, Any] | None = None, *, expected_version: int | None = None,
+            on_behalf_of: Person | None = None) -> Step:
+    return engine.fire(content, transition, actor, inputs=inputs, expected_version=expected_version, on_behalf_of=on_behalf_of)
+
+
+def create(session: Session, actor: Actor, type_id: str, data: Mapping[str, Any]) -> Content:
+    """A new thing of a type from form or API fields."""
+    content_type = library.library.type(type_id)
+    maker = registry.creators.get(type_id)
+    if maker is None:
+        raise InvalidInput(f"“{content_type.title.zh}”不能直接新建，它由办理过程产生。", {"type": "不能直接新建"})
+    return maker(session, actor, data)
+
+
+def substitute(session: Session, username: str | None) -> Person | None:
+    """The colleague named in `on_behalf_of`."""
+    if not username:
+        return None
+    person = session.scalar(select(Person).where(Person.username == username))
+    if person is None:
+        raise NotFound("没有找到要代班的人，请核对用户名。")
+    return person

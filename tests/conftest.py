@@ -1,0 +1,114 @@
+"""Fixtures for everybody: a real database with the office installed, people to act as, a browser-less client."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import create_app
+from config import Settings
+from extensions import db
+from models.agency import Agency
+from models.base import Base
+from models.case import ServiceItem
+from models.person import Person
+from process.access import Actor, load_actor
+from process.clock import forget_calendar, local_day
+from services import installation
+
+PASSWORD = installation.DEMO_PASSWORD
+
+
+def settings(folder: Path, database_url: str | None = None) -> Settings:
+    return Settings.from_env({"DAIBAN_VAR": str(folder), "DAIBAN_DEMO": "1", "SECRET_KEY": "tests-" + "k" * 40,
+                              "REDIS_URL": os.environ.get("TEST_REDIS_URL", f"unix://{folder}/none.sock"),
+                              "DATABASE_URL": database_url or f"sqlite:///{folder}/daiban.db"})
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with tables, agencies, calendar, catalogue and the demo's people; copied for every test."""
+    folder = tmp_path_factory.mktemp("installed")
+    app = create_app(settings(folder))
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+        installation.install(db.session())
+        installation.load_demo_people(db.session())
+        db.session.commit()
+        db.session.remove()
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.engine.dispose()
+    return folder / "daiban.db"
+
+
+@pytest.fixture
+def app(tmp_path: Path, installed: Path) -> Iterator[Flask]:
+    """The application on its own copy of the installed office."""
+    shutil.copy(installed, tmp_path / "daiban.db")
+    forget_calendar()
+    made = create_app(settings(tmp_path))
+    made.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
+    yield made
+    with made.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """A session in the application's context; what a test wants others to see it commits."""
+    with app.app_context():
+        yield db.session()
+        db.session.remove()
+
+
+@pytest.fixture
+def person(session: Session) -> Callable[[str], Person]:
+    return lambda username: session.scalars(select(Person).where(Person.username == username)).one()
+
+
+@pytest.fixture
+def actor(session: Session, person: Callable[[str], Person]) -> Callable[[str], Actor]:
+    """The actor of a demo account, with the rights of today."""
+    return lambda username: load_actor(session, person(username).id, local_day(datetime.now(UTC)))
+
+
+@pytest.fixture
+def agency(session: Session) -> Callable[[str], Agency]:
+    def find(agency_id: str) -> Agency:
+        found = session.get(Agency, agency_id)
+        assert found is not None
+        return found
+
+    return find
+
+
+@pytest.fixture
+def item(session: Session) -> Callable[[str], ServiceItem]:
+    return lambda code: session.scalars(select(ServiceItem).where(ServiceItem.code == code)).one()
+
+
+@pytest.fixture
+def client_as(app: Flask) -> Callable[[str], FlaskClient]:
+    """A client that has signed in through the page, like a person."""
+
+    def sign_in(username: str) -> FlaskClient:
+        client = app.test_client()
+        answer = client.post("/sign-in", data={"username": username, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        return client
+
+    return sign_in
+
+
