@@ -26,12 +26,14 @@ def name(path: Path) -> str:
 def test_vendored_files_are_the_reviewed_ones(package):
     assert package["version"] and package["licence"]
     for path, expected in package["files"].items():
-        assert hashlib.sha256((ROOT / path).read_bytes()).hexdigest() == expected, f"{path} was changed; run tools/vendor.sh"
+        found = hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
+        assert found == expected, f"{path} was changed; run tools/vendor.sh"
 
 
 def test_no_vendored_file_is_outside_the_manifest():
     listed = {path for package in MANIFEST for path in package["files"]}
-    found = {name(path) for folder in ("static/vendor", "tests/vendor") for path in (ROOT / folder).rglob("*") if path.is_file()}
+    folders = (ROOT / "static/vendor", ROOT / "tests/vendor")
+    found = {name(path) for folder in folders for path in folder.rglob("*") if path.is_file()}
     assert found - {"static/vendor/manifest.json"} == listed
 
 
