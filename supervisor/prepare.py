@@ -28,12 +28,15 @@ def prepare(settings: Settings) -> None:
     from app import create_app
 
     app = create_app(settings)
-    for arguments in [["db", "upgrade"], *([["demo", "load"]] if settings.demo else [])]:
+    for arguments in [["db", "upgrade"], ["demo", "load"] if settings.demo else ["install"]]:
         app.cli.main(arguments, obj=ScriptInfo(create_app=lambda: app), standalone_mode=False)
 
 
 def explanation(error: Exception) -> str:
     """The last line of the log, and the one the supervisor shows."""
+    if hasattr(error, "format_message"):
+        # A command that refused in its own words (click).
+        return f"the database could not be prepared: {error.format_message()}"
     cause = getattr(error, "orig", None) or error
     first_line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
     if type(error).__name__ == "OperationalError":
