@@ -18,7 +18,7 @@ from process.access import Actor
 from process.inputs import LIMITS, clean_text
 from process.refusals import Forbidden, InvalidInput, NotAvailable, RequirementUnmet
 from process.registry import Step
-from services import custody, letters
+from services import case_routing, custody, letters
 from services.catalogue_items import record_of
 
 CLOSED = ("closed", "withdrawn")
@@ -36,7 +36,8 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Delegatio
     """A clerk opens a ticket for a case that another unit decides."""
     case = _case(session, actor, data.get("case"))
     place = session.get_one(Agency, case.place_id)
-    addressee = addressee_of(session, data.get("addressee") or default_addressee(session, case.item, place))
+    named = data.get("addressee")
+    addressee = addressee_of(session, named) if named else default_addressee(session, case.item, place)
     ticket = open_ticket(session, actor, case.item, place, addressee, case=case, message=data.get("message"))
     if data.get("letter"):
         sign_letter(session, ticket, actor, _mapping(data["letter"]))
@@ -156,19 +157,15 @@ def addressee_of(session: Session, agency_id: Any) -> Agency:
     agency = session.get(Agency, str(agency_id or ""))
     if agency is None:
         raise InvalidInput("没有找到要转交的单位，请从机构列表中选择。", {"addressee": "没有这个单位"})
-    front = session.get(Agency, (agency.details or {}).get("front_office") or agency.id)
-    return front or agency
+    return case_routing.front_office(session, agency)
 
 
-def default_addressee(session: Session, item: ServiceItem, place: Agency) -> str:
-    """The unit above this place at the level that decides the item."""
-    kinds = {"street": ("street",), "district": ("district",), "city": ("city",)}.get(item.decide_level or "", ())
-    here: Agency | None = place
-    while here is not None and here.kind not in kinds:
-        here = here.parent
-    if here is None:
-        raise InvalidInput(f"“{item.title}”没有设定上级办理单位，请选择转交给谁。", {"addressee": "请选择单位"})
-    return here.id
+def default_addressee(session: Session, item: ServiceItem, place: Agency) -> Agency:
+    """The street's front office above this place: it decides, or passes on what district and city decide."""
+    street = case_routing.above(place, "street", "town")
+    if street is None or needs_carrying(item) is False:
+        raise InvalidInput(f"没有找到可以转交“{item.title}”的上级单位，请选择转交给谁。", {"addressee": "请选择单位"})
+    return case_routing.front_office(session, street)
 
 
 def needs_carrying(item: ServiceItem) -> bool:
@@ -261,9 +258,7 @@ def open_to_addressee(step: Step) -> None:
     if case.state == "draft":
         # Sending is filing: nobody has to press twice for one decision.
         engine.fire(case, "submit", step.actor, on_behalf_of=step.on_behalf_of, cause=step)
-    engine.add_place(step, case, "addressee", ticket.addressee)
-    case.deciding_unit_id = case.deciding_unit_id or ticket.addressee_id
-    case.unit_id = ticket.addressee_id
+    case_routing.open_to(step, case, ticket.addressee)
 
 
 @registry.effect("hand_papers_out")
@@ -337,7 +332,7 @@ def close_to_addressee(step: Step) -> None:
 def _back_to_station(ticket: Delegation) -> None:
     ticket.unit_id, ticket.assignee_id = ticket.place_id, ticket.owner_id
     if ticket.case is not None:
-        ticket.case.unit_id = ticket.place_id
+        case_routing.hand_to(ticket.case, ticket.place_id)
 
 
 # --- Working on it
@@ -365,7 +360,7 @@ def supply_materials(step: Step) -> None:
     ticket: Delegation = step.content
     ticket.unit_id, ticket.assignee_id = ticket.addressee_id, None
     if ticket.case is not None:
-        ticket.case.unit_id = ticket.addressee_id
+        case_routing.hand_to(ticket.case, ticket.addressee_id)
         engine.follow(step, ticket.case, "supplement", comment=step.inputs.get("comment"))
 
 
@@ -400,8 +395,10 @@ def hand_result_out(step: Step) -> None:
     if step.inputs.get("errand"):
         from services import errands
 
+        # The title hangs on a board: what is carried, not for whom.
+        title = f"送办理结果到{custody.full_name(ticket.place)}"
         errands.post_for(
-            step, ticket, purpose="deliver_result", from_agency=ticket.addressee, to_agency=ticket.place, envelopes=1
+            step, ticket, title=title, purpose="deliver_result", from_agency=ticket.addressee, to_agency=ticket.place
         )
 
 
@@ -449,7 +446,8 @@ def deliver_result(step: Step) -> None:
         return
     custody.give_back(step, case, custody.unit(ticket.place, step.actor))
     way = "door" if ticket.home_visit_id or (step.cause and step.cause.content.type == "errand") else "station"
-    engine.follow(step, case, "deliver", collector=step.inputs.get("collector"), way=way)
+    signed = {name: step.inputs.get(name) for name in ("collector", "signature")}
+    engine.follow(step, case, "deliver", way=way, **signed)
 
 
 @registry.requirement("delegation_originals_back")

@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from PIL import Image
 from sqlalchemy.orm import Session
@@ -27,9 +28,12 @@ _store: FileStore | None = None
 
 
 def configure(root: str | Path) -> None:
-    """Names the folder in which this process keeps files; called once when the application is made."""
+    """Names the folder (or its file: address) in which files are kept; called once when the application is made."""
     global _store
-    _store = FileStore(root)
+    parts = urlsplit(str(root))
+    if parts.scheme not in ("", "file"):
+        raise RuntimeError(f"STORAGE_URL: files are kept in a folder here; {parts.scheme}: is not supported")
+    _store = FileStore(unquote(parts.path) if parts.scheme else root)
 
 
 def store() -> FileStore:

@@ -1,0 +1,178 @@
+"""At the door: identity, letter, papers on a list, photos; and the same day all of it filed for the resident."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select
+
+from models.agency import Agency
+from models.case import Case
+from models.delegation import Handover, HomeVisit
+from models.paper import Document
+from models.person import Person
+from process import clock, engine, registry
+from process.refusals import InvalidInput, RequirementUnmet
+from process.registry import Step
+from services import custody, delegations, letters
+from services.visits import ELIGIBILITY_CHECK
+
+
+@registry.requirement("letter_valid")
+def letter_valid(step: Step) -> None:
+    """Signed, or a fingerprint before two witnesses; with powers and a period that make sense."""
+    letters.read_terms(step.inputs, clock.local_day(step.at), agent=step.actor.name)
+
+
+@registry.requirement("papers_listed")
+def papers_listed(step: Step) -> None:
+    """What is taken along stands on the list; a check of being alive needs a finding and a photo."""
+    visit: HomeVisit = step.content
+    custody.read_lines(step.inputs["lines"], None)
+    photos = _photos(step)
+    if visit.item.code != ELIGIBILITY_CHECK:
+        return
+    errors = {}
+    if not step.inputs.get("finding"):
+        errors["finding"] = "请选择资格认证结论"
+    if not photos:
+        errors["photos"] = "请现场拍一张本人照片"
+    if errors:
+        raise InvalidInput("待遇资格认证还差：" + "；".join(errors.values()) + "。", errors)
+
+
+def _photos(step: Step) -> list[str]:
+    wanted = list(dict.fromkeys(step.inputs.get("photos") or ()))
+    known = step.session.scalar(
+        select(func.count()).where(Document.content_id == step.content.id, Document.uid.in_(wanted))
+    )
+    if wanted and known != len(wanted):
+        raise InvalidInput("有照片没有传上来，请重新拍照。", {"photos": "照片不在这次上门里"})
+    return wanted
+
+
+@registry.effect("sign_letter")
+def sign_letter(step: Step) -> None:
+    visit: HomeVisit = step.content
+    assert visit.applicant is not None
+    terms = letters.read_terms(step.inputs, clock.local_day(step.at), agent=step.actor.name)
+    letter = letters.write(step.session, visit, step.actor, visit.applicant, visit.item.title, terms, step.at)
+    visit.letter_id = letter.id
+    step.session.flush()
+    step.session.expire(visit, ["letter"])
+    step.details["letter"] = letter.id
+
+
+@registry.effect("collect_papers")
+def collect_papers(step: Step) -> None:
+    """The leader signs for what is taken along; nothing leaves the home without standing on the list."""
+    visit: HomeVisit = step.content
+    lines = custody.read_lines(step.inputs["lines"], None)
+    leader = custody.somebody(step.actor)
+    handover = custody.write(step.session, visit, "collect", custody.resident(visit.applicant), leader, lines, step.at)
+    for line in handover.lines:
+        line.counted = line.sheets
+    private = {**(visit.private or {})}
+    private.pop("door", None)
+    private |= {
+        name: value for name, value in (("finding", step.inputs.get("finding")), ("photos", _photos(step))) if value
+    }
+    visit.private = private
+    visit.assignee_id = step.actor.person_id
+    step.details |= {"handover": handover.id, "lines": len(lines), "photos": len(private.get("photos", ()))}
+
+
+@registry.effect("file_for_resident")
+def file_for_resident(step: Step) -> None:
+    """The same day: a case for the resident, and a ticket to whoever decides it."""
+    visit: HomeVisit = step.content
+    station = _station(step)
+    letters.require(visit.letter, clock.local_day(step.at), principal=visit.applicant_id)
+    case = None if visit.item.code == ELIGIBILITY_CHECK else _file_case(step, visit)
+    if case is not None and not delegations.needs_carrying(visit.item):
+        return
+    addressee = delegations.default_addressee(step.session, visit.item, station)
+    ticket = delegations.open_ticket(
+        step.session,
+        step.actor,
+        visit.item,
+        station,
+        addressee,
+        case=case,
+        visit=visit,
+        letter=visit.letter,
+        message=_message(visit),
+        allowed=True,
+    )
+    ticket.owner_id = visit.assignee_id or step.actor.person_id
+    if case is None:
+        # The finding and its photos are about a person's life: only encrypted, and only for the two ends.
+        private = visit.private or {}
+        ticket.private = {
+            "finding": private.get("finding"),
+            "found_on": clock.local_day(step.at).isoformat(),
+            "photos": private.get("photos", []),
+        }
+    step.session.flush()
+    engine.follow(step, ticket, "send", comment=_message(visit))
+    step.details["delegation"] = ticket.uid
+
+
+def _message(visit: HomeVisit) -> str:
+    return f"上门代办 {visit.number}，材料由网格长上门收取。"
+
+
+def _station(step: Step) -> Agency:
+    """The community answers for what its grids bring in."""
+    grid = step.session.get_one(Agency, step.content.place_id)
+    return grid.parent or grid
+
+
+def _file_case(step: Step, visit: HomeVisit) -> Case:
+    assert visit.applicant is not None
+    case: Any = registry.creators["case"](step.session, step.actor, _case_data(visit))
+    case.assisted_by_id = visit.assignee_id or step.actor.person_id
+    visit.case_id = case.id
+    _log_papers(step, visit, case)
+    step.session.flush()
+    step.session.expire(visit, ["case"])
+    if not engine.follow(step, case, "submit"):
+        raise RequirementUnmet("办件没有申报成功，请先到办件页面补齐再申报。")
+    step.details["case"] = case.uid
+    return case
+
+
+def _case_data(visit: HomeVisit) -> dict[str, Any]:
+    person = visit.applicant
+    assert person is not None
+    applicant = {name: getattr(person, name) for name in ("name", "id_number", "phone", "address", "household_address")}
+    answers = (visit.private or {}).get("form") or {}
+    return {
+        **answers,
+        "item": visit.item.code,
+        "applicant": applicant,
+        "place": visit.place_id,
+        "channel": "home_visit",
+    }
+
+
+def _log_papers(step: Step, visit: HomeVisit, case: Case) -> None:
+    """What was collected becomes the materials of the case, still in the leader's hands."""
+    taken = custody.latest(step.session, visit, "collect")
+    if taken is None:
+        return
+    taken.case_id = case.id
+    for line in taken.lines:
+        material = custody.find_material(case, line.name)
+        if material is None:
+            continue
+        line.material_id = material.id
+        material.provided = material.provided or line.sheets > 0
+        material.sheets += line.sheets
+        if line.original:
+            custody.hold(step.session, [material.id], _holder(step, taken))
+
+
+def _holder(step: Step, taken: Handover) -> custody.Party:
+    person = step.session.get(Person, taken.to_person_id) if taken.to_person_id else None
+    return custody.somebody(person) if person else custody.somebody(step.actor)
