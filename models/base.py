@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.fernet import InvalidToken
 from sqlalchemy import JSON, BigInteger, DateTime, Integer, LargeBinary, MetaData, String
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
 from models.crypto import vault
@@ -82,8 +82,8 @@ class EncryptedJson(EncryptedText):
 
 
 class Base(DeclarativeBase):
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: Json, list[Any]: Json}
+    # A registry of its own, because Flask-SQLAlchemy builds its base from this class and shares what stands here.
+    registry = registry(metadata=MetaData(naming_convention=NAMING), type_annotation_map={datetime: UtcDateTime})
 
 
 def now() -> datetime:

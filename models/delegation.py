@@ -23,7 +23,7 @@ class Delegation(Content):
 
     id: Mapped[int] = mapped_column(ForeignKey("content.id"), primary_key=True)
     case_id: Mapped[int | None] = mapped_column(ForeignKey("case_file.id"), index=True)
-    home_visit_id: Mapped[int | None] = mapped_column(ForeignKey("home_visit.id", use_alter=True))
+    home_visit_id: Mapped[int | None] = mapped_column(ForeignKey("home_visit.id"))
     addressee_id: Mapped[str] = mapped_column(ForeignKey("agency.id"), index=True)
     letter_id: Mapped[int | None] = mapped_column(ForeignKey("letter.id"))
     first_contact_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
@@ -74,7 +74,7 @@ class Letter(Base):
     powers: Mapped[list] = mapped_column(Json, default=list)
     valid_from: Mapped[date]
     valid_until: Mapped[date]
-    signature_id: Mapped[int | None] = mapped_column(ForeignKey("document.id", use_alter=True))
+    signature_id: Mapped[int | None] = mapped_column(ForeignKey("document.id"))
     fingerprint: Mapped[bool] = mapped_column(default=False)
     witnesses: Mapped[list] = mapped_column(Json, default=list)
     signed_at: Mapped[datetime | None]

@@ -22,7 +22,7 @@ class Document(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     uid: Mapped[str] = mapped_column(String(22), unique=True, default=new_uid)
     content_id: Mapped[int] = mapped_column(ForeignKey("content.id"), index=True)
-    material_id: Mapped[int | None] = mapped_column(ForeignKey("material.id", use_alter=True), index=True)
+    material_id: Mapped[int | None] = mapped_column(ForeignKey("material.id"), index=True)
     purpose: Mapped[str] = mapped_column(String(20), default="material")  # material, photo, signature, attachment
     filename: Mapped[str] = mapped_column(String(200))
     media_type: Mapped[str] = mapped_column(String(60))
