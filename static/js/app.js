@@ -1,8 +1,10 @@
 // Every page works without this file; it only saves hands and double clicks.
+import { fresh } from "./fresh.js";
 import { startKeys } from "./keys.js";
 import { startDialogs } from "./confirm.js";
 import { startDrafts, forgetDrafts } from "./drafts.js";
 import { startLines } from "./lines.js";
+import { watchParts } from "./parts.js";
 
 const BUSY_MS = 15000;
 
@@ -81,7 +83,7 @@ async function startOnDemand() {
 function echoNextAction() {
   for (const echo of document.querySelectorAll("[data-echo]")) {
     const original = document.getElementById(echo.dataset.echo);
-    if (original) new IntersectionObserver(([seen]) => { echo.hidden = seen.isIntersecting; }).observe(original);
+    if (original && fresh(echo)) new IntersectionObserver(([seen]) => { echo.hidden = seen.isIntersecting; }).observe(original);
   }
 }
 
@@ -90,14 +92,20 @@ function focusTrouble() {
   if (summary) summary.focus();
 }
 
+// What belongs to elements on the page; run again when a part of it was fetched anew.
+function startElements() {
+  startLines();
+  startDrafts();
+  startOnDemand();
+  echoNextAction();
+  focusTrouble();
+}
+
 guardDoubleSubmit();
 closeMenus();
 forgetOnSignOut();
 markPicked();
 startKeys();
 startDialogs();
-startLines();
-startDrafts();
-startOnDemand();
-echoNextAction();
-focusTrouble();
+startElements();
+watchParts(startElements);

@@ -1,10 +1,12 @@
 // The board stays true by asking every few seconds (304 is cheap), and cards may be dragged; every drag is one of the
 // card's own buttons, so keyboard and mouse can do exactly the same.
+import { fresh } from "./fresh.js";
+
 const EVERY_MS = 5000;
 
 export async function startBoard() {
   for (const board of document.querySelectorAll("[data-board]")) {
-    new Board(board).start();
+    if (fresh(board)) new Board(board).start();
   }
 }
 

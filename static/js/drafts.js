@@ -1,5 +1,7 @@
 // What was typed survives a closed tab, a lost session and a refused form: forms with data-draft="key" are kept on
 // this device per user, and dropped once the server has taken them or the person signs out.
+import { fresh } from "./fresh.js";
+
 const PREFIX = "daiban-draft:";
 const SENT = "daiban-sent";
 const KEEP_DAYS = 7;
@@ -9,7 +11,7 @@ const place = (key) => `${PREFIX}${user()}:${key}`;
 
 export function startDrafts() {
   if (!storageWorks()) return;
-  const forms = [...document.querySelectorAll("form[data-draft]")];
+  const forms = [...document.querySelectorAll("form[data-draft]")].filter(fresh);
   settle(forms);
   dropOld();
   if (document.documentElement.dataset.drafts === "keep") return;

@@ -1,6 +1,8 @@
 // A lines editor: rows are added and dropped here; without this file the server shows one blank row each time.
+import { fresh } from "./fresh.js";
+
 export function startLines() {
-  for (const box of document.querySelectorAll("[data-lines]")) start(box);
+  for (const box of document.querySelectorAll("[data-lines]")) if (fresh(box)) start(box);
 }
 
 function start(box) {

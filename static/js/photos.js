@@ -1,9 +1,11 @@
 // Pictures from the camera are shrunk on the phone before they travel; the same file field carries them.
+import { fresh } from "./fresh.js";
+
 const LONGEST = 1600;
 const QUALITY = 0.85;
 
 export function startPhotos() {
-  for (const box of document.querySelectorAll("[data-photos]")) start(box);
+  for (const box of document.querySelectorAll("[data-photos]")) if (fresh(box)) start(box);
 }
 
 function start(box) {

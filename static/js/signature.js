@@ -1,7 +1,9 @@
 // A hand-written name becomes a PNG data URL in a hidden field; clearing empties the field again.
+import { fresh } from "./fresh.js";
+
 export async function startSignatures() {
   await loadPad();
-  for (const box of document.querySelectorAll("[data-signature]")) start(box);
+  for (const box of document.querySelectorAll("[data-signature]")) if (fresh(box)) start(box);
 }
 
 // The library is a classic script; it is fetched only on pages that have a pad.

@@ -56,7 +56,7 @@ DESK: dict[str, Any] = {
         ]},
         {"key": "today", "title": "今天", "hint": None, "empty": "今天没有要办的。有新办件转来，会出现在这里。", "rows": [
             row("DB-2026-000131", "张*", "老年优待证（80 周岁以上）", "香滨湾社区 → 东新街道行政服务中心", ("已送出", "running"), limit("还剩 3 小时", "needs", 88), "清点接收"),
-            row("SM-2026-000042", "沈*", "社会保险待遇资格认证（上门）", "万家星城社区 第三网格", ("已排期", "waiting"), limit("今天 14：20 上门", "needs", 60), "出发上门"),
+            row("SM-2026-000042", "沈*", "社会保险待遇资格认证（上门）", "万家星城社区 第三网格", ("已排期", "waiting"), limit("今天 14:20 上门", "needs", 60), "出发上门"),
             row("ZZ-2026-00318", "䶮*", "生育登记服务卡", "东新街道 · 发证", ("待用印", "needs"), limit("今天到期", "needs", 95), "用印打印"),
         ]},
         {"key": "week", "title": "本周", "hint": None, "empty": "这周没有别的期限。", "rows": [
@@ -81,8 +81,8 @@ OBJECT: dict[str, Any] = {
     "thing": {"number": "DB-2026-000119", "kind": "代办单", "title": "残疾人两项补贴申请", "version": 4, "print_url": "/p",
               "state": {"label": "待清点接收", "tone": "needs"}, "crumbs": [{"label": "东新街道", "url": "/"}, {"label": "收件", "url": "/inbox"}]},
     "steps": [
-        {"label": "开单", "who": "社区 吴敏", "when": "2月26日 09：12", "status": "done"},
-        {"label": "送出", "who": "社区 吴敏", "when": "2月26日 15：40", "status": "done"},
+        {"label": "开单", "who": "社区 吴敏", "when": "2月26日 09:12", "status": "done"},
+        {"label": "送出", "who": "社区 吴敏", "when": "2月26日 15:40", "status": "done"},
         {"label": "清点接收", "who": "街道窗口", "when": None, "status": "current"},
         {"label": "受理", "who": None, "when": None, "status": "todo"},
         {"label": "审核审批", "who": None, "when": None, "status": "todo"},
@@ -104,7 +104,7 @@ OBJECT: dict[str, Any] = {
         {"name": "银行卡", "form": "复印件", "sheets": 1, "critical": True, "status": "problem", "note": "照片看不清卡号后四位，请重拍", "thumbs": [{"url": "/f", "thumb": "/sample.svg", "alt": "银行卡"}]},
     ],
     "papers": [{"title": "材料交接单", "number": "第 1 次交接", "url": "/p1", "print_url": "/p1", "print_label": "打印第 2 份"}, {"title": "受理通知书", "note": "受理后才能打印"}],
-    "holder": {"name": "吴敏", "unit": "万家星城社区", "phone": "0571-8888 1200", "since": "2月26日 15：40 起，已由跑腿工取走"},
+    "holder": {"name": "吴敏", "unit": "万家星城社区", "phone": "0571-8888 1200", "since": "2月26日 15:40 起，已由跑腿工取走"},
     "deadline": {"label": "超期 1 个工作日", "tone": "late", "percent": 100, "title": "应在 3月4日 前清点",
                  "explain": ["2月26日送出，当天不算", "4 个工作日内清点，应在 3月4日 前", "2月28日（周六）调休上班，算 1 天"]},
     "actions": [
@@ -113,15 +113,15 @@ OBJECT: dict[str, Any] = {
         {"id": "remind", "label": "催一催送件人", "url": "/a", "method": "post", "confirm": "会给万家星城社区 吴敏 发一条提醒。", "hint": "今天已催过 1 次"},
     ],
     "blocked": [{"label": "受理", "why": "还没清点接收，材料不在手里"}],
-    "entry_filters": [{"label": "全部", "url": "?", "active": True, "count": 6}, {"label": "留言", "url": "?", "active": False, "count": 2}, {"label": "经过", "url": "?", "active": False, "count": 3}],
+    "entry_filters": [{"label": "全部", "url": "?", "active": True, "count": 6}, {"label": "留言", "url": "?kind=message", "active": False, "count": 2}, {"label": "经过", "url": "?", "active": False, "count": 3}],
     "compose": {"url": "/t", "can_message": True, "can_note": True},
     "entries": [
-        {"when": "3月4日 17：02", "who": "系统", "title": "超过清点期限，已提醒窗口", "kind": "move"},
-        {"when": "3月3日 10：21", "who": "吴敏", "title": "内部备注", "text": "老人儿子说下午都在家，要联系打座机。", "kind": "note"},
-        {"when": "2月27日 09：30", "who": "周建国", "for_whom": "李梅", "title": "留言给群众", "text": "您的材料已从社区送出，街道清点后会再告诉您。", "kind": "message"},
-        {"when": "2月26日 15：40", "who": "吴敏", "title": "送出，转街道", "kind": "move"},
-        {"when": "2月26日 15：38", "who": "吴敏", "title": "打印材料交接单", "kind": "paper"},
-        {"when": "2月26日 09：12", "who": "吴敏", "title": "开代办单", "kind": "move"},
+        {"when": "3月4日 17:02", "who": "系统", "title": "超过清点期限，已提醒窗口", "kind": "move"},
+        {"when": "3月3日 10:21", "who": "吴敏", "title": "内部备注", "text": "老人儿子说下午都在家，要联系打座机。", "kind": "note"},
+        {"when": "2月27日 09:30", "who": "周建国", "for_whom": "李梅", "title": "留言给群众", "text": "您的材料已从社区送出，街道清点后会再告诉您。", "kind": "message"},
+        {"when": "2月26日 15:40", "who": "吴敏", "title": "送出，转街道", "kind": "move"},
+        {"when": "2月26日 15:38", "who": "吴敏", "title": "打印材料交接单", "kind": "paper"},
+        {"when": "2月26日 09:12", "who": "吴敏", "title": "开代办单", "kind": "move"},
     ],
 }
 
@@ -136,15 +136,15 @@ BOARD: dict[str, Any] = {
     "place_name": "东新街道", "poll_url": "", "hall": False, "hall_url": "/hall", "post_url": "/post", "my_open": 2, "my_limit": 3,
     "columns": [
         {"key": "open", "title": "待认领", "count": 3, "limit": None, "full": False, "lanes": [{"title": None, "mine": False, "cards": [
-            errand("PT-2026-000211", "送补贴申请材料", "万家星城社区", "街道行政服务中心", "今天 15：00 前", tone="needs", needs=("要签字",), actions=(("认领", "claimed"),)),
+            errand("PT-2026-000211", "送补贴申请材料", "万家星城社区", "街道行政服务中心", "今天 15:00 前", tone="needs", needs=("要签字",), actions=(("认领", "claimed"),)),
             errand("PT-2026-000212", "取老年优待证", "街道行政服务中心", "香滨湾社区", "3月6日 上午", actions=(("认领", "claimed"),), envelopes=3),
-            errand("PT-2026-000208", "代交居民医保登记表", "三塘苑社区", "区医保局办事大厅", "昨天 17：00 前", tone="late", needs=("要核身份", "要签字"), actions=(("认领", "claimed"),)),
+            errand("PT-2026-000208", "代交居民医保登记表", "三塘苑社区", "区医保局办事大厅", "昨天 17:00 前", tone="late", needs=("要核身份", "要签字"), actions=(("认领", "claimed"),)),
         ]}]},
         {"key": "claimed", "title": "已认领", "count": 3, "limit": 3, "full": True, "lanes": [
-            {"title": "我的", "mine": True, "cards": [errand("PT-2026-000207", "送婚育证明原件", "街道行政服务中心", "水电新村社区", "今天 16：30 前", mine=True, actions=(("取件", "under_way"), ("放回", "open")))]},
-            {"title": "别人的", "mine": False, "cards": [errand("PT-2026-000205", "送盖章材料", "新颜苑社区", "街道行政服务中心", "今天 17：00 前", courier="阿芳", envelopes=2), errand("PT-2026-000206", "代取残疾人证", "区残联", "万家星城社区", "3月6日", courier="老周")]}]},
-        {"key": "under_way", "title": "途中", "count": 1, "limit": None, "full": False, "lanes": [{"title": "我的", "mine": True, "cards": [errand("PT-2026-000203", "送容缺补交材料", "三塘苑社区", "街道行政服务中心", "今天 14：30 前", tone="needs", mine=True, actions=(("送到了", "delivered"), ("送不成", "failed")))]}]},
-        {"key": "delivered", "title": "待确认", "count": 1, "limit": None, "full": False, "lanes": [{"title": None, "mine": False, "cards": [errand("PT-2026-000199", "送生育登记服务卡", "街道行政服务中心", "香滨湾社区", "今天 10：05 送到", courier="阿芳")]}]},
+            {"title": "我的", "mine": True, "cards": [errand("PT-2026-000207", "送婚育证明原件", "街道行政服务中心", "水电新村社区", "今天 16:30 前", mine=True, actions=(("取件", "under_way"), ("放回", "open")))]},
+            {"title": "别人的", "mine": False, "cards": [errand("PT-2026-000205", "送盖章材料", "新颜苑社区", "街道行政服务中心", "今天 17:00 前", courier="阿芳", envelopes=2), errand("PT-2026-000206", "代取残疾人证", "区残联", "万家星城社区", "3月6日", courier="老周")]}]},
+        {"key": "under_way", "title": "途中", "count": 1, "limit": None, "full": False, "lanes": [{"title": "我的", "mine": True, "cards": [errand("PT-2026-000203", "送容缺补交材料", "三塘苑社区", "街道行政服务中心", "今天 14:30 前", tone="needs", mine=True, actions=(("送到了", "delivered"), ("送不成", "failed")))]}]},
+        {"key": "delivered", "title": "待确认", "count": 1, "limit": None, "full": False, "lanes": [{"title": None, "mine": False, "cards": [errand("PT-2026-000199", "送生育登记服务卡", "街道行政服务中心", "香滨湾社区", "今天 10:05 送到", courier="阿芳")]}]},
         {"key": "confirmed", "title": "已完成", "count": 0, "limit": None, "full": False, "empty": "今天还没有完成的。", "lanes": [{"title": None, "mine": False, "cards": []}]},
     ],
 }
@@ -170,7 +170,7 @@ class _Plain(dict[str, Any]):
 def visit_step(form: Any, index: int = 5, key: str = "handover", title: str = "交接清单", help_text: str = "请当着老人的面一样一样点清，念给他听。") -> dict[str, Any]:
     labels = ["身份", "材料", "拍照", "委托书签名", "交接清单", "完成"]
     return {
-        "visit": {"number": "SM-2026-000042", "who": "沈阿婆", "item": "社会保险待遇资格认证", "address": "万家星城 12 幢 2 单元 301 室", "when": "今天 14：20"},
+        "visit": {"number": "SM-2026-000042", "who": "沈阿婆", "item": "社会保险待遇资格认证", "address": "万家星城 12 幢 2 单元 301 室", "when": "今天 14:20"},
         "steps": [{"label": label, "url": None, "status": "done" if at < index else "current" if at == index else "todo"} for at, label in enumerate(labels, 1)],
         "step": {"index": index, "total": 6, "key": key, "title": title, "help": help_text, "next_label": "清点好了，下一步"},
         "form": form, "back_url": "/back", "sync": {"online": False, "waiting": 2}, "action_url": "",
@@ -213,5 +213,5 @@ PAGES: dict[str, tuple[str, Any]] = {
     "visit-wrong": ("visits/step.html", lambda: handover_step(wrong=True)),
     "visit-capture": ("visits/step.html", capture_step),
     "login": ("auth/login.html", sign_in),
-    "conflict": ("errors/409.html", lambda: {"status": 409, "title": "有冲突", "detail": "这件代办单 14：32 已由 李梅 清点接收，您的这一步没有记上。", "back_url": "/c/1"}),
+    "conflict": ("errors/409.html", lambda: {"status": 409, "title": "有冲突", "detail": "这件代办单 14:32 已由 李梅 清点接收，您的这一步没有记上。", "back_url": "/c/1"}),
 }

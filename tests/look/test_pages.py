@@ -201,6 +201,14 @@ def test_a_card_can_be_dragged_where_its_buttons_lead(open_page, site):
     page.wait_for_url("**/look/desk")
 
 
+def test_a_filter_fetches_only_the_thread(open_page):
+    page = open_page("object")
+    page.evaluate("window.stayed = true")
+    page.click(".filters a >> nth=1")
+    page.wait_for_url("**/look/object?kind=message")
+    assert page.evaluate("window.stayed") and page.locator("#thread").count() == 1
+
+
 def test_everything_prints(open_page):
     for name in ("desk", "object", "board"):
         page = open_page(name)
