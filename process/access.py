@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased, joinedload, object_session
 
 from models.content import Acl, AclToken, Content, ContentPlace
 from models.person import Grant, Person
-from process.definition import Definition, State
+from process.definition import SPECIAL_TOKENS, Definition, State
 from process.library import library
 
 VIEW = "view"
@@ -83,6 +83,9 @@ def tokens(content: Content, actor: Actor) -> set[str]:
             found.add("applicant")
     places = [("origin", content.place_path)] + [(p.relation, p.place_path) for p in content.places if p.until is None]
     for held in actor.held:
+        # `applicant` granted at a community is a post on paper; to a single thing one is or is not the applicant.
+        if held.role in SPECIAL_TOKENS:
+            continue
         for relation, path in places:
             if path.startswith(held.path):
                 found.add(held.role)
@@ -119,7 +122,8 @@ def condition(actor: Actor, entity: Any = Content) -> ColumnElement[bool]:
             parts.append(and_(entity.applicant_id == actor.resident_id, entity.acl_id.in_(_acls(["applicant"]))))
     roles_at: dict[str, set[str]] = defaultdict(set)
     for held in actor.held:
-        roles_at[held.path].add(held.role)
+        if held.role not in SPECIAL_TOKENS:
+            roles_at[held.path].add(held.role)
     for path, roles in sorted(roles_at.items()):
         own = sorted({token for role in roles for token in (role, f"{role}@origin")})
         parts.append(and_(within(entity.place_path, path), entity.acl_id.in_(_acls(own))))
