@@ -12,6 +12,7 @@ from config import Settings
 from extensions import babel, csrf, db, limiter, login, migrate
 from models.crypto import vault
 from process import library, transactions
+from services import papers_out
 from services.files import configure as configure_files
 
 
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     vault.open(settings.secret_key)
     configure_files(settings.storage_url)
+    papers_out.configure(settings.base_url, demo=settings.demo)
     services.register()
     catalogue.check()
     library.load(library.vocabulary(services.role_names(), services.paper_names()))

@@ -1,0 +1,78 @@
+"""What the worker can do: one function per job, found by name. Doing a job twice changes nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models.paper import Paper
+from process import transactions
+from services import papers_out
+
+Handler = Callable[[Session, Mapping[str, Any]], None]
+GivingUp = Callable[[Session, Mapping[str, Any], str], None]
+
+HANDLERS: dict[str, Handler] = {}
+_GIVING_UP: dict[str, GivingUp] = {}
+log = logging.getLogger("daiban.jobs")
+
+
+def handles(job: str) -> Callable[[Handler], Handler]:
+    """Registers the function that does this job; it commits nothing, the worker does."""
+
+    def keep(function: Handler) -> Handler:
+        assert job not in HANDLERS, f"two handlers for {job}"
+        HANDLERS[job] = function
+        return function
+
+    return keep
+
+
+def gives_up(job: str) -> Callable[[GivingUp], GivingUp]:
+    """Registers what is written where a clerk sees it when the last attempt failed."""
+
+    def keep(function: GivingUp) -> GivingUp:
+        _GIVING_UP[job] = function
+        return function
+
+    return keep
+
+
+def exhausted(session: Session, job: str, args: Mapping[str, Any], sentence: str) -> None:
+    """The worker calls this after the last attempt."""
+    log.error("job %s given up: %s", job, sentence)
+    if job in _GIVING_UP:
+        _GIVING_UP[job](session, args, sentence)
+
+
+@handles(papers_out.RENDER)
+def render(session: Session, args: Mapping[str, Any]) -> None:
+    """Draws a paper. The drawing takes a second, so it happens before the writing transaction begins."""
+    paper_id = int(args["paper_id"])
+    if session.in_transaction():
+        papers_out.render_paper(session, paper_id)
+        return
+    with transactions.reading():
+        paper = session.get(Paper, paper_id)
+        sheet = papers_out.sheet_of(paper) if paper is not None and paper.status != papers_out.READY else None
+        session.rollback()
+    if sheet is None:
+        return
+    from services.papers.errors import InvalidPaperData, MissingGlyphs
+
+    try:
+        content = papers_out.draw(sheet)
+    except (InvalidPaperData, MissingGlyphs) as refusal:
+        papers_out.give_up(session, paper_id, refusal.detail)
+        return
+    paper = session.get(Paper, paper_id, with_for_update=True, populate_existing=True)
+    if paper is not None and paper.status != papers_out.READY:
+        papers_out.keep(paper, content)
+
+
+@gives_up(papers_out.RENDER)
+def render_given_up(session: Session, args: Mapping[str, Any], sentence: str) -> None:
+    papers_out.give_up(session, int(args["paper_id"]), sentence)

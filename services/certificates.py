@@ -1,0 +1,235 @@
+"""证照: drafted when a case is approved, numbered last, frozen, sealed in a log, handed out; errors void and reissue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.agency import Agency
+from models.case import Case
+from models.paper import Certificate, Paper
+from process import engine, journal, numbers, registry
+from process.access import Actor
+from process.refusals import Forbidden, RequirementUnmet
+from process.registry import Step
+from services import case_routing, files, papers_out
+from services.catalogue_items import record_of
+from services.materials import require_nothing_owed
+
+GRANTED = ("approved", "issued", "delivered")
+OVER = ("voided", "replaced")
+
+
+def paper_kind(case: Case) -> str | None:
+    """The paper that is this item's result: the one it names, or one that bears its own id."""
+    from services import paper_names
+
+    item = record_of(case.item)
+    drawn = paper_names() & papers_out.known_papers()
+    return next((name for name in (item.paper, item.id) if name in drawn), None)
+
+
+def draft(step: Step, case: Case, *, replaces: Certificate | None = None) -> Certificate | None:
+    """A certificate without a number, at the deciding unit; None when the item's result is not a paper of ours."""
+    kind = paper_kind(case)
+    if kind is None:
+        return None
+    unit = (replaces.place if replaces else None) or step.session.get(Agency, case.deciding_unit_id or "") or case.place
+    certificate = Certificate(
+        title=(record_of(case.item).outputs or (case.item.title,))[0], case_id=case.id, paper_kind=kind, holder_name=holder_name(case),
+        applicant_id=case.applicant_id, replaces_id=replaces.id if replaces else None, unit_id=unit.id, fields={},
+    )
+    certificate.case = case
+    certificate.search_text = " ".join(part for part in (certificate.title, certificate.holder_name, case.number) if part)[:500]
+    engine.create(step.session, certificate, step.actor, type_id="certificate", place=unit, at=step.at, allowed=True,
+                  details={"case": case.number, "because": f"{step.content.type}:{step.transition.id}"})
+    # Nobody owns it: drafting is a consequence, and the approver must not become its issuer by that.
+    certificate.owner_id = None
+    step.session.flush()
+    return certificate
+
+
+def holder_name(case: Case) -> str:
+    """Whom the certificate is about: the applicant, or both of a couple."""
+    values = case.values
+    couple = [str(values[name]) for name in ("wife_name", "husband_name") if values.get(name)]
+    return "、".join(couple)[:120] if len(couple) == 2 else (case.applicant.name if case.applicant else case.title)
+
+
+def of_case(session: Session, case: Case) -> Certificate | None:
+    """The certificate of a case that is in force or on its way."""
+    return session.scalar(select(Certificate).where(Certificate.case_id == case.id, Certificate.state.not_in(OVER))
+                          .order_by(Certificate.id.desc()).limit(1))
+
+
+def _occasion(step: Step) -> papers_out.Occasion:
+    return papers_out.Occasion(step.session, step.content, step.actor, step.at, step.inputs, step)
+
+
+# --- Numbering
+
+
+@registry.predicate("issuer_did_not_approve")
+def issuer_did_not_approve(session: Session, certificate: Certificate, actor: Actor) -> bool:
+    return actor.person_id not in engine.did(session, certificate.case, ("approve",))
+
+
+@registry.requirement("case_approved")
+def case_approved(step: Step) -> None:
+    case = step.content.case
+    if case.state not in GRANTED:
+        raise RequirementUnmet(f"办件 {case.number} 还没有审批同意，不能编号。请先审核、审批。")
+
+
+@registry.requirement("fields_complete")
+def fields_complete(step: Step) -> None:
+    """Everything a certificate needs is there before a number is spent on it."""
+    from services.papers import values
+    from services.papers.definition import load
+
+    certificate: Certificate = step.content
+    paper = load(certificate.paper_kind)
+    data = papers_out.collect(_occasion(step), certificate.paper_kind) or {}
+    lacking = [(name, label) for name, label in values.missing_fields(paper, {**data, "number": "0"})]
+    if lacking:
+        raise RequirementUnmet(f"“{paper.title_zh}”还缺：{'、'.join(label for _, label in lacking)}。请在办件里补齐后再编号。",
+                               {name: f"缺“{label}”" for name, label in lacking})
+    wrong = values.problems(paper, papers_out.plain(data))
+    if wrong:
+        raise RequirementUnmet("；".join(sentence for _, sentence in wrong) + "。请在办件里更正后再编号。", dict(wrong))
+    _letters(certificate)
+
+
+@registry.requirement("glyphs_present")
+def glyphs_present(step: Step) -> None:
+    """A character nobody can print stops here, before the number."""
+    from services.papers import glyphs
+    from services.papers.definition import load
+
+    certificate: Certificate = step.content
+    found = glyphs.check(load(certificate.paper_kind), papers_out.plain(papers_out.collect(_occasion(step), certificate.paper_kind) or {}))
+    if found:
+        raise RequirementUnmet("；".join(glyph.sentence for glyph in found) + "。", {glyph.field: f"“{glyph.char}”（{glyph.codepoint}）没有可用字形"
+                                                                                for glyph in found})
+
+
+@registry.effect("freeze_certificate")
+def freeze_certificate(step: Step) -> None:
+    """Collects, then draws the number, then freezes: the counter is touched only when nothing can fail any more."""
+    certificate: Certificate = step.content
+    occasion = _occasion(step)
+    data = papers_out.collect(occasion, certificate.paper_kind)
+    assert data is not None, "fields_complete has read the same data"
+    letters, street = _letters(certificate), case_routing.above(certificate.place, "street", "town") or certificate.place
+    year, value = numbers.draw(step.session, letters, street.id, step.at)
+    certificate.number = numbers.certificate(letters, street.code, year, value)
+    certificate.issued_on = step.at
+    paper = papers_out.freeze(occasion, certificate.paper_kind, {**data, "number": certificate.number})
+    certificate.paper_id = paper.id
+    certificate.search_text = f"{certificate.number} {certificate.search_text}"[:500]
+    step.details["number"] = certificate.number
+
+
+def _letters(certificate: Certificate) -> str:
+    letters = record_of(certificate.case.item).number_series
+    if not letters:
+        raise RequirementUnmet(f"“{certificate.case.item.title}”没有设定证照编号的字头，不能编号。请事项管理员先补上。")
+    return letters
+
+
+# --- Seal, print, issue
+
+
+@registry.effect("log_seal")
+def log_seal(step: Step) -> None:
+    """用印登记: who, which case, when, why — a row of its own beside the step."""
+    certificate: Certificate = step.content
+    reason = step.inputs.get("reason") or f"制发{certificate.title}"
+    journal.record(step.session, "seal:use", step.actor, content=certificate, comment=reason, on_behalf_of=step.on_behalf_of, at=step.at,
+                   details={"case": certificate.case.number, "certificate": certificate.number, "seal": _seal(certificate)})
+
+
+def _seal(certificate: Certificate) -> str:
+    from services.papers.definition import load
+
+    return load(certificate.paper_kind).seal
+
+
+@registry.requirement("paper_ready")
+def paper_ready(step: Step) -> None:
+    certificate: Certificate = step.content
+    paper = certificate.paper
+    if paper is None or paper.status == papers_out.WAITING:
+        raise RequirementUnmet("证照文件正在生成，请过几秒再办。")
+    if paper.status == papers_out.FAILED:
+        raise RequirementUnmet(f"证照文件没有生成：{paper.error or '原因不明'}。请作废后更正重发，或请管理员重新生成。")
+
+
+@registry.effect("count_print")
+def count_print(step: Step) -> None:
+    paper: Paper = step.content.paper
+    paper.prints += 1
+    step.details |= {"print": paper.prints, "paper": paper.uid}
+
+
+@registry.requirement("nothing_owed_on_case")
+def nothing_owed_on_case(step: Step) -> None:
+    require_nothing_owed(step.session, step.content.case)
+
+
+@registry.effect("release_certificate")
+def release_certificate(step: Step) -> None:
+    """From now on the check page confirms it and the station that filed may hand it out."""
+    certificate: Certificate = step.content
+    if not issuer_did_not_approve(step.session, certificate, step.actor):
+        raise Forbidden("“发证”必须由另一个人办：您已办过这件的“审批同意”。请转给同事。")
+    case = certificate.case
+    if case.place_id != certificate.place_id:
+        engine.add_place(step, certificate, "addressee", case.place)
+    engine.follow(step, case, "issue")
+
+
+# --- Handing out, voiding, replacing
+
+
+@registry.effect("certificate_delivered")
+def certificate_delivered(step: Step) -> None:
+    certificate: Certificate = step.content
+    applicant = certificate.applicant.name if certificate.applicant else certificate.holder_name
+    certificate.collector = (step.inputs.get("collector") or applicant)[:120]
+    if step.inputs.get("signature"):
+        document = files.store_signature(step.session, certificate, step.actor, step.inputs["signature"], "领取人签名")
+        certificate.fields = {**(certificate.fields or {}), "_signature": document.id}
+    engine.follow(step, certificate.case, "deliver", collector=certificate.collector)
+
+
+@registry.effect("void_paper")
+def void_paper(step: Step) -> None:
+    """The number stays listed; the check page says what became of it."""
+    certificate: Certificate = step.content
+    if certificate.paper is not None:
+        certificate.paper.valid = False
+    step.details["number"] = certificate.number
+
+
+@registry.effect("draft_replacement")
+def draft_replacement(step: Step) -> None:
+    """A lost certificate, or on request a wrong one, is followed by one with a new number that names the old one."""
+    certificate: Certificate = step.content
+    if step.transition.id == "void" and not step.inputs.get("reissue"):
+        return
+    new = draft(step, certificate.case, replaces=certificate)
+    if new is not None:
+        step.details["replacement"] = new.uid
+
+
+def chain(certificate: Certificate) -> list[dict[str, Any]]:
+    """This certificate and those it replaced, newest first."""
+    found: list[dict[str, Any]] = []
+    here: Certificate | None = certificate
+    while here is not None:
+        found.append({"uid": here.uid, "number": here.number, "state": here.state})
+        here = here.replaces
+    return found

@@ -1,0 +1,66 @@
+"""What papers say about the office itself: phones, names as letters write them, standing texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.agency import Agency
+from services.case_routing import above
+
+# The public hotline answers everywhere; an agency with its own line writes it into its details.
+HOTLINE = "12345"
+FERTILITY_SERVICES = "\n".join((
+    "免费孕前优生健康检查", "免费领取叶酸，建立孕产妇健康手册", "孕期保健、产前筛查和产后访视", "0—6岁儿童健康管理和预防接种",
+    "生育后户口登记、医保参保“一件事”联办"))
+
+
+def details(agency: Agency) -> Mapping[str, Any]:
+    return agency.details or {}
+
+
+def phone(agency: Agency | None) -> str:
+    """The unit's phone, or that of the nearest unit above which has one."""
+    while agency is not None:
+        if details(agency).get("phone"):
+            return str(details(agency)["phone"])
+        agency = agency.parent
+    return HOTLINE
+
+
+def complaints_phone(agency: Agency) -> str:
+    street = above(agency, "street", "town")
+    return str(details(street or agency).get("complaints_phone") or HOTLINE)
+
+
+def full_name(agency: Agency) -> str:
+    """A grid or station is only known together with its community."""
+    if agency.kind == "grid" and agency.parent is not None:
+        return f"{agency.parent.name}{agency.name}"
+    return agency.name
+
+
+def government(agency: Agency) -> str:
+    """The body in whose name certificates are issued: 杭州市下城区东新街道办事处."""
+    street = above(agency, "street", "town")
+    if street is None:
+        return agency.name
+    names, here = [], street
+    while here is not None:
+        names.append(here.name)
+        here = here.parent
+    return "".join(reversed(names)) + ("办事处" if street.kind == "street" else "人民政府")
+
+
+def letter_unit(agency: Agency) -> Agency:
+    """Whose series a letter is numbered in: a hall writes in the name of its street, a station in that of its community."""
+    return above(agency, "street", "town", "community", "village") or agency
+
+
+def fertility_contacts(agency: Agency, station: Agency | None) -> list[dict[str, str]]:
+    street = above(agency, "street", "town")
+    rows = [{"name": f"{street.name}办事处", "phone": phone(street)}] if street is not None else []
+    rows.append({"name": agency.name, "phone": phone(agency)})
+    if station is not None and station.id != agency.id:
+        rows.append({"name": station.name, "phone": phone(station)})
+    return [*rows, {"name": "政务服务热线", "phone": HOTLINE}]

@@ -1,0 +1,290 @@
+"""Papers that go out: frozen in the step that makes them, drawn later, kept by their hash, confirmed to whoever asks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.base import now
+from models.content import Content
+from models.paper import Certificate, Document, Paper
+from process import outbox, registry
+from process.access import Actor
+from process.masking import mask_name
+from process.numbers import CHINA
+from process.refusals import NotFound, RequirementUnmet
+from process.registry import Step
+from services import files
+
+RENDER = "papers.render"
+# How a stored picture stands in frozen data until the paper is drawn.
+PICTURE = "$document"
+NOT_KNOWN = "未登记"
+WAITING, READY, FAILED = "waiting", "ready", "failed"
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Why a paper is made: the thing, who made it when, and what was typed at that step."""
+
+    session: Session
+    content: Any
+    actor: Actor
+    at: datetime
+    inputs: dict[str, Any] = field(default_factory=dict)
+    step: Step | None = None
+    draft: bool = False
+
+
+DataFor = Callable[[Occasion], "dict[str, Any] | None"]
+_data_for: dict[str, DataFor] = {}
+_numbered: dict[str, Callable[[Occasion, dict[str, Any]], str]] = {}
+# What the papers say about this installation; set once when the application is made.
+_base_url, _demo = "", False
+
+
+def configure(base_url: str, *, demo: bool) -> None:
+    """The public address that QR codes lead to, and whether seals are marked 样章."""
+    global _base_url, _demo
+    _base_url, _demo = base_url.rstrip("/"), demo
+
+
+def base_url() -> str:
+    return _base_url
+
+
+def data_for(paper_id: str) -> Callable[[DataFor], DataFor]:
+    """Registers the function that collects the fields of a paper; None means this occasion needs no such paper."""
+
+    def keep(function: DataFor) -> DataFor:
+        assert paper_id not in _data_for, f"data for {paper_id} are collected twice"
+        _data_for[paper_id] = function
+        return function
+
+    return keep
+
+
+def numbered_by(paper_id: str) -> Callable[[Callable[[Occasion, dict[str, Any]], str]], Any]:
+    """Registers how a paper gets its number; called last, when everything else is known to be right."""
+
+    def keep(function: Callable[[Occasion, dict[str, Any]], str]) -> Any:
+        _numbered[paper_id] = function
+        return function
+
+    return keep
+
+
+def known_papers() -> frozenset[str]:
+    return frozenset(_data_for)
+
+
+def collect(occasion: Occasion, paper_id: str) -> dict[str, Any] | None:
+    """The fields of a paper from what was written down once; nothing is asked here."""
+    if paper_id not in _data_for:
+        raise RequirementUnmet(f"文书“{paper_id}”还没有接上数据，不能打印，请联系管理员。")
+    return _data_for[paper_id](occasion)
+
+
+def make(step: Step, paper_id: str) -> Paper | None:
+    """Freezes a paper into the running transaction; the worker draws it after the commit."""
+    occasion = Occasion(step.session, step.content, step.actor, step.at, step.inputs, step)
+    data = collect(occasion, paper_id)
+    if data is None:
+        return None
+    if paper_id in _numbered:
+        data["number"] = _numbered[paper_id](occasion, data)
+    return freeze(occasion, paper_id, data)
+
+
+def make_paper(step: Step, paper_id: str) -> None:
+    make(step, paper_id)
+
+
+registry.make_paper = make_paper
+
+
+def freeze(occasion: Occasion, paper_id: str, data: dict[str, Any]) -> Paper:
+    """Writes data and template version down and puts the drawing into the outbox."""
+    from services.papers.definition import load
+
+    definition = load(paper_id)
+    content: Content = occasion.content
+    data = {**data, **_blanks(definition, data)}
+    paper = Paper(
+        content_id=content.id, paper=paper_id, paper_version=definition.version, title=definition.title_zh, number=data.get("number") or None,
+        data=plain(data), created_by_id=occasion.actor.person_id, created_at=occasion.at, status=WAITING,
+    )
+    occasion.session.add(paper)
+    occasion.session.flush()
+    outbox.put(occasion.session, RENDER, district=content.district, paper_id=paper.id)
+    if occasion.step is not None:
+        occasion.step.details.setdefault("papers", []).append(paper_id)
+    return paper
+
+
+def _blanks(definition: Any, data: dict[str, Any]) -> dict[str, Any]:
+    """A letter says 未登记 where nobody knew a phone or address; it must not stop the step it tells of."""
+    kinds = ("text", "person_name", "phone", "address", "id_number")
+    return {one.name: NOT_KNOWN for one in definition.fields if one.required == "always" and one.kind in kinds and not data.get(one.name)}
+
+
+def picture(document: Document | None) -> dict[str, Any] | None:
+    """A stored signature or photo as a field of a paper."""
+    return {PICTURE: {"key": document.storage_key, "sha256": document.sha256}} if document is not None else None
+
+
+# --- Drawing
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Everything needed to draw a paper without a database."""
+
+    paper: str
+    version: str
+    data: dict[str, Any]
+    verify_url: str
+
+
+def sheet_of(paper: Paper) -> Sheet:
+    return Sheet(paper.paper, paper.paper_version, dict(paper.data), verify_url(paper))
+
+
+def verify_url(paper: Paper) -> str:
+    return f"{_base_url or 'http://127.0.0.1:8000'}/verify/{paper.verify_code}"
+
+
+def draw(sheet: Sheet) -> bytes:
+    """Lays the paper out in the limited child."""
+    from services.papers import renderer
+    from services.papers.definition import load
+
+    return renderer.render(load(sheet.paper), _with_pictures(sheet.data), draft=False, verify_url=sheet.verify_url, demo=_demo)
+
+
+def keep(paper: Paper, content: bytes) -> None:
+    """Stores the bytes; from now on a print serves exactly these."""
+    paper.storage_key = files.store().put(content, "application/pdf")
+    paper.sha256, paper.size = hashlib.sha256(content).hexdigest(), len(content)
+    paper.status, paper.error, paper.rendered_at = READY, None, now()
+
+
+def render_paper(session: Session, paper_id: int) -> Paper | None:
+    """Draws a paper once; done twice it finds the bytes and stops. A paper that can never be drawn says why at once."""
+    paper = session.get(Paper, paper_id, with_for_update=True)
+    if paper is None or paper.status == READY:
+        return paper
+    from services.papers.errors import InvalidPaperData, MissingGlyphs
+
+    try:
+        content = draw(sheet_of(paper))
+    except (InvalidPaperData, MissingGlyphs) as refusal:
+        give_up(session, paper_id, refusal.detail)
+        return paper
+    keep(paper, content)
+    session.flush()
+    return paper
+
+
+def give_up(session: Session, paper_id: int, sentence: str) -> None:
+    """Writes on the paper, where a clerk sees it, why there is no PDF."""
+    paper = session.get(Paper, paper_id, with_for_update=True)
+    if paper is not None and paper.status != READY:
+        paper.status, paper.error = FAILED, sentence[:1000]
+        session.flush()
+
+
+def draw_again(session: Session, paper: Paper) -> None:
+    """After a failure was mended: back into the outbox with the same frozen data."""
+    if paper.status == FAILED:
+        paper.status, paper.error = WAITING, None
+        outbox.put(session, RENDER, paper_id=paper.id)
+        session.flush()
+
+
+def draft_pdf(session: Session, content: Content, paper_id: str, actor: Actor) -> bytes:
+    """样张: the paper as it would look now, without a number and not to be verified."""
+    from services.papers import renderer
+    from services.papers.definition import load
+
+    data = collect(Occasion(session, content, actor, now(), draft=True), paper_id)
+    if data is None:
+        raise NotFound("这件现在没有这种文书可以预览。")
+    return renderer.render(load(paper_id), _with_pictures(plain(data)), draft=True, verify_url=None, demo=_demo)
+
+
+def pdf(paper: Paper) -> bytes:
+    """The frozen bytes; a paper not drawn yet says how it stands."""
+    if paper.status == FAILED:
+        raise RequirementUnmet(f"“{paper.title}”没有生成：{paper.error or '原因不明'}")
+    if paper.status != READY or paper.storage_key is None:
+        raise RequirementUnmet(f"“{paper.title}”正在生成，请过几秒刷新再看。")
+    return files.store().read(paper.storage_key)
+
+
+# --- Confirming
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What anybody may learn who holds a paper: whether it is genuine, and nothing personal beyond a masked name."""
+
+    state: str  # valid, replaced, void, unknown
+    number: str = ""
+    kind: str = ""
+    date: str = ""
+    name: str = ""
+    agency: str = ""
+
+    def public(self) -> dict[str, str]:
+        return {"state": self.state, "number": self.number, "kind": self.kind, "date": self.date, "name": self.name, "agency": self.agency}
+
+
+UNKNOWN = Answer("unknown")
+
+
+def verify(session: Session, code: str) -> Answer:
+    """The answer of the check page to a code from a QR or typed in groups of four."""
+    wanted = "".join(code.split())
+    if not 16 <= len(wanted) <= 22:
+        return UNKNOWN
+    paper = session.scalar(select(Paper).where(Paper.verify_code == wanted))
+    if paper is None:
+        return UNKNOWN
+    content = paper.content
+    state, name, moment = "valid" if paper.valid else "void", "", paper.created_at
+    if isinstance(content, Certificate) and content.paper_id == paper.id:
+        if content.state in ("drafted", "numbered", "sealed", "printed"):
+            return UNKNOWN
+        state = {"voided": "void", "replaced": "replaced"}.get(content.state, state)
+        name, moment = content.holder_name, content.issued_on or moment
+    elif content.applicant is not None:
+        name = content.applicant.name
+    day = moment.astimezone(CHINA)
+    return Answer(state, paper.number or "", paper.title, f"{day.year}年{day.month}月{day.day}日",
+                  "、".join(mask_name(one) for one in name.split("、")), str(paper.data.get("agency") or content.place.name))
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: dates in ISO form, China time."""
+    if isinstance(value, dict):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(CHINA).isoformat()
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _with_pictures(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {PICTURE}:
+            return files.store().read(value[PICTURE]["key"])
+        return {name: _with_pictures(one) for name, one in value.items()}
+    return [_with_pictures(one) for one in value] if isinstance(value, list) else value
