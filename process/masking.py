@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 
 # Surnames of two characters; a name that begins with one keeps both.
-COMPOUND_SURNAMES = frozenset(
-    "欧阳 太史 端木 上官 司马 东方 独孤 南宫 万俟 闻人 夏侯 诸葛 尉迟 公羊 赫连 澹台 皇甫 宗政 濮阳 公冶 太叔 申屠 公孙 慕容 "
-    "仲孙 钟离 长孙 宇文 司徒 鲜于 司空 闾丘 子车 亓官 司寇 巫马 公西 颛孙 壤驷 公良 漆雕 乐正 宰父 谷梁 拓跋 夹谷 轩辕 令狐 "
-    "段干 百里 呼延 东郭 南门 羊舌 微生 梁丘 左丘 东门 西门 第五 淳于 单于 叔孙 纳兰 完颜 耶律 达奚 褚师".split())
+_COMPOUND = """
+    欧阳 太史 端木 上官 司马 东方 独孤 南宫 万俟 闻人 夏侯 诸葛 尉迟 公羊 赫连 澹台 皇甫 宗政
+    濮阳 公冶 太叔 申屠 公孙 慕容 仲孙 钟离 长孙 宇文 司徒 鲜于 司空 闾丘 子车 亓官 司寇 巫马
+    公西 颛孙 壤驷 公良 漆雕 乐正 宰父 谷梁 拓跋 夹谷 轩辕 令狐 段干 百里 呼延 东郭 南门 羊舌
+    微生 梁丘 左丘 东门 西门 第五 淳于 单于 叔孙 纳兰 完颜 耶律 达奚 褚师
+"""
+COMPOUND_SURNAMES = frozenset(_COMPOUND.split())
 _SEPARATORS = "·•・‧∙．"
 _COMMUNITY = re.compile(r"^.*?(?:社区|居委会|居民委员会|村委会|村民委员会)")
 _STREET = re.compile(r"^.*?(?:街道|镇|乡(?!路|村))")
-_DISTRICT = re.compile(r"^.*?(?:[^省市州]{1,6}[区县旗])")
-_CITY = re.compile(r"^.*?[市州盟]")
+_DISTRICT = re.compile(r"^.*?(?<!小)(?<!园)[区县旗]")
+_CITY = re.compile(r"^.*?(?:市|自治州|地区|盟)")
+_HOUSE = re.compile(r"[0-9０-９]|[一二三四五六七八九十百〇零]号")
 
 
 def mask_id_number(value: str) -> str:
@@ -62,10 +66,11 @@ def mask_address(value: str) -> str:
         return ""
     for pattern in (_COMMUNITY, _STREET, _DISTRICT, _CITY):
         found = pattern.match(text)
-        if found and len(found.group()) < len(text):
-            return found.group() + "***"
-        if found and pattern is _COMMUNITY:
-            return text
+        if found and _HOUSE.search(found.group()):
+            # A house number before the community: the next coarser place is all that may be shown.
+            continue
+        if found:
+            return found.group() + ("***" if len(found.group()) < len(text) else "")
     return "***"
 
 
@@ -81,4 +86,4 @@ def _ends(text: str, front: int, back: int) -> str:
     """Stars with a few characters left; a value too short to keep any is stars only."""
     if len(text) <= front + back + 2:
         return "*" * len(text)
-    return text[:front] + "*" * (len(text) - front - back) + text[len(text) - back:]
+    return text[:front] + "*" * (len(text) - front - back) + text[len(text) - back :]

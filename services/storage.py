@@ -39,7 +39,9 @@ class FileStore:
         self.root = Path(root)
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def put(self, content: bytes | BinaryIO, media_type: str = "application/octet-stream", *, max_bytes: int | None = None) -> str:
+    def put(
+        self, content: bytes | BinaryIO, media_type: str = "application/octet-stream", *, max_bytes: int | None = None
+    ) -> str:
         """Store and return the key; the same content is kept once. `media_type` belongs to the row, not to the file."""
         stream: BinaryIO = io.BytesIO(content) if isinstance(content, (bytes, bytearray, memoryview)) else content
         digest, size = hashlib.sha256(), 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import pikepdf
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from process.refusals import InvalidInput
 
@@ -23,9 +23,18 @@ ALLOWED = "JPG、PNG、WebP 图片和 PDF 文件"
 _CHUNK = 1 << 16
 _EXTENSIONS = {"JPEG": {"jpg", "jpeg", "jpe"}, "PNG": {"png"}, "WEBP": {"webp"}, "PDF": {"pdf"}}
 _MEDIA = {"JPEG": ("image/jpeg", "jpg"), "PNG": ("image/png", "png"), "WEBP": ("image/jpeg", "jpg")}
-_PDF_FORBIDDEN = {"/JavaScript": "脚本", "/JS": "脚本", "/Launch": "启动程序的指令", "/EmbeddedFiles": "附件", "/EmbeddedFile": "附件",
-                  "/RichMedia": "多媒体", "/XFA": "动态表单", "/GoToE": "附件链接", "/ImportData": "导入数据的指令",
-                  "/SubmitForm": "外发数据的指令"}
+_PDF_FORBIDDEN = {
+    "/JavaScript": "脚本",
+    "/JS": "脚本",
+    "/Launch": "启动程序的指令",
+    "/EmbeddedFiles": "附件",
+    "/EmbeddedFile": "附件",
+    "/RichMedia": "多媒体",
+    "/XFA": "动态表单",
+    "/GoToE": "附件链接",
+    "/ImportData": "导入数据的指令",
+    "/SubmitForm": "外发数据的指令",
+}
 
 
 class UploadRefused(InvalidInput):
@@ -108,6 +117,8 @@ def _kind(content: bytes) -> str | None:
 
 
 def _open_picture(content: bytes) -> Image.Image:
+    # WeasyPrint switches this on for the whole process when it is imported; half a document is not a document.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     with warnings.catch_warnings():
         # Our own limit below is stricter and speaks Chinese.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -116,9 +127,14 @@ def _open_picture(content: bytes) -> Image.Image:
 
 def _picture(content: bytes, name: str, kind: str) -> CleanUpload:
     try:
+        if kind == "WEBP" and int.from_bytes(content[4:8], "little") + 8 > len(content):
+            raise OSError("shorter than it says")
         with _open_picture(content) as opened:
             if opened.width * opened.height > MAX_PIXELS or max(opened.size) > MAX_SIDE:
-                raise UploadRefused(f"“{name}”有 {opened.width}×{opened.height} 像素,太大了,请降低分辨率(不超过 {MAX_PIXELS // 10000} 万像素)后再上传")
+                raise UploadRefused(
+                    f"“{name}”有 {opened.width}×{opened.height} 像素,太大了,"
+                    f"请降低分辨率(不超过 {MAX_PIXELS // 10000} 万像素)后再上传"
+                )
             opened.load()
             picture = ImageOps.exif_transpose(opened)
             alpha = picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info
@@ -190,8 +206,8 @@ def _moving_part(document: pikepdf.Pdf) -> str:
     return _in_dictionary(document.trailer, 0)
 
 
-def _in_dictionary(value: pikepdf.Dictionary | pikepdf.Stream, depth: int) -> str:
-    for key in value.keys():
+def _in_dictionary(value: pikepdf.Object, depth: int) -> str:
+    for key in set(value.keys()):
         if key in _PDF_FORBIDDEN:
             return _PDF_FORBIDDEN[key]
         child = value.get(key)
@@ -209,7 +225,7 @@ def _in_dictionary(value: pikepdf.Dictionary | pikepdf.Stream, depth: int) -> st
     return ""
 
 
-def _in_array(value: pikepdf.Array, depth: int) -> str:
+def _in_array(value: pikepdf.Object, depth: int) -> str:
     for child in value:
         if isinstance(child, pikepdf.Object) and not child.is_indirect and depth < 50:
             found = ""

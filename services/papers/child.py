@@ -32,7 +32,10 @@ class Limits:
     network: bool = False
 
 
-def run_limited(work: Callable[[], bytes], limits: Limits = Limits()) -> bytes:
+DEFAULT_LIMITS = Limits()
+
+
+def run_limited(work: Callable[[], bytes], limits: Limits = DEFAULT_LIMITS) -> bytes:
     """The bytes `work` returns; whatever happens in the child comes back as RenderFailed."""
     reader, writer = os.pipe()
     pid = os.fork()
@@ -59,7 +62,8 @@ def _read(reader: int, limits: Limits) -> tuple[bytes, str]:
     deadline = time.monotonic() + limits.wall_seconds
     poll = select.poll()
     poll.register(reader, select.POLLIN | select.POLLHUP)
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     while True:
         left = deadline - time.monotonic()
         if left <= 0 or not poll.poll(left * 1000):
@@ -113,7 +117,7 @@ def _child(work: Callable[[], bytes], writer: int, limits: Limits) -> None:
     try:
         view = memoryview(answer)
         while view:
-            view = view[os.write(writer, view):]
+            view = view[os.write(writer, view) :]
     except OSError:
         code = 1
     finally:

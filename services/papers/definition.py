@@ -17,15 +17,42 @@ from .errors import DefinitionError
 
 ROOT = Path(__file__).resolve().parents[2] / "pdf_templates"
 COMMON = "_common"
-KINDS = frozenset({"text", "lines", "date", "datetime", "person_name", "id_number", "phone", "address", "integer",
-                   "bool", "choice", "choices", "image", "table"})
+KINDS = frozenset(
+    {
+        "text",
+        "lines",
+        "date",
+        "datetime",
+        "person_name",
+        "id_number",
+        "phone",
+        "address",
+        "integer",
+        "bool",
+        "choice",
+        "choices",
+        "image",
+        "table",
+    }
+)
 # Millimetres, width first, as the sheet leaves the printer.
 SIZES: dict[str, tuple[float, float]] = {"A4": (210, 297), "A5 landscape": (210, 148), "A5": (148, 210)}
 DEFAULT_LENGTH = {"text": 200, "lines": 1000, "person_name": 100, "id_number": 40, "phone": 40, "address": 200}
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _PAPER_KEYS = {"id", "title", "size", "copies", "series", "max_pages", "who_may_print", "fields", "seal"}
-_FIELD_KEYS = {"name", "label", "label_en", "kind", "required", "source", "max_length", "max_rows", "options", "columns",
-               "required_if"}
+_FIELD_KEYS = {
+    "name",
+    "label",
+    "label_en",
+    "kind",
+    "required",
+    "source",
+    "max_length",
+    "max_rows",
+    "options",
+    "columns",
+    "required_if",
+}
 
 
 @dataclass(frozen=True)
@@ -121,12 +148,27 @@ def load(paper_id: str, root: Path = ROOT) -> Paper:
     fields = tuple(_field(item, f"fields[{index}]", file) for index, item in enumerate(raw_fields))
     _unique(fields, "fields", file)
     for index, field in enumerate(fields):
-        if field.required_if and not any(other.name == field.required_if and other.kind == "bool" for other in fields):
-            raise DefinitionError(file, f"fields[{index}]({field.name}).required_if", f"没有名为“{field.required_if}”的是否字段")
+        if field.required_if and not any(
+            other.name == field.required_if and other.kind == "bool" for other in fields
+        ):
+            raise DefinitionError(
+                file, f"fields[{index}]({field.name}).required_if", f"没有名为“{field.required_if}”的是否字段"
+            )
     _template_names(folder, paper_id, fields)
-    return Paper(paper_id, _need(title, "zh", str, file, "title.zh"), _need(title, "en", str, file, "title.en"), size,
-                 copies, series, max_pages, seal, frozenset(_texts(raw, "who_may_print", file)), fields, folder,
-                 _version(folder, root / COMMON))
+    return Paper(
+        paper_id,
+        _need(title, "zh", str, file, "title.zh"),
+        _need(title, "en", str, file, "title.en"),
+        size,
+        copies,
+        series,
+        max_pages,
+        seal,
+        frozenset(_texts(raw, "who_may_print", file)),
+        fields,
+        folder,
+        _version(folder, root / COMMON),
+    )
 
 
 def _field(raw: Any, key: str, file: str, *, column: bool = False) -> Field:
@@ -154,10 +196,19 @@ def _field(raw: Any, key: str, file: str, *, column: bool = False) -> Field:
     source = raw.get("source", "")
     if not isinstance(source, str) or (not column and not source):
         raise DefinitionError(file, f"{key}.source", "应写明数据来源,例如 case.applicant.name")
-    return Field(name, _need(raw, "label", str, file, f"{key}.label"), str(raw.get("label_en", "")), kind, required,
-                 str(raw.get("required_if", "")), source,
-                 _count(raw, "max_length", DEFAULT_LENGTH.get(kind, 200), file, key), _count(raw, "max_rows", 60, file, key),
-                 tuple((str(value), str(label)) for value, label in options.items()), columns)
+    return Field(
+        name,
+        _need(raw, "label", str, file, f"{key}.label"),
+        str(raw.get("label_en", "")),
+        kind,
+        required,
+        str(raw.get("required_if", "")),
+        source,
+        _count(raw, "max_length", DEFAULT_LENGTH.get(kind, 200), file, key),
+        _count(raw, "max_rows", 60, file, key),
+        tuple((str(value), str(label)) for value, label in options.items()),
+        columns,
+    )
 
 
 def _count(raw: dict[str, Any], name: str, default: int, file: str, key: str) -> int:

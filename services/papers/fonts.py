@@ -101,7 +101,9 @@ def require_subsetter() -> None:
     from weasyprint.text.ffi import harfbuzz_subset
 
     if not harfbuzz_subset:
-        raise RendererUnavailable("缺少系统库 libharfbuzz-subset,文书排印会慢五十倍,已停止启动;请安装 libharfbuzz-subset0")
+        raise RendererUnavailable(
+            "缺少系统库 libharfbuzz-subset,文书排印会慢五十倍,已停止启动;请安装 libharfbuzz-subset0"
+        )
 
 
 @cache
@@ -113,9 +115,19 @@ def library_versions() -> dict[str, str]:
     import weasyprint
     from weasyprint.text.ffi import ffi, pango
 
-    text = ffi.string(pango.pango_version_string()).decode() if hasattr(pango, "pango_version_string") else str(pango.pango_version())
-    versions = {"weasyprint": weasyprint.__version__, "pydyf": pydyf.__version__, "pango": text,
-                "segno": segno.__version__, "pillow": PIL.__version__, "harfbuzz": _harfbuzz_version()}
+    text = (
+        ffi.string(pango.pango_version_string()).decode()
+        if hasattr(pango, "pango_version_string")
+        else str(pango.pango_version())
+    )
+    versions = {
+        "weasyprint": weasyprint.__version__,
+        "pydyf": pydyf.__version__,
+        "pango": text,
+        "segno": segno.__version__,
+        "pillow": PIL.__version__,
+        "harfbuzz": _harfbuzz_version(),
+    }
     for face in faces():
         key = f"font:{face.family}:{face.file.rsplit('/', 1)[-1]}"
         versions[key] = str(face.version)

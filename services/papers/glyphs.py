@@ -24,8 +24,10 @@ class MissingGlyph:
 
     @property
     def sentence(self) -> str:
-        return (f"「{self.label}」中的“{self.char}”({self.codepoint})没有可用字形,"
-                "证件不能打印,请改用手写登记或联系管理员登记替代字形")
+        return (
+            f"「{self.label}」中的“{self.char}”({self.codepoint})没有可用字形,"
+            "证件不能打印,请改用手写登记或联系管理员登记替代字形"
+        )
 
 
 def check(paper: Paper, data: dict[str, Any]) -> list[MissingGlyph]:
@@ -58,4 +60,8 @@ def _rows(field: Field, rows: Any) -> Iterator[tuple[str, str, str]]:
         for column in field.columns:
             value = row.get(column.name) if isinstance(row, dict) else None
             if value is not None and column.kind not in {"image", "bool"}:
-                yield f"{field.name}[{index}].{column.name}", f"{field.label}第{index + 1}行{column.label}", str(value)
+                yield (
+                    f"{field.name}[{index}].{column.name}",
+                    f"{field.label}第{index + 1}行{column.label}",
+                    str(value),
+                )

@@ -15,4 +15,4 @@ def data_uri(text: str) -> str:
 def check_code(verify_url: str) -> str:
     """The last part of the address in groups of four, to be typed when no camera is at hand."""
     code = urlsplit(verify_url).path.rstrip("/").rsplit("/", 1)[-1]
-    return " ".join(code[i:i + 4] for i in range(0, len(code), 4))
+    return " ".join(code[i : i + 4] for i in range(0, len(code), 4))

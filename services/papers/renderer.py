@@ -16,11 +16,12 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from weasyprint import CSS, HTML
+from weasyprint.document import Document
 from weasyprint.text.fonts import FontConfiguration
-from weasyprint.urls import URLFetcher, URLFetcherResponse
+from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from . import fonts, glyphs, qr, values
-from .child import Limits, run_limited
+from .child import DEFAULT_LIMITS, Limits, run_limited
 from .definition import COMMON, ROOT, SIZES, Paper
 from .errors import InvalidPaperData, MissingGlyphs, RenderFailed
 from .text import hostile_character
@@ -42,7 +43,6 @@ class ClosedFetcher(URLFetcher):
         super().__init__(timeout=1, allowed_protocols=set(), allow_redirects=False, fail_on_errors=True)
         self._own = frozenset(own)
         self._folders = folders
-        self.refused: list[str] = []
 
     def fetch(self, url: str, headers: Any = None) -> URLFetcherResponse:
         if url in self._own:
@@ -55,7 +55,6 @@ class ClosedFetcher(URLFetcher):
                 path = folder / name
                 if path.is_file() and not path.is_symlink():
                     return URLFetcherResponse(url, path.read_bytes(), {"Content-Type": _ASSET_TYPES[path.suffix[1:]]})
-        self.refused.append(url[:200])
         raise ValueError(f"refused: {url[:200]}")
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
@@ -65,7 +64,7 @@ class ClosedFetcher(URLFetcher):
 class RenderService:
     """A warm parent: fonts, style sheets and templates are loaded once, every paper is a fork of it."""
 
-    def __init__(self, root: Path = ROOT, *, limits: Limits = Limits()) -> None:
+    def __init__(self, root: Path = ROOT, *, limits: Limits = DEFAULT_LIMITS) -> None:
         fonts.require_subsetter()
         fonts.faces()
         self.root = root
@@ -74,12 +73,32 @@ class RenderService:
         self._sheets: dict[str, list[CSS]] = {}
         self._lock = threading.Lock()
         self._pages = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader([root]), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-            lstrip_blocks=True, auto_reload=False, cache_size=100)
+            loader=FileSystemLoader([root]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            cache_size=100,
+        )
         self._pages.globals.clear()
         self._pages.globals.update(range=range)
-        self._pages.filters = {name: self._pages.filters[name] for name in ("e", "escape", "length", "join", "select", "first",
-                                                                             "last", "selectattr", "list", "batch", "default")}
+        self._pages.filters = {
+            name: self._pages.filters[name]
+            for name in (
+                "e",
+                "escape",
+                "length",
+                "join",
+                "select",
+                "first",
+                "last",
+                "selectattr",
+                "list",
+                "batch",
+                "default",
+            )
+        }
         self._pages.filters["lines"] = _lines
 
     def warm(self, papers: Iterable[Paper] = ()) -> None:
@@ -90,17 +109,28 @@ class RenderService:
         stack = ",".join(f"'{family}'" for family in fonts.STACK)
         rule = CSS(string=f"body{{font-family:{stack}}} b{{font-weight:bold}}", font_config=self._fonts)
         HTML(string='<html lang="zh-CN"><body>办件𠮷<b>办件</b>', url_fetcher=ClosedFetcher((), ())).write_pdf(
-            stylesheets=[rule], font_config=self._fonts)
+            stylesheets=[rule], font_config=self._fonts
+        )
 
-    def render(self, paper: Paper, data: dict[str, Any], *, draft: bool, verify_url: str | None, demo: bool = False,
-               limits: Limits | None = None) -> bytes:
+    def render(
+        self,
+        paper: Paper,
+        data: dict[str, Any],
+        *,
+        draft: bool,
+        verify_url: str | None,
+        demo: bool = False,
+        limits: Limits | None = None,
+    ) -> bytes:
         """The PDF, or a PaperError whose text says what to do; identical input gives identical bytes."""
         context = self._context(paper, data, draft=draft, verify_url=verify_url, demo=demo)
         with self._lock:
             sheets = self._sheet(paper)
         return run_limited(lambda: self._lay_out(paper, context, sheets), limits or self.limits)
 
-    def _context(self, paper: Paper, data: dict[str, Any], *, draft: bool, verify_url: str | None, demo: bool) -> dict[str, Any]:
+    def _context(
+        self, paper: Paper, data: dict[str, Any], *, draft: bool, verify_url: str | None, demo: bool
+    ) -> dict[str, Any]:
         missing = values.missing_fields(paper, data, draft=draft)
         if missing:
             raise InvalidPaperData([(name, f"「{label}」还没有填写") for name, label in missing])
@@ -112,44 +142,72 @@ class RenderService:
             fields["number"] = ""
         code = picture = ""
         if verify_url and not draft:
-            if len(verify_url) > _MAX_VERIFY_URL or hostile_character(verify_url) or not verify_url.startswith(("https://", "http://")):
+            if (
+                len(verify_url) > _MAX_VERIFY_URL
+                or hostile_character(verify_url)
+                or not verify_url.startswith(("https://", "http://"))
+            ):
                 raise InvalidPaperData([("verify_url", "核验网址不正确,请联系管理员检查站点地址设置")])
             code, picture = qr.check_code(verify_url), values.DataImage(qr.data_uri(verify_url))
-        return {"f": fields, "paper": paper, "draft": draft, "demo": demo or draft, "qr": picture, "check_code": code,
-                "seal": paper.seal}
+        return {
+            "f": fields,
+            "paper": paper,
+            "draft": draft,
+            "demo": demo or draft,
+            "qr": picture,
+            "check_code": code,
+            "seal": paper.seal,
+        }
 
     def _sheet(self, paper: Paper) -> list[CSS]:
         if paper.version not in self._sheets:
             width, height = SIZES[paper.size]
-            source = [f"@page {{ size: {width}mm {height}mm }}", (self.root / COMMON / "paper.css").read_text("utf-8"),
-                      (paper.folder / "style.css").read_text("utf-8")]
-            self._sheets[paper.version] = [CSS(string=text, font_config=self._fonts, url_fetcher=ClosedFetcher((), ()))
-                                           for text in source]
+            source = [
+                f"@page {{ size: {width}mm {height}mm }}",
+                (self.root / COMMON / "paper.css").read_text("utf-8"),
+                (paper.folder / "style.css").read_text("utf-8"),
+            ]
+            self._sheets[paper.version] = [
+                CSS(string=text, font_config=self._fonts, url_fetcher=ClosedFetcher((), ())) for text in source
+            ]
         return self._sheets[paper.version]
 
     def _lay_out(self, paper: Paper, context: dict[str, Any], sheets: list[CSS]) -> bytes:
         """Runs in the child: each copy is its own document, so its pages count from one."""
         fetcher = ClosedFetcher(_own_images(context), (paper.folder, self.root / COMMON))
-        documents = []
-        for copy in paper.copies:
-            try:
-                page = self._pages.get_template(f"{paper.id}/page.html").render(**context, copy=copy)
-            except TemplateError as error:
-                raise RenderFailed(f"文书模板“{paper.title_zh}”有错", "请联系管理员修正模板", detail=str(error)) from error
-            try:
-                document = HTML(string=page, url_fetcher=fetcher, base_url=None).render(
-                    stylesheets=sheets, font_config=self._fonts, presentational_hints=False)
-            except Exception as error:
-                if fetcher.refused:
-                    raise RenderFailed("文书内容试图读取外部文件,已拒绝", "请联系管理员检查模板", detail=fetcher.refused[0]) from error
-                raise
-            if len(document.pages) > paper.max_pages:
-                raise RenderFailed(f"内容排成 {len(document.pages)} 页,超过“{paper.title_zh}”的 {paper.max_pages} 页",
-                                   "请缩短较长的内容(如地址、说明)或分成几张办理")
-            documents.append(document)
-        pages = [page for document in documents for page in document.pages]
-        identifier = hashlib.sha256(paper.version.encode() + repr(sorted(map(str, context["f"].items()))).encode()).hexdigest()[:32]
-        return documents[0].copy(pages).write_pdf(pdf_identifier=identifier.encode())
+        try:
+            documents = [self._document(paper, {**context, "copy": copy}, sheets, fetcher) for copy in paper.copies]
+            pages = [page for document in documents for page in document.pages]
+            return documents[0].copy(pages).write_pdf(pdf_identifier=_identifier(paper, context))
+        except FatalURLFetchingError as error:
+            raise RenderFailed(
+                "文书内容试图读取外部文件,已拒绝", "请联系管理员检查模板", detail=str(error)
+            ) from error
+
+    def _document(self, paper: Paper, context: dict[str, Any], sheets: list[CSS], fetcher: ClosedFetcher) -> Document:
+        try:
+            page = self._pages.get_template(f"{paper.id}/page.html").render(context)
+        except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
+            raise RenderFailed(
+                f"文书模板“{paper.title_zh}”有错", "请联系管理员修正模板", detail=str(error)
+            ) from error
+        document = HTML(string=page, url_fetcher=fetcher).render(stylesheets=sheets, font_config=self._fonts)
+        if len(document.pages) > paper.max_pages:
+            raise RenderFailed(
+                f"内容排成 {len(document.pages)} 页,超过“{paper.title_zh}”的 {paper.max_pages} 页",
+                "请缩短较长的内容(如地址、说明)或分成几张办理",
+            )
+        return document
+
+
+def _identifier(paper: Paper, context: dict[str, Any]) -> bytes:
+    """The file's own id comes from its content, never from the clock."""
+    fields = repr(sorted((name, str(value)) for name, value in context["f"].items()))
+    return (
+        hashlib.sha256(f"{paper.version}{context['draft']}{context['check_code']}{fields}".encode())
+        .hexdigest()[:32]
+        .encode()
+    )
 
 
 def _lines(text: str) -> list[str]:
@@ -173,7 +231,14 @@ def _service(pid: int) -> RenderService:
     return service
 
 
-def render(paper: Paper, data: dict[str, Any], *, draft: bool, verify_url: str | None, demo: bool = False,
-           limits: Limits = Limits()) -> bytes:
+def render(
+    paper: Paper,
+    data: dict[str, Any],
+    *,
+    draft: bool,
+    verify_url: str | None,
+    demo: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+) -> bytes:
     """Render with this process's own warm service; the first call pays for the warming."""
     return _service(os.getpid()).render(paper, data, draft=draft, verify_url=verify_url, demo=demo, limits=limits)

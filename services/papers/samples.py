@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import time
+from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pikepdf
 import yaml
 
-from .definition import COMMON, Paper
-from .errors import DefinitionError
+from .definition import COMMON, ROOT, Field, Paper, load, paper_ids
+from .errors import DefinitionError, PaperError
 
+if TYPE_CHECKING:
+    from .renderer import RenderService
+
+SAMPLE_URL = "https://daiban.example/verify/SAMPLE000000"
 _PICTURES = (".png", ".jpg")
 
 
@@ -37,3 +46,103 @@ def _picture(paper: Paper, path: Path, name: str, value: Any) -> Any:
         if "/" not in file and file.endswith(_PICTURES) and (folder / file).is_file():
             return (folder / file).read_bytes()
     raise DefinitionError(path.name, name, f"找不到图片“{file}”")
+
+
+HOSTILE = (
+    "<b>粗</b>",
+    "{{ 7*7 }}",
+    "<img src=http://127.0.0.1:9/x>",
+    "</td></table>",
+    "url(http://127.0.0.1:9/x)",
+    "<svg onload=x>",
+    "&lt;&amp;#x41;",
+    "*/}@import 'x';",
+    "<link rel=attachment href=file:///etc/passwd>",
+)
+
+
+@dataclass(frozen=True)
+class PaperCheck:
+    """One line of `papers check`: which paper, which data, what came of it."""
+
+    paper: str
+    case: str
+    ok: bool
+    message: str
+    pages: int = 0
+    size: int = 0
+    seconds: float = 0.0
+
+
+def papers_check(service: RenderService | None = None, root: Path = ROOT) -> list[PaperCheck]:
+    """Load every paper and print its sample, as a draft, and with hostile text in every field."""
+    from .renderer import RenderService as Service
+
+    results: list[PaperCheck] = []
+    service = service or Service(root)
+    for paper_id in paper_ids(root):
+        try:
+            paper = load(paper_id, root)
+            sample = load_sample(paper)
+        except PaperError as error:
+            results.append(PaperCheck(paper_id, "definition", False, str(error)))
+            continue
+        for case, data, draft in (
+            ("sample", sample, False),
+            ("draft", sample, True),
+            ("hostile", hostile_sample(paper, sample), False),
+        ):
+            results.append(_attempt(service, paper, case, data, draft))
+    return results
+
+
+def _attempt(service: RenderService, paper: Paper, case: str, data: dict[str, Any], draft: bool) -> PaperCheck:
+    started = time.monotonic()
+    try:
+        content = service.render(paper, data, draft=draft, verify_url=SAMPLE_URL, demo=True)
+        again = (
+            service.render(paper, data, draft=draft, verify_url=SAMPLE_URL, demo=True)
+            if case == "sample"
+            else content
+        )
+    except PaperError as error:
+        return PaperCheck(paper.id, case, False, str(error), seconds=time.monotonic() - started)
+    if content != again:
+        return PaperCheck(paper.id, case, False, "同样的数据两次生成的文件不同")
+    with pikepdf.open(io.BytesIO(content)) as document:
+        pages, attached = len(document.pages), len(document.attachments)
+    return PaperCheck(
+        paper.id,
+        case,
+        attached == 0,
+        "附件混入文书" if attached else "",
+        pages,
+        len(content),
+        time.monotonic() - started,
+    )
+
+
+def hostile_sample(paper: Paper, sample: dict[str, Any]) -> dict[str, Any]:
+    """The sample with markup, template and style code in every text field, cut to what the field may hold."""
+    turn = cycle(HOSTILE)
+
+    def spoil(field: Field, value: Any) -> Any:
+        if field.kind == "table":
+            return [
+                {column.name: spoil(column, row.get(column.name)) for column in field.columns} for row in value or []
+            ]
+        if field.kind in {"text", "lines", "person_name", "id_number", "phone", "address"} and value:
+            return next(turn)[: field.max_length]
+        return value
+
+    return {field.name: spoil(field, sample.get(field.name)) for field in paper.fields}
+
+
+def render_sample(paper_id: str, data_file: Path | None, out: Path, *, draft: bool = False, root: Path = ROOT) -> int:
+    """Print one paper from a data file (or its sample) into `out`; the number of bytes written."""
+    from .renderer import render
+
+    paper = load(paper_id, root)
+    data = load_data(paper, data_file) if data_file else load_sample(paper)
+    content = render(paper, data, draft=draft, verify_url=SAMPLE_URL, demo=True)
+    return out.write_bytes(content)

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from .dates import official_date, official_datetime
 from .definition import Field, Paper
@@ -41,9 +41,11 @@ def missing_fields(paper: Paper, data: dict[str, Any], *, draft: bool = False) -
             missing.append((field.name, field.label))
         elif field.kind == "table" and isinstance(value, (list, tuple)):
             for index, row in enumerate(value):
-                missing += [(f"{field.name}[{index}].{column.name}", f"{field.label}第{index + 1}行{column.label}")
-                            for column in field.columns
-                            if _needed(column, draft) and (not isinstance(row, dict) or _empty(row.get(column.name)))]
+                missing += [
+                    (f"{field.name}[{index}].{column.name}", f"{field.label}第{index + 1}行{column.label}")
+                    for column in field.columns
+                    if _needed(column, draft) and (not isinstance(row, dict) or _empty(row.get(column.name)))
+                ]
     return missing
 
 
@@ -58,7 +60,9 @@ def problems(paper: Paper, data: dict[str, Any]) -> list[tuple[str, str]]:
 def prepare(paper: Paper, data: dict[str, Any]) -> dict[str, Any]:
     """The values as the template sees them: strings, ticks, rows and pictures, nothing executable."""
     found: list[tuple[str, str]] = []
-    prepared = {field.name: _value(field, data.get(field.name), field.name, field.label, found) for field in paper.fields}
+    prepared = {
+        field.name: _value(field, data.get(field.name), field.name, field.label, found) for field in paper.fields
+    }
     if found:
         raise InvalidPaperData(found)
     return prepared
@@ -69,7 +73,11 @@ def _needed(field: Field, draft: bool) -> bool:
 
 
 def _empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not normalise(value)) or (isinstance(value, (list, tuple, bytes)) and not value)
+    return (
+        value is None
+        or (isinstance(value, str) and not normalise(value))
+        or (isinstance(value, (list, tuple, bytes)) and not value)
+    )
 
 
 def _value(field: Field, value: Any, name: str, label: str, found: list[tuple[str, str]]) -> Any:
@@ -124,15 +132,27 @@ def _table(field: Field, value: Any, name: str, label: str, found: list[tuple[st
     if len(value) > field.max_rows:
         found.append((name, f"「{label}」有 {len(value)} 行,超过 {field.max_rows} 行,请分成几张"))
         return []
-    return [{column.name: _value(column, row.get(column.name), f"{name}[{index}].{column.name}",
-                                 f"{label}第{index + 1}行{column.label}", found) for column in field.columns}
-            for index, row in enumerate(value)]
+    return [
+        {
+            column.name: _value(
+                column,
+                row.get(column.name),
+                f"{name}[{index}].{column.name}",
+                f"{label}第{index + 1}行{column.label}",
+                found,
+            )
+            for column in field.columns
+        }
+        for index, row in enumerate(value)
+    ]
 
 
 def _options(field: Field, value: Any, name: str, label: str, found: list[tuple[str, str]]) -> list[Option]:
     chosen = [] if value is None or value == "" else [value] if field.kind == "choice" else value
     known = dict(field.options)
-    if not isinstance(chosen, (list, tuple, set, frozenset)) or not all(isinstance(item, str) and item in known for item in chosen):
+    if not isinstance(chosen, (list, tuple, set, frozenset)) or not all(
+        isinstance(item, str) and item in known for item in chosen
+    ):
         found.append((name, f"「{label}」只能选:{'、'.join(known.values())}"))
         chosen = []
     return [Option(option, text, option in chosen) for option, text in field.options]
@@ -153,6 +173,8 @@ def image_uri(content: bytes) -> DataImage:
     """Decode and encode afresh: what reaches the page is pixels only, of bounded size."""
     if len(content) > MAX_IMAGE_BYTES:
         raise ValueError("too many bytes")
+    # WeasyPrint switches this on for the whole process when it is imported; half a signature is none.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as opened:
         if opened.width * opened.height > MAX_IMAGE_PIXELS:
             raise ValueError("too many pixels")

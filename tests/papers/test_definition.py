@@ -1,0 +1,108 @@
+"""A mistake in a paper folder is found when it is loaded, and named by file, key and reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from services.papers.definition import ROOT, load, load_all, paper_ids
+from services.papers.errors import DefinitionError
+
+
+def test_all_papers_load_and_have_names_in_both_languages() -> None:
+    papers = load_all()
+    assert {
+        "fertility_registration_card",
+        "authorisation_letter",
+        "handover_list",
+        "acceptance_notice",
+        "visit_sheet",
+        "delivery_receipt",
+    } <= set(papers)
+    for paper in papers.values():
+        assert paper.title_zh and paper.title_en and len(paper.version) == 64
+        assert all(field.label and field.label_en and field.source for field in paper.fields)
+        assert len({field.label for field in paper.fields}) == len(paper.fields)
+    assert papers["acceptance_notice"].copies == ("申请人一份", "存档一份")
+    assert papers["acceptance_notice"].may_be_printed_by({"window_clerk"})
+    assert not papers["fertility_registration_card"].may_be_printed_by({"approver", "applicant"})
+
+
+@pytest.mark.parametrize("paper_id", paper_ids())
+def test_samples_use_known_fields_only(paper_id: str) -> None:
+    sample = yaml.safe_load((ROOT / paper_id / "sample.yaml").read_text("utf-8"))
+    assert set(sample) <= {field.name for field in load(paper_id).fields}
+
+
+@pytest.mark.parametrize(
+    ("keys", "fields", "page", "key", "word"),
+    [
+        ({"size": "B5"}, "", "", "size", "纸张"),
+        ({"copies": "[]"}, "", "", "copies", "非空"),
+        ({"max_pages": 0}, "", "", "max_pages", "1 到 50"),
+        ({"colour": "red"}, "", "", "colour", "不认识"),
+        ({"id": "other"}, "", "", "id", "同名"),
+        ({"title": "{zh: 试验}"}, "", "", "title.en", "缺少"),
+        ({"series": "[x]"}, "", "", "series", "系列"),
+        ({"who_may_print": "window_clerk"}, "", "", "who_may_print", "列表"),
+        ({}, "  - {name: X, label: 甲, kind: text, source: x}", "", "fields[0].name", "小写"),
+        ({}, "  - {name: x, label: 甲, kind: colour, source: x}", "", "fields[0](x).kind", "没有"),
+        ({}, "  - {name: x, kind: text, source: x}", "", "fields[0](x).label", "缺少"),
+        ({}, "  - {name: x, label: 甲, kind: text}", "", "fields[0](x).source", "来源"),
+        (
+            {},
+            "  - {name: x, label: 甲, kind: text, source: x, required: maybe}",
+            "",
+            "fields[0](x).required",
+            "issued",
+        ),
+        (
+            {},
+            "  - {name: x, label: 甲, kind: text, source: x, required_if: y}",
+            "",
+            "fields[0](x).required_if",
+            "是否字段",
+        ),
+        ({}, "  - {name: x, label: 甲, kind: table, source: x}", "", "fields[0](x).columns", "列"),
+        ({}, "  - {name: x, label: 甲, kind: choice, source: x}", "", "fields[0](x).options", "选项"),
+        (
+            {},
+            "  - {name: x, label: 甲, kind: text, source: x}\n  - {name: x, label: 乙, kind: text, source: x}",
+            "",
+            "fields(x)",
+            "重名",
+        ),
+        ({}, "", "{{ f.nmae }}", "第1行", "nmae"),
+        ({}, "", "\n{% if %}", "第2行", ""),
+    ],
+)
+def test_mistakes_are_named(trial: Any, keys: dict[str, Any], fields: str, page: str, key: str, word: str) -> None:
+    with pytest.raises(DefinitionError) as wrong:
+        trial(page or "{{ f.name }}" if not fields else "x", fields=fields, **keys)
+    assert wrong.value.key == key
+    assert word in wrong.value.reason
+    assert wrong.value.file.startswith("pdf_templates/trial/")
+
+
+def test_a_missing_file_and_an_unknown_paper_are_named(trial: Any, tmp_path: Path) -> None:
+    _, paper = trial("x{{ f.name }}")
+    (paper.folder / "style.css").unlink()
+    load.cache_clear()
+    with pytest.raises(DefinitionError, match=r"style\.css"):
+        load("trial", paper.folder.parent)
+    for name in ("nothing", "../etc", "_common"):
+        with pytest.raises(DefinitionError, match="没有这种文书"):
+            load(name)
+
+
+def test_any_change_in_the_folder_or_the_common_parts_is_another_version(trial: Any) -> None:
+    _, paper = trial("x{{ f.name }}")
+    versions = {paper.version}
+    for file in (paper.folder / "style.css", paper.folder.parent / "_common" / "paper.css"):
+        file.write_text(file.read_text("utf-8") + "/* other */", "utf-8")
+        load.cache_clear()
+        versions.add(load("trial", paper.folder.parent).version)
+    assert len(versions) == 3
