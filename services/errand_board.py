@@ -1,0 +1,166 @@
+"""The board of a street, a courier's own list, and the register of couriers: what people look at."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from models.agency import Agency
+from models.content import Content
+from models.errand import Errand
+from models.person import CourierProfile, Grant, Person
+from process import access, clock
+from process.access import Actor
+from services.errands import CARRYING, on_hand
+
+# A column holds these states; the key is where a dragged card lands.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "open": ("open",), "claimed": ("claimed", "assigned"), "on_way": ("picked_up", "on_way"),
+    "delivered": ("delivered",), "confirmed": ("confirmed",),
+}
+# Not on the way to anywhere: somebody must put them (back) on the board.
+STRANDED = ("failed", "posted")
+STRANDED_SEEN_BY = frozenset({"errand_dispatcher", "community_clerk", "window_clerk"})
+DONE_DAYS = 3
+SOON = timedelta(hours=2)
+MAX_ACTIVE = 240
+MAX_DONE = 40
+ACTIVE = tuple(state for key, states in COLUMNS.items() if key != "confirmed" for state in states)
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What is on the board in one small query: enough for the column heads and to know whether anything changed."""
+
+    counts: Mapping[str, int]
+    mark: str
+
+
+@dataclass(frozen=True)
+class Load:
+    """How many a courier has on hand, and how many at once are allowed."""
+
+    on_hand: int
+    limit: int
+
+    @property
+    def full(self) -> bool:
+        return self.on_hand >= self.limit
+
+
+def _shown(actor: Actor, at: datetime) -> ColumnElement[bool]:
+    states = ACTIVE + (STRANDED if actor.roles & STRANDED_SEEN_BY else ())
+    recent = and_(Content.state == "confirmed", Content.closed_at >= at - timedelta(days=DONE_DAYS))
+    return and_(Content.type == "errand", or_(Content.state.in_(states), recent), access.condition(actor))
+
+
+def glance(session: Session, actor: Actor, at: datetime) -> Glance:
+    """Count, newest change and lateness of what this actor sees: it differs whenever the board would."""
+    late, soon = Content.deadline < at, Content.deadline < at + SOON
+    rows = session.execute(
+        select(Content.state, func.count(), func.max(Content.modified_at), func.sum(Content.version), func.sum(Content.id),
+               func.sum(case((late, 1), else_=0)), func.sum(case((soon, 1), else_=0)))
+        .where(_shown(actor, at)).group_by(Content.state).order_by(Content.state)).all()
+    counts = {state: count for state, count, *_ in rows}
+    text = "\n".join(" ".join(str(value) for value in row) for row in rows)
+    return Glance(counts, hashlib.sha256(f"{clock.local_day(at)}\n{text}".encode()).hexdigest()[:24])
+
+
+def board(session: Session, actor: Actor, at: datetime) -> list[Errand]:
+    """The cards, most urgent first and the latest done first; three queries however many cards there are."""
+    active = select(Errand).where(Errand.id.in_(select(Content.id).where(_shown(actor, at), Content.state != "confirmed")))
+    done = select(Errand).where(Errand.id.in_(select(Content.id).where(_shown(actor, at), Content.state == "confirmed")))
+    cards = list(session.scalars(active.options(*_whole()).order_by(Errand.deadline.is_(None), Errand.deadline, Errand.id).limit(MAX_ACTIVE)))
+    cards += session.scalars(done.options(*_whole()).order_by(Errand.closed_at.desc(), Errand.id.desc()).limit(MAX_DONE))
+    return cards
+
+
+def _whole() -> tuple:
+    return (joinedload(Errand.from_agency).joinedload(Agency.parent), joinedload(Errand.to_agency).joinedload(Agency.parent),
+            joinedload(Errand.place).joinedload(Agency.parent), joinedload(Errand.assignee), selectinload(Errand.places))
+
+
+def mine(session: Session, actor: Actor) -> list[Errand]:
+    """What this courier has to do, by deadline; delivered ones wait below for the receiver."""
+    statement = access.visible(
+        select(Errand).where(Errand.assignee_id == actor.person_id, Errand.closed_at.is_(None), Errand.state != "open"), actor, Errand)
+    found = session.scalars(statement.options(*_whole(), joinedload(Errand.applicant))
+                            .order_by(Errand.deadline.is_(None), Errand.deadline, Errand.id).limit(MAX_DONE))
+    return sorted(found, key=lambda errand: errand.state not in CARRYING)
+
+
+def done_recently(session: Session, actor: Actor, at: datetime) -> int:
+    """How many this courier brought to the end in the last days."""
+    return session.scalar(select(func.count()).select_from(Content).where(
+        Content.assignee_id == actor.person_id, Content.type == "errand", Content.state == "confirmed",
+        Content.closed_at >= at - timedelta(days=DONE_DAYS))) or 0
+
+
+def load_of(session: Session, actor: Actor) -> Load | None:
+    """None for whoever is no courier."""
+    if actor.person_id is None or "red_courier" not in actor.roles:
+        return None
+    limit = session.scalar(select(CourierProfile.errand_limit).where(CourierProfile.person_id == actor.person_id))
+    return None if limit is None else Load(on_hand(session, actor.person_id), limit)
+
+
+# --- the register ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Courier:
+    """One line of the register."""
+
+    person_id: int
+    username: str
+    name: str
+    point: Agency
+    trained_until: date | None
+    expired: bool
+    open: int
+    limit: int
+    done: int
+
+    @property
+    def full(self) -> bool:
+        return self.open >= self.limit
+
+
+def couriers(session: Session, street: Agency, day: date) -> list[Courier]:
+    """The couriers of a street by station and point; in the order of the points, not of anybody's numbers."""
+    rows = session.execute(
+        select(CourierProfile, Person, Agency).join(Person, Person.id == CourierProfile.person_id)
+        .join(Agency, Agency.id == CourierProfile.point_id).where(Person.active, access.within(Agency.path, street.path))
+        .order_by(Agency.kind != "errand_station", Agency.path, Person.name, Person.id)).all()
+    ids = [profile.person_id for profile, _, _ in rows]
+    trained = set(session.scalars(
+        select(Grant.person_id).where(Grant.person_id.in_(ids), Grant.role == "red_courier",
+                                      or_(Grant.since.is_(None), Grant.since <= day), or_(Grant.until.is_(None), Grant.until >= day))))
+    counted = session.execute(
+        select(Content.assignee_id, func.sum(case((Content.state.in_(CARRYING), 1), else_=0)),
+               func.sum(case((Content.state == "confirmed", 1), else_=0)))
+        .where(Content.type == "errand", Content.assignee_id.in_(ids)).group_by(Content.assignee_id)).all()
+    sums = {person_id: (int(open_ or 0), int(done or 0)) for person_id, open_, done in counted}
+    return [Courier(person.id, person.username, person.name, point, profile.trained_until,
+                    profile.trained_until is None or profile.trained_until < day, *_sums(sums, person.id, profile.errand_limit))
+            for profile, person, point in rows if person.id in trained]
+
+
+def _sums(sums: Mapping[int, tuple[int, int]], person_id: int, limit: int) -> tuple[int, int, int]:
+    open_, done = sums.get(person_id, (0, 0))
+    return open_, limit, done
+
+
+def assignable(found: Sequence[Courier]) -> list[Courier]:
+    """Whom the dispatcher may give an errand now."""
+    return [courier for courier in found if not courier.expired and not courier.full]
+
+
+def points_of(session: Session, street: Agency, day: date) -> list[Agency]:
+    """Station and points of a street: the nodes of its board."""
+    found = session.scalars(select(Agency).where(access.within(Agency.path, street.path), Agency.kind.in_(("errand_station", "errand_point")))
+                            .options(joinedload(Agency.parent)).order_by(Agency.kind != "errand_station", Agency.path))
+    return [agency for agency in found if agency.exists_on(day)]
