@@ -22,7 +22,7 @@ function start(box) {
     if (status) status.textContent = files.length ? status.dataset.count.replace("{n}", files.length) : "";
   };
 
-  input.addEventListener("change", async () => {
+  const take = async () => {
     const fresh = [...input.files].filter((file) => !files.includes(file));
     if (!input.multiple) {
       files = [];
@@ -31,7 +31,10 @@ function start(box) {
     for (const file of fresh) await add(file);
     put();
     box.dispatchEvent(new CustomEvent("daiban:photos", { bubbles: true, detail: files }));
-  });
+  };
+  input.addEventListener("change", take);
+  // On a slow line the first picture may be taken before this module has arrived.
+  if (input.files.length) take();
 
   async function add(file) {
     const row = blank.content.cloneNode(true).querySelector("li");

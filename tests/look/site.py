@@ -17,8 +17,8 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
 )
 PICTURE = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 52 52"><rect width="52" height="52" fill="#c8d3de"/>'
-    '<rect x="8" y="14" width="36" height="24" rx="3" fill="#fff"/></svg>'
+    '<svg xmlns="http://www.w3.org/2000/svg" width="520" height="370" viewBox="0 0 52 37">'
+    '<rect width="52" height="37" fill="#c8d3de"/><rect x="8" y="8" width="36" height="21" rx="3" fill="#fff"/></svg>'
 )
 
 
@@ -57,6 +57,7 @@ def make_site() -> Flask:
         return redirect("/look/desk")
 
     @site.get("/sample.svg")
+    @site.get("/paper.svg", endpoint="paper")
     def picture() -> Response:
         return Response(PICTURE, mimetype="image/svg+xml")
 
