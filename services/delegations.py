@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -12,19 +12,16 @@ from models.agency import Agency
 from models.base import now
 from models.case import Case, ServiceItem
 from models.content import Content
-from models.delegation import Delegation, Handover, HomeVisit, Letter
+from models.delegation import Delegation, HomeVisit, Letter
 from process import access, clock, engine, journal, registry
 from process.access import Actor
 from process.inputs import LIMITS, clean_text
-from process.refusals import Forbidden, InvalidInput, NotAvailable, RequirementUnmet
+from process.refusals import Forbidden, InvalidInput, NotAvailable
 from process.registry import Step
-from services import case_routing, custody, letters
+from services import case_routing, letters
 from services.catalogue_items import record_of
 
 CLOSED = ("closed", "withdrawn")
-# A case that is one of these has been decided, whichever way.
-DECIDED = ("approved", "issued", "delivered", "refused", "rejected", "withdrawn")
-AT_HAND = ("issued", "delivered", "refused", "rejected")
 CARRIABLE = ("draft", "submitted", "accepted", "accepted_deferred", "supplement", "reviewed", "approved")
 
 
@@ -58,7 +55,7 @@ def open_ticket(
     allowed: bool = False,
 ) -> Delegation:
     """Checks that the item may be carried to this unit, and brings the ticket to life."""
-    _require_carriable(session, item, place, addressee, case)
+    require_carriable(session, item, place, addressee, case)
     words = _message(message)
     applicant = case.applicant if case else (visit.applicant if visit else None)
     ticket = Delegation(
@@ -105,9 +102,16 @@ def _message(value: Any) -> str:
         raise InvalidInput(f"给对方的话{problem}。", {"message": str(problem)}) from problem
 
 
-def _require_carriable(
-    session: Session, item: ServiceItem, place: Agency, addressee: Agency, case: Case | None
+def require_carriable(
+    session: Session,
+    item: ServiceItem,
+    place: Agency,
+    addressee: Agency,
+    case: Case | None,
+    *,
+    but: Delegation | None = None,
 ) -> None:
+    """Raises unless this item may travel from here to there; `but` is the ticket itself, when it is sent."""
     today = clock.local_day(now())
     if not item.delegable:
         raise InvalidInput(f"“{item.title}”须由本人到场办理，不能代办。请预约窗口。", {"case": "须本人到场，不能代办"})
@@ -124,7 +128,7 @@ def _require_carriable(
     if case.state not in CARRIABLE:
         raise InvalidInput("这个办件已经办完或已撤回，不能再转交代办。", {"case": "办件已办完"})
     other = open_of(session, case)
-    if other is not None:
+    if other is not None and other is not but:
         raise InvalidInput(
             f"这个办件已有在办的代办单 {other.number}，请在那张单子上继续办。", {"case": f"已有代办单 {other.number}"}
         )
@@ -217,251 +221,3 @@ def letter_signed(step: Step) -> None:
     ticket: Delegation = step.content
     letter = ticket.letter or (ticket.home_visit.letter if ticket.home_visit else None)
     letters.require(letter, clock.local_day(step.at), principal=ticket.applicant_id)
-
-
-# --- Sending, counting, returning
-
-
-@registry.requirement("list_written")
-def list_written(step: Step) -> None:
-    if not _lines_to_send(step):
-        raise RequirementUnmet("交接清单是空的，不能转交。请先登记收到的材料，或在清单上写明交出的材料。")
-
-
-def _lines_to_send(step: Step) -> list[custody.Line]:
-    ticket: Delegation = step.content
-    if step.inputs.get("lines"):
-        return custody.read_lines(step.inputs["lines"], ticket.case)
-    if ticket.case is not None:
-        return custody.lines_of(ticket.case)
-    return [
-        custody.Line(line.name, line.sheets, line.original, line.condition) for line in _collected(step.session, ticket)
-    ]
-
-
-def _collected(session: Session, ticket: Delegation) -> Sequence[Any]:
-    taken = custody.latest(session, ticket.home_visit, "collect") if ticket.home_visit else None
-    return taken.lines if taken else ()
-
-
-@registry.effect("open_to_addressee")
-def open_to_addressee(step: Step) -> None:
-    """From now on the addressee sees ticket and case, and only because of this ticket."""
-    ticket: Delegation = step.content
-    engine.add_place(step, ticket, "addressee", ticket.addressee)
-    ticket.unit_id, ticket.assignee_id = ticket.addressee_id, None
-    if ticket.letter_id is None and ticket.home_visit is not None:
-        ticket.letter_id = ticket.home_visit.letter_id
-    case = ticket.case
-    if case is None:
-        return
-    if case.state == "draft":
-        # Sending is filing: nobody has to press twice for one decision.
-        engine.fire(case, "submit", step.actor, on_behalf_of=step.on_behalf_of, cause=step)
-    case_routing.open_to(step, case, ticket.addressee)
-
-
-@registry.effect("hand_papers_out")
-def hand_papers_out(step: Step) -> None:
-    """The list goes with the papers; until they are counted they remain the sender's."""
-    ticket: Delegation = step.content
-    lines = _lines_to_send(step)
-    giver, taker = custody.unit(ticket.place, step.actor), custody.unit(ticket.addressee)
-    handover = custody.write(step.session, ticket, "send", giver, taker, lines, step.at, case=ticket.case)
-    unheld = [line.material.id for line in lines if line.original and line.material and not line.material.original_held]
-    custody.hold(step.session, unheld, giver)
-    step.details |= {"handover": handover.id, "lines": len(lines), "sheets": sum(line.sheets for line in lines)}
-
-
-@registry.requirement("every_line_counted")
-def every_line_counted(step: Step) -> None:
-    """The receiver counts line by line and notes each difference before signing."""
-    handover = _list_to_count(step)
-    if handover is None:
-        raise RequirementUnmet("没有找到要清点的交接清单，请联系对方重新列清单。")
-    # A closed envelope brought back is taken over as listed; what is opened is counted.
-    if step.transition.id == "receive" or step.inputs.get("lines"):
-        custody.read_count(handover, step.inputs.get("lines") or [])
-
-
-def _list_to_count(step: Step) -> Handover | None:
-    return custody.latest(step.session, step.content, "result" if step.transition.id == "take_over" else "send")
-
-
-@registry.effect("take_papers_in")
-def take_papers_in(step: Step) -> None:
-    ticket: Delegation = step.content
-    handover = _list_to_count(step)
-    assert handover is not None
-    counts = custody.read_count(handover, step.inputs.get("lines") or [])
-    differing = custody.sign_for(step, handover, counts, custody.unit(ticket.addressee, step.actor), ticket.case)
-    ticket.assignee_id = step.actor.person_id
-    step.details |= {"handover": handover.id, "lines": len(counts), "differences": len(differing)}
-
-
-@registry.effect("papers_back_to_sender")
-def papers_back_to_sender(step: Step) -> None:
-    """Whatever was listed as sent is the station's again."""
-    ticket: Delegation = step.content
-    station = custody.unit(ticket.place, ticket.owner)
-    sent = custody.latest(step.session, ticket, "send", "return")
-    if sent is not None and sent.action == "send":
-        lines = [
-            custody.Line(
-                line.name, line.sheets, line.original, line.condition, custody.find_material(ticket.case, line.name)
-            )
-            for line in sent.lines
-        ]
-        giver = custody.unit(ticket.addressee, step.actor if step.transition.id == "return" else None)
-        handover = custody.write(step.session, ticket, "return", giver, station, lines, step.at, case=ticket.case)
-        custody.sign_unseen(step, handover, station)
-        step.details["handover"] = handover.id
-    _back_to_station(ticket)
-
-
-@registry.effect("close_to_addressee")
-def close_to_addressee(step: Step) -> None:
-    """The access that this ticket gave ends with it, on the ticket and on the case."""
-    ticket: Delegation = step.content
-    engine.end_places(step, ticket)
-    if ticket.case is not None:
-        engine.end_places(step, ticket.case)
-    _back_to_station(ticket)
-
-
-def _back_to_station(ticket: Delegation) -> None:
-    ticket.unit_id, ticket.assignee_id = ticket.place_id, ticket.owner_id
-    if ticket.case is not None:
-        case_routing.hand_to(ticket.case, ticket.place_id)
-
-
-# --- Working on it
-
-
-@registry.effect("accept_carried_case")
-def accept_carried_case(step: Step) -> None:
-    """The street's promise runs from its acceptance, not from the station's sending."""
-    ticket: Delegation = step.content
-    ticket.assignee_id = step.actor.person_id
-    if ticket.case is not None:
-        engine.follow(step, ticket.case, "accept")
-
-
-@registry.effect("ask_for_materials")
-def ask_for_materials(step: Step) -> None:
-    ticket: Delegation = step.content
-    _back_to_station(ticket)
-    if ticket.case is not None:
-        engine.follow(step, ticket.case, "supplement_needed", comment=step.inputs.get("comment"))
-
-
-@registry.effect("supply_materials")
-def supply_materials(step: Step) -> None:
-    ticket: Delegation = step.content
-    ticket.unit_id, ticket.assignee_id = ticket.addressee_id, None
-    if ticket.case is not None:
-        case_routing.hand_to(ticket.case, ticket.addressee_id)
-        engine.follow(step, ticket.case, "supplement", comment=step.inputs.get("comment"))
-
-
-@registry.requirement("case_decided")
-def case_decided(step: Step) -> None:
-    case = step.content.case
-    if case is not None and case.state not in DECIDED:
-        raise RequirementUnmet(f"办件 {case.number} 还没有审批结论，代办单不能办结。请先在办件上审核、审批。")
-
-
-@registry.requirement("result_at_hand")
-def result_at_hand(step: Step) -> None:
-    case = step.content.case
-    if case is not None and case.state not in AT_HAND:
-        raise RequirementUnmet(
-            f"办件 {case.number} 的结果还没有出来，不能出件。请先发证，或由审批人作出不予办理的决定。"
-        )
-
-
-# --- The way back
-
-
-@registry.effect("hand_result_out")
-def hand_result_out(step: Step) -> None:
-    """Result and originals go on a second list back to the station, on request with a courier."""
-    ticket: Delegation = step.content
-    given = step.inputs.get("lines")
-    lines = custody.read_lines(given, ticket.case) if given else result_lines(ticket)
-    giver, taker = custody.unit(ticket.addressee, step.actor), custody.unit(ticket.place)
-    handover = custody.write(step.session, ticket, "result", giver, taker, lines, step.at, case=ticket.case)
-    step.details |= {"handover": handover.id, "lines": len(lines)}
-    if step.inputs.get("errand"):
-        from services import errands
-
-        # The title hangs on a board: what is carried, not for whom.
-        title = f"送办理结果到{custody.full_name(ticket.place)}"
-        errands.post_for(
-            step, ticket, title=title, purpose="deliver_result", from_agency=ticket.addressee, to_agency=ticket.place
-        )
-
-
-def result_lines(ticket: Delegation) -> list[custody.Line]:
-    """What goes back if nobody writes a list: the outcome, and every original that is still held."""
-    item = ticket.case.item if ticket.case else (ticket.home_visit.item if ticket.home_visit else None)
-    if ticket.case is not None and ticket.case.state in ("refused", "rejected"):
-        names: tuple[str, ...] = ("不予办理决定书",) if ticket.case.state == "refused" else ("不予受理通知书",)
-    else:
-        names = (record_of(item).outputs if item else ()) or ("办理结果",)
-    lines = [custody.Line(name, 1, True) for name in names]
-    if ticket.case is not None:
-        lines += [custody.Line(m.name, m.sheets or 1, True, "", m) for m in custody.originals_out(ticket.case)]
-    return lines
-
-
-@registry.effect("take_result_in")
-def take_result_in(step: Step) -> None:
-    """The station has the result; a visit that started the ticket goes on to the door."""
-    ticket: Delegation = step.content
-    handover = _list_to_count(step)
-    assert handover is not None
-    station = custody.unit(ticket.place, step.actor if step.cause is None else ticket.owner)
-    if step.inputs.get("lines"):
-        counts = custody.read_count(handover, step.inputs["lines"])
-        step.details["differences"] = len(custody.sign_for(step, handover, counts, station, ticket.case))
-    else:
-        custody.sign_unseen(step, handover, station)
-    _back_to_station(ticket)
-    if ticket.home_visit is not None:
-        engine.follow(step, ticket.home_visit, "result_ready")
-
-
-@registry.effect("deliver_result")
-def deliver_result(step: Step) -> None:
-    """The resident gets result and originals, signs, and the case follows."""
-    from services import files
-
-    ticket: Delegation = step.content
-    if step.inputs.get("signature"):
-        document = files.store_signature(step.session, ticket, step.actor, step.inputs["signature"], "签收人签名")
-        step.details["signature"] = document.uid
-    case = ticket.case
-    if case is None:
-        return
-    custody.give_back(step, case, custody.unit(ticket.place, step.actor))
-    way = "door" if ticket.home_visit_id or (step.cause and step.cause.content.type == "errand") else "station"
-    signed = {name: step.inputs.get(name) for name in ("collector", "signature")}
-    engine.follow(step, case, "deliver", way=way, **signed)
-
-
-@registry.requirement("delegation_originals_back")
-def delegation_originals_back(step: Step) -> None:
-    custody.require_back(step.content.case)
-
-
-@registry.effect("note_score")
-def note_score(step: Step) -> None:
-    """A mark given by phone or on paper is the applicant's one rating of the case."""
-    score = step.inputs.get("score")
-    if not score:
-        return
-    content: Delegation | HomeVisit = step.content
-    content.fields = {**(content.fields or {}), "score": int(score)}
-    if content.case is not None and content.case.rating is None:
-        content.case.rating = int(score)

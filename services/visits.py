@@ -21,7 +21,7 @@ from process.identity import IdNumber, normalise_phone
 from process.inputs import LIMITS, clean_text
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
-from services import care, delegations, residents
+from services import care, delegation_steps, residents
 from services.catalogue_items import by_code, record_of
 
 PERSON_FIELDS = ("name", "id_number", "phone", "address", "household_address")
@@ -272,7 +272,7 @@ def result_arrived(step: Step) -> None:
     ticket = ticket_of(step.session, visit)
     if ticket is not None and ticket.state != "handed_over":
         raise RequirementUnmet(f"结果还没有送回社区：代办单 {ticket.number} 还没有交接清点。请在那张单子上清点接收。")
-    if ticket is None and visit.case is not None and visit.case.state not in delegations.AT_HAND:
+    if ticket is None and visit.case is not None and visit.case.state not in delegation_steps.AT_HAND:
         raise RequirementUnmet(f"办件 {visit.case.number} 的结果还没有出来，请等办结出件后再安排送达。")
 
 
@@ -297,7 +297,7 @@ def deliver_at_door(step: Step) -> None:
 def close_ticket(step: Step) -> None:
     """The rating closes visit and ticket together."""
     visit: HomeVisit = step.content
-    delegations.note_score(step)
+    delegation_steps.note_score(step)
     ticket = ticket_of(step.session, visit)
     if ticket is not None:
         engine.follow(step, ticket, "close", score=step.inputs.get("score"))

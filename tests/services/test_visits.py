@@ -1,0 +1,398 @@
+"""上门代办: from the daughter's call to the card at the door, and everybody who must be told no."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.base import now
+from models.case import Case
+from models.delegation import Delegation, Handover, HomeVisit
+from models.paper import Certificate, Paper
+from models.resident import CareEntry
+from process import access, engine
+from process.access import Actor
+from process.numbers import CHINA
+from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
+from services import actions, care, custody, files, visits
+
+As = Callable[[str], Actor]
+OLD_LADY = {
+    "name": "骆水珍",
+    "id_number": "330103194303052043",
+    "phone": "13800000018",
+    "address": "杭州市下城区东新街道万家星城社区文晖路5幢2单元601室",
+    "household_address": "杭州市下城区东新街道万家星城社区文晖路5幢2单元601室",
+}
+YOUNG = {
+    "name": "林若琳",
+    "id_number": "330103199406182046",
+    "phone": "13800000015",
+    "address": "杭州市下城区东新街道万家星城社区文晖路2幢1单元1102室",
+}
+LINES = [
+    {"material": "本人居民身份证", "original": True, "sheets": 1, "condition": "完好"},
+    {"material": "一寸近期免冠彩色照片", "original": True, "sheets": 2},
+    {"material": "居民户口簿本人页", "original": False, "sheets": 1},
+]
+
+
+def drawn(stroke: bool = True) -> str:
+    picture = Image.new("RGBA", (300, 120), (0, 0, 0, 0))
+    if stroke:
+        ImageDraw.Draw(picture).line([(20, 90), (120, 30), (260, 80)], fill=(20, 20, 20, 255), width=4)
+    target = io.BytesIO()
+    picture.save(target, "PNG")
+    return "data:image/png;base64," + base64.b64encode(target.getvalue()).decode()
+
+
+def request_visit(session: Session, actor: Actor, **changes: Any) -> HomeVisit:
+    data = {
+        "item": "senior_card",
+        "place": "dx-c01-g1",
+        "applicant": OLD_LADY,
+        "condition": "age_80",
+        "requested_by": "女儿 沈惠珍",
+        "requested_phone": "13800000099",
+        **changes,
+    }
+    visit = actions.create(session, actor, "home_visit", data)
+    assert isinstance(visit, HomeVisit)
+    return visit
+
+
+def tomorrow(hour: int = 10, days: int = 1) -> datetime:
+    return datetime.combine(
+        (now() + timedelta(days=days)).astimezone(CHINA).date(), datetime.min.time(), CHINA
+    ).replace(hour=hour)
+
+
+def at_the_door(session: Session, leader: Actor, clerk: Actor, **changes: Any) -> HomeVisit:
+    visit = request_visit(session, clerk, **changes)
+    engine.fire(visit, "schedule", leader, inputs={"slot_start": tomorrow()})
+    engine.fire(visit, "set_off", leader)
+    return visit
+
+
+def collection(**changes: Any) -> dict[str, Any]:
+    return {
+        "identity_checked": True,
+        "lines": LINES,
+        "powers": ["file", "supplement", "collect"],
+        "signature": drawn(),
+        **changes,
+    }
+
+
+@pytest.mark.req("S0-18", "S0-19", "S0-22", "S2-22", "S4-15")
+def test_the_whole_story_of_a_senior_card(session: Session, actor: As) -> None:
+    leader, clerk, window = actor("grid.leader"), actor("community.clerk"), actor("window.clerk")
+    visit = request_visit(session, clerk)
+    assert (visit.eligible, visit.basis, visit.number[:3]) == (True, "80岁以上", "SM-")
+
+    engine.fire(visit, "schedule", leader, inputs={"slot_start": tomorrow()})
+    assert visit.assignee_id == leader.person_id
+    assert visit.slot_end - visit.slot_start == visits.SLOT
+    assert session.scalar(select(Paper.paper).where(Paper.content_id == visit.id)) == "visit_sheet"
+    engine.fire(visit, "set_off", leader)
+    engine.fire(visit, "collect", leader, inputs=collection())
+    assert visit.letter is not None and visit.letter.agent_person_id == leader.person_id
+    assert visit.letter.entitles(now().astimezone(CHINA).date())
+
+    engine.fire(visit, "file", leader)
+    case, ticket = visit.case, visits.ticket_of(session, visit)
+    assert case is not None and ticket is not None
+    assert (case.state, case.trips, ticket.state) == ("submitted", 0, "sent")
+    assert (ticket.addressee_id, ticket.place_id, ticket.case_id) == ("dongxin-centre", "dx-c01", case.id)
+    card = next(m for m in case.materials if m.code == "id_card")
+    assert card.original_held and card.holder_person_id == leader.person_id
+    assert access.may(window, "view_full", ticket) and access.may(window, "view_full", case)
+
+    sent = custody.latest(session, ticket, "send")
+    assert [(line.name, line.sheets) for line in sent.lines] == [(row["material"], row["sheets"]) for row in LINES]
+    counted = [{"line": line.position, "counted": line.sheets} for line in sent.lines]
+    engine.fire(ticket, "receive", window, inputs={"lines": counted})
+    assert (card.holder_unit_id, card.holder_person_id) == ("dongxin-centre", window.person_id)
+    engine.fire(ticket, "start", window)
+    assert (case.state, ticket.state) == ("accepted", "processing")
+
+    with pytest.raises(RequirementUnmet, match="还没有审批结论"):
+        engine.fire(ticket, "decide", window)
+    ticks = [{"code": m.code, "verdict": "accepted"} for m in case.materials if m.provided]
+    engine.fire(case, "review", actor("reviewer"), inputs={"materials": ticks})
+    engine.fire(case, "approve", actor("approver"))
+    engine.fire(ticket, "decide", window)
+    with pytest.raises(RequirementUnmet, match="结果还没有出来"):
+        engine.fire(ticket, "send_result", window)
+    engine.fire(case, "issue", actor("issuer"))
+    engine.fire(ticket, "send_result", window)
+    with pytest.raises(NotAvailable):
+        engine.fire(visit, "deliver", leader, inputs={"signature": drawn()})
+
+    result = custody.latest(session, ticket, "result")
+    assert [line.name for line in result.lines] == ["老年卡", "本人居民身份证"]
+    engine.fire(ticket, "take_over", clerk, inputs={"lines": [{"line": n, "counted": 1} for n in (1, 2)]})
+    assert (ticket.state, visit.state) == ("handed_over", "result_ready")
+    assert card.holder_unit_id == "dx-c01"
+
+    engine.fire(visit, "deliver", leader, inputs={"signature": drawn(), "collector": "女儿 沈惠珍"})
+    assert (visit.state, ticket.state, case.state) == ("delivered", "delivered", "delivered")
+    assert custody.originals_out(case) == [] and card.holder_unit_id is None
+    certificate = session.scalar(select(Certificate).where(Certificate.case_id == case.id))
+    assert certificate is None or certificate.state == "delivered"
+    assert case.trips == 0
+
+    engine.fire(visit, "close", clerk, inputs={"score": "5"})
+    assert (visit.state, ticket.state, case.rating) == ("closed", "closed", 5)
+    session.expire_all()
+    assert not access.may(window, "view", ticket)
+    assert (
+        session.scalar(access.visible(select(Delegation).where(Delegation.id == ticket.id), window, Delegation)) is None
+    )
+    assert access.may(clerk, "view", ticket)
+
+    engine.fire(visit, "maintain", clerk)
+    entry = session.scalars(select(CareEntry)).one()
+    assert (entry.resident_id, entry.condition, entry.ended_on) == (visit.applicant_id, "age_80", None)
+    assert session.scalars(select(Handover.action).where(Handover.case_id == case.id).order_by(Handover.id)).all() == [
+        "collect",
+        "send",
+        "result",
+        "give_back",
+    ]
+
+
+@pytest.mark.req("S0-17")
+@pytest.mark.parametrize("item", ["fertility_registration_card", "tax_governance_01"])
+def test_items_outside_the_categories_cannot_be_booked(session: Session, actor: As, item: str) -> None:
+    visit = request_visit(session, actor("community.clerk"), item=item)
+    assert visit.eligible is False
+    with pytest.raises(RequirementUnmet, match=r"不在上门代办范围内.*可以改用"):
+        engine.fire(visit, "schedule", actor("grid.leader"), inputs={"slot_start": tomorrow()})
+    engine.fire(visit, "decline", actor("community.clerk"), inputs={"comment": "请网上申报"})
+    assert visit.state == "ineligible"
+
+
+@pytest.mark.req("S0-18")
+def test_too_young_and_without_proof(session: Session, actor: As) -> None:
+    clerk, leader = actor("community.clerk"), actor("grid.leader")
+    young = request_visit(session, clerk, applicant=YOUNG)
+    assert (young.eligible, young.basis) == (False, "")
+    with pytest.raises(RequirementUnmet, match=r"未满80周岁.*就近到社区"):
+        engine.fire(young, "schedule", leader, inputs={"slot_start": tomorrow()})
+    unproved = request_visit(session, clerk, applicant=YOUNG, condition="bedridden")
+    with pytest.raises(RequirementUnmet, match="没有写明依据"):
+        engine.fire(unproved, "schedule", leader, inputs={"slot_start": tomorrow()})
+    proved = request_visit(
+        session, clerk, applicant=YOUNG, condition="bedridden", proof="市中医院出院小结，医嘱卧床休养"
+    )
+    assert (proved.eligible, proved.basis) == (True, "卧病在床")
+    assert "中医院" not in f"{proved.fields}{proved.basis}{proved.title}{proved.search_text}"
+    assert proved.private["proof"].startswith("市中医院")
+    engine.fire(proved, "schedule", leader, inputs={"slot_start": tomorrow()})
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"applicant": {**OLD_LADY, "id_number": "330103194303052044"}}, "applicant.id_number"),
+        ({"applicant": {"name": "骆水珍", "id_number": "330103194303052043"}}, "applicant.phone"),
+        ({"applicant": "骆水珍"}, "applicant"),
+        ({"item": "no_such_item"}, "item"),
+        ({"place": "nowhere"}, "place"),
+        ({"condition": "lazy"}, "condition"),
+        ({"requested_phone": "123"}, "requested_phone"),
+        ({"wish": "soon"}, "wish"),
+        ({"place": "dx-c02"}, "place"),
+    ],
+)
+def test_a_request_names_the_field_to_mend(session: Session, actor: As, changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        request_visit(session, actor("community.clerk"), **{"place": "dx-c01-g1", **changes})
+    assert field in refused.value.errors
+
+
+@pytest.mark.req("S0-19")
+def test_slots(session: Session, actor: As, person: Any) -> None:
+    clerk, leader = actor("community.clerk"), actor("grid.leader")
+    first = request_visit(session, clerk)
+    for slot, words in ((now() - timedelta(minutes=1), "已经过去"), (now() + timedelta(days=61), "60 天以内")):
+        with pytest.raises(InvalidInput, match=words):
+            engine.fire(first, "schedule", leader, inputs={"slot_start": slot})
+    engine.fire(first, "schedule", leader, inputs={"slot_start": tomorrow(10)})
+
+    other = request_visit(session, clerk, applicant=YOUNG, condition="bedridden", proof="出院小结")
+    with pytest.raises(RequirementUnmet, match="已约了别家"):
+        engine.fire(other, "schedule", leader, inputs={"slot_start": tomorrow(10) + timedelta(minutes=30)})
+    engine.fire(other, "schedule", leader, inputs={"slot_start": tomorrow(11)})
+
+    again = request_visit(session, clerk, item="social_insurance_eligibility_check")
+    with pytest.raises(RequirementUnmet, match="服务对象在这个时间"):
+        engine.fire(again, "schedule", clerk, inputs={"slot_start": tomorrow(10), "visitor": "dx-c01-g1-leader-b"})
+    engine.fire(again, "schedule", clerk, inputs={"slot_start": tomorrow(12), "visitor": "dx-c01-g1-leader-b"})
+    assert again.assignee_id == person("dx-c01-g1-leader-b").id
+
+    engine.fire(first, "set_off", leader)
+    engine.fire(first, "miss", leader, inputs={"comment": "敲门无人应答"})
+    assert (first.attempts, first.slot_start) == (1, None)
+    engine.fire(first, "reschedule", leader, inputs={"slot_start": tomorrow(10, days=2)})
+    assert (first.state, first.assignee_id) == ("scheduled", leader.person_id)
+
+
+def test_only_a_leader_of_this_grid_goes(session: Session, actor: As) -> None:
+    clerk = actor("community.clerk")
+    visit = request_visit(session, clerk)
+    for visitor in (None, "dx-c01-g2-leader-a", "neighbour.clerk", "nobody"):
+        with pytest.raises(InvalidInput, match="可以上门的是：俞国芳"):
+            engine.fire(visit, "schedule", clerk, inputs={"slot_start": tomorrow(), "visitor": visitor})
+    with pytest.raises(Forbidden):
+        engine.fire(visit, "schedule", actor("dx-c01-g2-leader-a"), inputs={"slot_start": tomorrow()})
+
+
+def test_neighbours_and_other_grids_see_nothing(session: Session, actor: As) -> None:
+    visit = request_visit(session, actor("community.clerk"), proof="见病历")
+    seen = {
+        name: session.scalar(access.visible(select(HomeVisit).where(HomeVisit.id == visit.id), actor(name), HomeVisit))
+        is not None
+        for name in (
+            "grid.leader",
+            "dx-c01-g1-leader-b",
+            "community.clerk",
+            "neighbour.clerk",
+            "dx-c01-g2-leader-a",
+            "window.clerk",
+            "courier",
+            "admin",
+            "supervisor",
+        )
+    }
+    assert seen == {
+        "grid.leader": True,
+        "dx-c01-g1-leader-b": True,
+        "community.clerk": True,
+        "neighbour.clerk": False,
+        "dx-c01-g2-leader-a": False,
+        "window.clerk": False,
+        "courier": False,
+        "admin": False,
+        "supervisor": True,
+    }
+    health = {
+        name: access.may(actor(name), "view_health", visit)
+        for name in ("grid.leader", "community.clerk", "supervisor", "neighbour.clerk")
+    }
+    assert health == {"grid.leader": True, "community.clerk": True, "supervisor": False, "neighbour.clerk": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"signature": drawn(stroke=False)}, "signature"),
+        ({"signature": "data:image/png;base64,xxxx"}, "signature"),
+        ({"signature": ""}, "signature"),
+        ({"powers": []}, "powers"),
+        ({"powers": ["collect"]}, "powers"),
+        ({"valid_until": date(2020, 1, 1)}, "valid_until"),
+        ({"valid_until": date(2090, 1, 1)}, "valid_until"),
+        ({"fingerprint": True}, "witness_1"),
+        ({"fingerprint": True, "witness_1": "沈秋月"}, "witness_2"),
+        ({"fingerprint": True, "witness_1": "沈秋月", "witness_2": "沈秋月"}, "witness_2"),
+        ({"fingerprint": True, "witness_1": "沈秋月", "witness_2": "俞国芳"}, "witness_2"),
+        ({"identity_checked": False}, "identity_checked"),
+        ({"lines": []}, "lines"),
+        ({"lines": [{"material": "身份证", "sheets": 10000}]}, "lines"),
+        ({"lines": [{"material": "身份证", "sheets": -1}]}, "lines"),
+        ({"lines": [{"sheets": 1}]}, "lines-0-material"),
+        ({"photos": ["not-a-photo"]}, "photos"),
+    ],
+)
+def test_nothing_is_taken_without_letter_and_list(
+    session: Session, actor: As, changes: dict[str, Any], field: str
+) -> None:
+    leader = actor("grid.leader")
+    visit = at_the_door(session, leader, actor("community.clerk"))
+    with pytest.raises(Refusal) as refused:
+        engine.fire(visit, "collect", leader, inputs=collection(**changes))
+    assert field in refused.value.errors
+    assert visit.state == "visiting"
+
+
+def test_a_fingerprint_before_two_witnesses(session: Session, actor: As) -> None:
+    leader = actor("grid.leader")
+    visit = at_the_door(session, leader, actor("community.clerk"))
+    engine.fire(visit, "collect", leader, inputs=collection(fingerprint=True, witness_1="沈秋月", witness_2="方志远"))
+    assert visit.letter.fingerprint and [w["name"] for w in visit.letter.witnesses] == ["沈秋月", "方志远"]
+
+
+@pytest.mark.req("S0-20")
+def test_an_eligibility_check_sends_only_the_finding(session: Session, actor: As) -> None:
+    leader, clerk, window = actor("grid.leader"), actor("community.clerk"), actor("window.clerk")
+    visit = at_the_door(session, leader, clerk, item="social_insurance_eligibility_check")
+    with pytest.raises(InvalidInput) as refused:
+        engine.fire(visit, "collect", leader, inputs=collection(lines=LINES[:1]))
+    assert set(refused.value.errors) == {"finding", "photos"}
+    target = io.BytesIO()
+    Image.new("RGB", (40, 40), "grey").save(target, "JPEG")
+    photo = files.store_document(session, visit, leader, target.getvalue(), "本人.jpg", "photo")
+    engine.fire(visit, "collect", leader, inputs=collection(lines=LINES[:1], finding="alive", photos=[photo.uid]))
+    engine.fire(visit, "file", leader)
+    ticket = visits.ticket_of(session, visit)
+    assert visit.case is None and session.scalar(select(Case)) is None
+    assert ticket.state == "sent" and ticket.private["finding"] == "alive" and ticket.private["photos"] == [photo.uid]
+    assert "alive" not in str(ticket.fields)
+    engine.fire(ticket, "receive", window, inputs={"lines": [{"line": 1, "counted": 1}]})
+    for step in ("start", "decide", "send_result"):
+        engine.fire(ticket, step, window)
+    engine.fire(ticket, "take_over", clerk)
+    assert visit.state == "result_ready"
+    engine.fire(visit, "deliver", leader, inputs={"signature": drawn()})
+    assert ticket.state == "delivered"
+
+
+@pytest.mark.req("S0-21")
+def test_disability_documents_by_visit(session: Session, actor: As) -> None:
+    leader, clerk = actor("grid.leader"), actor("community.clerk")
+    visit = request_visit(
+        session, clerk, item="disability_documents", condition="severe_disability", proof="残疾人证（肢体一级）已核验"
+    )
+    assert visit.eligible and visit.basis in ("80岁以上", "重度残疾")
+    engine.fire(visit, "schedule", leader, inputs={"slot_start": tomorrow()})
+
+
+@pytest.mark.req("S0-23")
+def test_the_care_register_keeps_its_history(session: Session, actor: As) -> None:
+    leader = actor("grid.leader")
+    person = request_visit(session, leader).applicant
+    entry = care.enter(session, leader, person, condition="bedridden", proof="出院小结", at=now())
+    care.enter(session, leader, person, condition="limited_mobility", proof=None, at=now())
+    assert (entry.condition, entry.proof) == ("limited_mobility", "出院小结")
+    with pytest.raises(InvalidInput, match="请写明移出名册的原因"):
+        care.end(session, leader, entry, " ", now())
+    care.end(session, leader, entry, "已迁出本社区", now())
+    with pytest.raises(InvalidInput, match="已经移出"):
+        care.end(session, leader, entry, "已迁出本社区", now())
+    care.enter(session, leader, person, condition="age_80", proof=None, at=now())
+    rows = care.history(session, entry)
+    assert [row.action for row in rows] == ["care:open", "care:review", "care:end", "care:reopen"]
+    assert "出院小结" not in str([row.details for row in rows]) and "bedridden" not in str(
+        [row.details for row in rows]
+    )
+    assert session.scalars(care.visible(leader)).all() == [entry]
+    for name in ("neighbour.clerk", "dx-c01-g2-leader-a", "window.clerk"):
+        assert session.scalars(care.visible(actor(name))).all() == []
+
+
+def test_a_relative_asks_but_changes_nothing(session: Session, actor: As) -> None:
+    request_visit(session, actor("community.clerk"))
+    visit = request_visit(
+        session, actor("resident"), place=None, applicant={**OLD_LADY, "phone": "13899999999", "address": "别处"}
+    )
+    assert (visit.place_id, visit.applicant.phone) == ("dx-c01-g1", "13800000018")
