@@ -13,6 +13,7 @@ from extensions import babel, csrf, db, limiter, login, migrate
 from models.crypto import vault
 from process import library, transactions
 from services import papers_out
+from services import papers_out
 from services.files import configure as configure_files
 
 
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     configure_files(settings.storage_url)
     papers_out.configure(settings.base_url, demo=settings.demo)
     services.register()
+    papers_out.configure(settings.base_url, demo=settings.demo)
     catalogue.check()
     library.load(library.vocabulary(services.role_names(), services.paper_names()))
     db.init_app(app)
