@@ -234,6 +234,7 @@ PAGES: dict[str, tuple[str, Any]] = {
     "desk": ("desk/index.html", lambda: DESK),
     "object": ("content/show.html", lambda: OBJECT),
     "board": ("errands/board.html", lambda: BOARD),
+    "board-hall": ("errands/board.html", lambda: {**BOARD, "hall": True}),
     "visit": ("visits/step.html", handover_step),
     "visit-wrong": ("visits/step.html", lambda: handover_step(wrong=True)),
     "visit-capture": ("visits/step.html", capture_step),
