@@ -49,23 +49,34 @@ def clean(form: Form, given: Mapping[str, Any]) -> dict[str, Any]:
 def known_answers(form: Form, resident: Resident, given: Mapping[str, Any]) -> dict[str, Any]:
     """What the form asks and the office knows already: nobody writes the same thing twice."""
     person = {
-        "name": resident.name, "id_number": resident.id_number, "phone": given.get("phone") or resident.phone,
-        "address": given.get("address") or resident.address, "present_address": given.get("address") or resident.address,
+        "name": resident.name,
+        "id_number": resident.id_number,
+        "phone": given.get("phone") or resident.phone,
+        "address": given.get("address") or resident.address,
+        "present_address": given.get("address") or resident.address,
         "household_address": given.get("household_address") or resident.household_address,
-        "sex": "male" if resident.sex == "男" else "female", "birth_date": resident.birth_date.isoformat(),
+        "sex": "male" if resident.sex == "男" else "female",
+        "birth_date": resident.birth_date.isoformat(),
     }
     names = {field.name for field in form.fields}
     # A couple's or parents' form: the applicant is one of the two, the ID number tells which.
     for male, female in (("husband", "wife"), ("father", "mother")):
         side = male if resident.sex == "男" else female
-        person |= {f"{side}_{name}": person[name] for name in ("name", "id_number", "household_address") if f"{side}_{name}" in names}
+        person |= {
+            f"{side}_{name}": person[name]
+            for name in ("name", "id_number", "household_address")
+            if f"{side}_{name}" in names
+        }
     return {name: value for name, value in person.items() if name in names and value}
 
 
 def missing(form: Form, values: Mapping[str, Any]) -> dict[str, str]:
     """Every required question without an answer: field -> sentence."""
-    return {field.name: f"请填写“{_title(field)}”。" for field in form.fields
-            if field.required and values.get(field.name) in (None, "", [])}
+    return {
+        field.name: f"请填写“{_title(field)}”。"
+        for field in form.fields
+        if field.required and values.get(field.name) in (None, "", [])
+    }
 
 
 def store(case: Case, form: Form, values: Mapping[str, Any]) -> None:
@@ -139,7 +150,9 @@ def _contradictions(values: Mapping[str, Any]) -> dict[str, str]:
         for side, sex, word in ((male, "male", words[0]), (female, "female", words[1])):
             number = values.get(f"{side}_id_number")
             if number and IdNumber.parse(number).sex != sex:
-                errors[f"{side}_id_number"] = f"{word}身份证号码显示的性别是“{IdNumber.parse(number).sex_zh}”，请核对是否填反。"
+                errors[f"{side}_id_number"] = (
+                    f"{word}身份证号码显示的性别是“{IdNumber.parse(number).sex_zh}”，请核对是否填反。"
+                )
         both = values.get(f"{male}_id_number"), values.get(f"{female}_id_number")
         if both[0] and both[0] == both[1]:
             errors[f"{male}_id_number"] = f"{words[0]}和{words[1]}的身份证号码相同，请核对。"

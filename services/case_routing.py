@@ -47,7 +47,9 @@ def deciding_unit(session: Session, case: Case) -> Agency:
 
     Items of district and city are carried by this installation for show and are decided at the street, too."""
     if decided_by_community(case.item):
-        near = above(case.place, "community", "village") or (case.applicant.community if case.applicant and case.place.kind not in STREET_KINDS else None)
+        near = above(case.place, "community", "village") or (
+            case.applicant.community if case.applicant and case.place.kind not in STREET_KINDS else None
+        )
         if near is not None:
             return near
     street = above(case.place, "street", "town")
@@ -81,13 +83,15 @@ def accepted_here(step: Step) -> None:
             return
         raise RequirementUnmet(f"“{case.item.title}”由街道受理，这件已转到{there.place.name}，请等对方受理。")
     office = deciding_unit(step.session, case)
-    raise RequirementUnmet(f"“{case.item.title}”由街道受理，{case.place.name}不能直接受理。请开“代办单”转交{office.name}办理。",
-                           {"addressee": office.id})
+    raise RequirementUnmet(
+        f"“{case.item.title}”由街道受理，{case.place.name}不能直接受理。请开“代办单”转交{office.name}办理。",
+        {"addressee": office.id},
+    )
 
 
 @registry.effect("route_case")
 def route_case(step: Step) -> None:
-    """The deciding unit gets the case at once when it was filed there or online; from a counter elsewhere only a delegation carries it."""
+    """Filed there or online, the deciding unit has it at once; from elsewhere only a delegation carries it."""
     case: Case = step.content
     unit = deciding_unit(step.session, case)
     if case.active_place("addressee") is None:
@@ -100,4 +104,9 @@ def route_case(step: Step) -> None:
 
 def is_online(case: Case) -> bool:
     """Filed by the applicants themselves, from wherever they are."""
-    return case.channel.startswith("online_") or case.channel in ("wechat_account", "app", "self_service_terminal", "self_service_hall_24h")
+    return case.channel.startswith("online_") or case.channel in (
+        "wechat_account",
+        "app",
+        "self_service_terminal",
+        "self_service_hall_24h",
+    )

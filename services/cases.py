@@ -33,7 +33,7 @@ USUAL_DAYS = 20
 
 @registry.creator("case")
 def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Case:
-    """Opens a case as a draft. What the office knows is filled in; what was typed is checked; the rest may come later."""
+    """Opens a draft: what the office knows is filled in, what was typed is checked, the rest may come later."""
     at = now()
     item = by_code(session, data.get("item"), clock.local_day(at))
     place = _place(session, actor, data)
@@ -44,8 +44,13 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Case:
     form = case_forms.form_of(item)
     resident, answers = _read(session, form, data, applicant_data, place if staff else None)
     case = Case(
-        title=item.title, item_id=item.id, channel=_channel(data.get("channel"), place, staff), applicant_id=resident.id,
-        assisted_by_id=actor.person_id if staff else None, fields={}, private={},
+        title=item.title,
+        item_id=item.id,
+        channel=_channel(data.get("channel"), place, staff),
+        applicant_id=resident.id,
+        assisted_by_id=actor.person_id if staff else None,
+        fields={},
+        private={},
     )
     case.item, case.applicant = item, resident
     materials.add_rows(case, record_of(item).materials)
@@ -53,13 +58,17 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Case:
     case.unit_id = place.id
     if data.get("materials"):
         materials.fill(case, data["materials"], at, staff=staff)
-    engine.create(session, case, actor, type_id="case", place=place, at=at, details={"item": item.code, "channel": case.channel})
+    engine.create(
+        session, case, actor, type_id="case", place=place, at=at, details={"item": item.code, "channel": case.channel}
+    )
     _index(case)
     session.flush()
     return case
 
 
-def update(session: Session, case: Case, actor: Actor, data: Mapping[str, Any], *, expected_version: int | None = None) -> Case:
+def update(
+    session: Session, case: Case, actor: Actor, data: Mapping[str, Any], *, expected_version: int | None = None
+) -> Case:
     """Changes answers and materials of a case that is still being prepared or handled at the front."""
     if expected_version is not None and expected_version != case.version:
         raise Stale(f"您看到的是第 {expected_version} 版，现在已是第 {case.version} 版，请刷新后再改。")
@@ -113,11 +122,19 @@ def _applicant_data(session: Session, actor: Actor, data: Mapping[str, Any], sta
     number = str(found.get("id_number") or own.id_number)
     if "".join(number.split()).upper() != own.id_number:
         raise Forbidden("居民账号只能为本人申报。为家人办理请带双方证件和委托书到社区窗口，或由社区上门代办。")
-    known = {"name": own.name, "id_number": own.id_number, "phone": own.phone, "address": own.address, "household_address": own.household_address}
+    known = {
+        "name": own.name,
+        "id_number": own.id_number,
+        "phone": own.phone,
+        "address": own.address,
+        "household_address": own.household_address,
+    }
     return {**known, **found}
 
 
-def _read(session: Session, form: Any, data: Mapping[str, Any], applicant: dict[str, Any], place: Agency | None) -> tuple[Resident, dict[str, Any]]:
+def _read(
+    session: Session, form: Any, data: Mapping[str, Any], applicant: dict[str, Any], place: Agency | None
+) -> tuple[Resident, dict[str, Any]]:
     """Applicant and answers, with the mistakes of both told together."""
     given = _answers(form, data)
     # A form that asks for the applicant itself is enough: nobody types the name a second time.
@@ -129,7 +146,9 @@ def _read(session: Session, form: Any, data: Mapping[str, Any], applicant: dict[
     answers: dict[str, Any] = {}
     community = case_routing.above(place, "community", "village")
     try:
-        resident = residents.find_or_create(session, applicant, community, case_routing.above(place, "grid"), prefix="applicant.")
+        resident = residents.find_or_create(
+            session, applicant, community, case_routing.above(place, "grid"), prefix="applicant."
+        )
     except InvalidInput as refusal:
         errors |= refusal.errors or {"applicant": refusal.detail}
     try:
@@ -146,7 +165,11 @@ def _read(session: Session, form: Any, data: Mapping[str, Any], applicant: dict[
 
 def _answers(form: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     nested = data.get("fields") if isinstance(data.get("fields"), Mapping) else {}
-    return {field.name: data.get(field.name, nested.get(field.name)) for field in form.fields if field.name in data or field.name in nested}
+    return {
+        field.name: data.get(field.name, nested.get(field.name))
+        for field in form.fields
+        if field.name in data or field.name in nested
+    }
 
 
 def _channel(given: Any, place: Agency, staff: bool) -> str:
@@ -208,8 +231,14 @@ def not_own_delegation(session: Session, case: Case, actor: Actor) -> bool:
     """Staff who carried a case for somebody do not decide it."""
     for kind in (Delegation, HomeVisit):
         carried = session.scalar(
-            select(kind.id).join(Letter, Letter.id == kind.letter_id, isouter=True)
-            .where(kind.case_id == case.id, (kind.owner_id == actor.person_id) | (Letter.agent_person_id == actor.person_id)).limit(1))
+            select(kind.id)
+            .join(Letter, Letter.id == kind.letter_id, isouter=True)
+            .where(
+                kind.case_id == case.id,
+                (kind.owner_id == actor.person_id) | (Letter.agent_person_id == actor.person_id),
+            )
+            .limit(1)
+        )
         if carried is not None:
             return False
     return True

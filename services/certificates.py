@@ -1,4 +1,4 @@
-"""证照: drafted when a case is approved, numbered last, frozen, sealed in a log, handed out; errors void and reissue."""
+"""证照: drafted at the approval, numbered last, frozen, sealed in a log, handed out; errors void and reissue."""
 
 from __future__ import annotations
 
@@ -38,13 +38,29 @@ def draft(step: Step, case: Case, *, replaces: Certificate | None = None) -> Cer
         return None
     unit = (replaces.place if replaces else None) or step.session.get(Agency, case.deciding_unit_id or "") or case.place
     certificate = Certificate(
-        title=(record_of(case.item).outputs or (case.item.title,))[0], case_id=case.id, paper_kind=kind, holder_name=holder_name(case),
-        applicant_id=case.applicant_id, replaces_id=replaces.id if replaces else None, unit_id=unit.id, fields={},
+        title=(record_of(case.item).outputs or (case.item.title,))[0],
+        case_id=case.id,
+        paper_kind=kind,
+        holder_name=holder_name(case),
+        applicant_id=case.applicant_id,
+        replaces_id=replaces.id if replaces else None,
+        unit_id=unit.id,
+        fields={},
     )
     certificate.case = case
-    certificate.search_text = " ".join(part for part in (certificate.title, certificate.holder_name, case.number) if part)[:500]
-    engine.create(step.session, certificate, step.actor, type_id="certificate", place=unit, at=step.at, allowed=True,
-                  details={"case": case.number, "because": f"{step.content.type}:{step.transition.id}"})
+    certificate.search_text = " ".join(
+        part for part in (certificate.title, certificate.holder_name, case.number) if part
+    )[:500]
+    engine.create(
+        step.session,
+        certificate,
+        step.actor,
+        type_id="certificate",
+        place=unit,
+        at=step.at,
+        allowed=True,
+        details={"case": case.number, "because": f"{step.content.type}:{step.transition.id}"},
+    )
     # Nobody owns it: drafting is a consequence, and the approver must not become its issuer by that.
     certificate.owner_id = None
     step.session.flush()
@@ -60,8 +76,12 @@ def holder_name(case: Case) -> str:
 
 def of_case(session: Session, case: Case) -> Certificate | None:
     """The certificate of a case that is in force or on its way."""
-    return session.scalar(select(Certificate).where(Certificate.case_id == case.id, Certificate.state.not_in(OVER))
-                          .order_by(Certificate.id.desc()).limit(1))
+    return session.scalar(
+        select(Certificate)
+        .where(Certificate.case_id == case.id, Certificate.state.not_in(OVER))
+        .order_by(Certificate.id.desc())
+        .limit(1)
+    )
 
 
 def _occasion(step: Step) -> papers_out.Occasion:
@@ -94,8 +114,10 @@ def fields_complete(step: Step) -> None:
     data = papers_out.collect(_occasion(step), certificate.paper_kind) or {}
     lacking = [(name, label) for name, label in values.missing_fields(paper, {**data, "number": "0"})]
     if lacking:
-        raise RequirementUnmet(f"“{paper.title_zh}”还缺：{'、'.join(label for _, label in lacking)}。请在办件里补齐后再编号。",
-                               {name: f"缺“{label}”" for name, label in lacking})
+        raise RequirementUnmet(
+            f"“{paper.title_zh}”还缺：{'、'.join(label for _, label in lacking)}。请在办件里补齐后再编号。",
+            {name: f"缺“{label}”" for name, label in lacking},
+        )
     wrong = values.problems(paper, papers_out.plain(data))
     if wrong:
         raise RequirementUnmet("；".join(sentence for _, sentence in wrong) + "。请在办件里更正后再编号。", dict(wrong))
@@ -109,10 +131,15 @@ def glyphs_present(step: Step) -> None:
     from services.papers.definition import load
 
     certificate: Certificate = step.content
-    found = glyphs.check(load(certificate.paper_kind), papers_out.plain(papers_out.collect(_occasion(step), certificate.paper_kind) or {}))
+    found = glyphs.check(
+        load(certificate.paper_kind),
+        papers_out.plain(papers_out.collect(_occasion(step), certificate.paper_kind) or {}),
+    )
     if found:
-        raise RequirementUnmet("；".join(glyph.sentence for glyph in found) + "。", {glyph.field: f"“{glyph.char}”（{glyph.codepoint}）没有可用字形"
-                                                                                for glyph in found})
+        raise RequirementUnmet(
+            "；".join(glyph.sentence for glyph in found) + "。",
+            {glyph.field: f"“{glyph.char}”（{glyph.codepoint}）没有可用字形" for glyph in found},
+        )
 
 
 @registry.effect("freeze_certificate")
@@ -122,7 +149,10 @@ def freeze_certificate(step: Step) -> None:
     occasion = _occasion(step)
     data = papers_out.collect(occasion, certificate.paper_kind)
     assert data is not None, "fields_complete has read the same data"
-    letters, street = _letters(certificate), case_routing.above(certificate.place, "street", "town") or certificate.place
+    letters, street = (
+        _letters(certificate),
+        case_routing.above(certificate.place, "street", "town") or certificate.place,
+    )
     year, value = numbers.draw(step.session, letters, street.id, step.at)
     certificate.number = numbers.certificate(letters, street.code, year, value)
     certificate.issued_on = step.at
@@ -147,8 +177,16 @@ def log_seal(step: Step) -> None:
     """用印登记: who, which case, when, why — a row of its own beside the step."""
     certificate: Certificate = step.content
     reason = step.inputs.get("reason") or f"制发{certificate.title}"
-    journal.record(step.session, "seal:use", step.actor, content=certificate, comment=reason, on_behalf_of=step.on_behalf_of, at=step.at,
-                   details={"case": certificate.case.number, "certificate": certificate.number, "seal": _seal(certificate)})
+    journal.record(
+        step.session,
+        "seal:use",
+        step.actor,
+        content=certificate,
+        comment=reason,
+        on_behalf_of=step.on_behalf_of,
+        at=step.at,
+        details={"case": certificate.case.number, "certificate": certificate.number, "seal": _seal(certificate)},
+    )
 
 
 def _seal(certificate: Certificate) -> str:

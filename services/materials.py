@@ -29,17 +29,21 @@ NOTICES, OWED, SUPPLIED = "_notices", "_owed", "_supplied"
 def add_rows(case: Case, records: Iterable[MaterialRecord]) -> None:
     """One slot per line of the item's list."""
     for position, record in enumerate(records, start=1):
-        case.materials.append(Material(position=position, code=record.id, name=record.name, critical=record.critical, form=record.form))
+        case.materials.append(
+            Material(position=position, code=record.id, name=record.name, critical=record.critical, form=record.form)
+        )
 
 
 def provide(session: Session, case: Case, actor: Actor, lines: Any, at: datetime | None = None) -> list[Material]:
-    """Notes what was brought: `{code, provided, original, sheets}` per line. A slot filled anew loses its old verdict."""
+    """Notes what was brought: `{code, provided, original, sheets}` per line. A slot filled anew loses its verdict."""
     if not any(access.may(actor, permission, case, session) for permission in ("edit", "attach")):
         raise Forbidden("这件的材料现在不由您登记，请交给经手人。")
     at = at or now()
     changed = fill(case, lines, at, staff=actor.unit_id is not None and actor.resident_id != case.applicant_id)
     if changed:
-        journal.record(session, "case:materials", actor, content=case, details={"codes": [m.code for m in changed]}, at=at)
+        journal.record(
+            session, "case:materials", actor, content=case, details={"codes": [m.code for m in changed]}, at=at
+        )
     session.flush()
     return changed
 
@@ -56,7 +60,8 @@ def fill(case: Case, lines: Any, at: datetime, *, staff: bool) -> list[Material]
         code = str((line.get("code") or line.get("material") or "") if isinstance(line, Mapping) else line or "")
         slot = slots.get(code)
         if slot is None:
-            errors[field] = f"第 {index + 1} 行：这个事项没有“{code}”这份材料，可填：{'、'.join(m.code for m in case.materials) or '无'}。"
+            offered = "、".join(m.code for m in case.materials) or "无"
+            errors[field] = f"第 {index + 1} 行：这个事项没有“{code}”这份材料，可填：{offered}。"
             continue
         row: Mapping[str, Any] = line if isinstance(line, Mapping) else {}
         brought = _yes(row.get("provided", True))
@@ -77,7 +82,9 @@ def fill(case: Case, lines: Any, at: datetime, *, staff: bool) -> list[Material]
         if staff:
             # Somebody has the original from the moment it crosses the counter.
             slot.original_held = original
-            slot.holder_unit_id, slot.holder_person_id = (case.unit_id or case.place_id, None) if original else (None, None)
+            slot.holder_unit_id, slot.holder_person_id = (
+                (case.unit_id or case.place_id, None) if original else (None, None)
+            )
     stamps = {slot.code: at.isoformat() for slot, brought, _, _ in found if brought}
     _remember(case, SUPPLIED, {**(case.fields or {}).get(SUPPLIED, {}), **stamps})
     return [slot for slot, *_ in found]
@@ -110,7 +117,11 @@ def tick(session: Session, case: Case, actor: Actor, lines: Iterable[Mapping[str
 
 def note_uploads(session: Session, case: Case) -> None:
     """A slot with a file in it counts as filled."""
-    filled = set(session.scalars(select(Document.material_id).where(Document.content_id == case.id, Document.material_id.is_not(None))))
+    filled = set(
+        session.scalars(
+            select(Document.material_id).where(Document.content_id == case.id, Document.material_id.is_not(None))
+        )
+    )
     for slot in case.materials:
         if slot.id in filled and not slot.provided:
             slot.provided, slot.sheets = True, max(slot.sheets, 1)
@@ -148,8 +159,14 @@ def materials_present(step: Step) -> None:
     if not lacking:
         return
     listed = "、".join(f"{m.name}（{'关键' if m.critical else '非关键'}）" for m in lacking)
-    advice = "请一次性告知申请人补齐。" if any(m.critical for m in lacking) else "缺的都不是关键材料，申请人签承诺书后可以“容缺受理”。"
-    raise RequirementUnmet(f"还缺 {len(lacking)} 份材料：{listed}。{advice}", {f"materials.{m.code}": f"缺“{m.name}”" for m in lacking})
+    advice = (
+        "请一次性告知申请人补齐。"
+        if any(m.critical for m in lacking)
+        else "缺的都不是关键材料，申请人签承诺书后可以“容缺受理”。"
+    )
+    raise RequirementUnmet(
+        f"还缺 {len(lacking)} 份材料：{listed}。{advice}", {f"materials.{m.code}": f"缺“{m.name}”" for m in lacking}
+    )
 
 
 @registry.requirement("only_non_critical_missing")
@@ -160,8 +177,10 @@ def only_non_critical_missing(step: Step) -> None:
     lacking = missing(case)
     critical = [m for m in lacking if m.critical]
     if critical:
-        raise RequirementUnmet(f"缺少关键材料，不能容缺受理：{'、'.join(m.name for m in critical)}。请一次性告知申请人补齐。",
-                               {f"materials.{m.code}": "关键材料不能容缺" for m in critical})
+        raise RequirementUnmet(
+            f"缺少关键材料，不能容缺受理：{'、'.join(m.name for m in critical)}。请一次性告知申请人补齐。",
+            {f"materials.{m.code}": "关键材料不能容缺" for m in critical},
+        )
     if not lacking:
         raise RequirementUnmet("材料已经齐全，不需要容缺，请直接“受理”。")
     due, today = step.inputs["due"], clock.local_day(step.at)
@@ -169,7 +188,9 @@ def only_non_critical_missing(step: Step) -> None:
         raise InvalidInput("补齐期限已经过去，请填今天以后的日期。", {"due": "不能早于今天"})
     last = latest_promise(step.session, case, today)
     if last is not None and due > last:
-        raise InvalidInput(f"补齐期限不能晚于承诺办结日期 {last.isoformat()}，请改早一些。", {"due": f"最晚 {last.isoformat()}"})
+        raise InvalidInput(
+            f"补齐期限不能晚于承诺办结日期 {last.isoformat()}，请改早一些。", {"due": f"最晚 {last.isoformat()}"}
+        )
 
 
 def latest_promise(session: Session, case: Case, today: date) -> date | None:
@@ -199,7 +220,10 @@ def require_nothing_owed(session: Session, case: Case) -> None:
     lacking = owed(case)
     if lacking:
         due = (case.fields or {}).get(OWED, {}).get("due", "")
-        raise RequirementUnmet(f"容缺的材料还没有补齐：{'、'.join(m.name for m in lacking)}（承诺 {due} 前补齐），补齐后才能发证。请登记补来的材料。")
+        raise RequirementUnmet(
+            f"容缺的材料还没有补齐：{'、'.join(m.name for m in lacking)}（承诺 {due} 前补齐），补齐后才能发证。"
+            "请登记补来的材料。"
+        )
 
 
 @registry.requirement("materials_ticked")
@@ -209,8 +233,11 @@ def materials_ticked(step: Step) -> None:
     tick(step.session, case, step.actor, step.inputs.get("materials", ()), step.at)
     open_ones = [m for m in case.materials if m.provided and not m.verdict]
     if open_ones:
-        raise RequirementUnmet(f"还有 {len(open_ones)} 份材料没有核对：{'、'.join(m.name for m in open_ones)}。请逐份核对为合格或不合格，再审核。",
-                               {f"materials.{m.code}": f"“{m.name}”还没有核对" for m in open_ones})
+        raise RequirementUnmet(
+            f"还有 {len(open_ones)} 份材料没有核对：{'、'.join(m.name for m in open_ones)}。"
+            "请逐份核对为合格或不合格，再审核。",
+            {f"materials.{m.code}": f"“{m.name}”还没有核对" for m in open_ones},
+        )
     step.details["rejected"] = [m.code for m in case.materials if m.verdict == "rejected"]
 
 
@@ -228,18 +255,27 @@ def told_once(step: Step) -> None:
     old = [m for m, _ in defects(case) if m.code not in fresh]
     day = since.astimezone(clock.CHINA)
     if old:
-        raise RequirementUnmet(f"{day.month}月{day.day}日已一次性告知过，同样的问题不得第二次要求补正：{'、'.join(m.name for m in old)}。"
-                               "请按现有材料审核，或依法作出不予批准的决定。")
+        raise RequirementUnmet(
+            f"{day.month}月{day.day}日已一次性告知过，同样的问题不得第二次要求补正：{'、'.join(m.name for m in old)}。"
+            "请按现有材料审核，或依法作出不予批准的决定。"
+        )
     if not any(m.code in fresh for m, _ in defects(case)):
-        raise RequirementUnmet(f"{day.month}月{day.day}日已一次性告知过，此后补来的材料没有核对出新的问题，不得再次要求补正。"
-                               "如新补的材料有缺陷，请先核对为不合格并写明缺陷。")
+        raise RequirementUnmet(
+            f"{day.month}月{day.day}日已一次性告知过，此后补来的材料没有核对出新的问题，不得再次要求补正。"
+            "如新补的材料有缺陷，请先核对为不合格并写明缺陷。"
+        )
 
 
 @registry.effect("remember_notice")
 def remember_notice(step: Step) -> None:
     case: Case = step.content
     codes = [m.code for m, _ in defects(case)]
-    entry = {"at": step.at.isoformat(), "by": step.actor.person_id, "codes": codes, "text": step.inputs.get("comment", "")}
+    entry = {
+        "at": step.at.isoformat(),
+        "by": step.actor.person_id,
+        "codes": codes,
+        "text": step.inputs.get("comment", ""),
+    }
     _remember(case, NOTICES, [*notices(case), entry])
     step.details["defects"] = codes
 
@@ -259,7 +295,9 @@ def return_originals(step: Step) -> None:
     case: Case = step.content
     out = custody.originals_out(case)
     if out:
-        handed = custody.give_back(step, case, custody.Party(step.actor.unit_name or step.actor.name, step.actor.unit_id, step.actor.person_id))
+        handed = custody.give_back(
+            step, case, custody.Party(step.actor.unit_name or step.actor.name, step.actor.unit_id, step.actor.person_id)
+        )
         step.details["originals_returned"] = [m.code for m in out]
         assert handed is not None
 
@@ -270,14 +308,19 @@ def _at_this_counter(material: Material, actor: Actor) -> bool:
     if material.holder_person_id is not None and material.holder_person_id == actor.person_id:
         return True
     unit = material.holder_unit
-    return unit is not None and material.holder_person_id in (None, actor.person_id) and (
-        unit.id == actor.unit_id or any(unit.path.startswith(held.path) for held in actor.held))
+    return (
+        unit is not None
+        and material.holder_person_id in (None, actor.person_id)
+        and (unit.id == actor.unit_id or any(unit.path.startswith(held.path) for held in actor.held))
+    )
 
 
 def _supplied_since(session: Session, case: Case, since: datetime) -> set[str]:
     stamps = (case.fields or {}).get(SUPPLIED, {})
     fresh = {code for code, stamp in stamps.items() if datetime.fromisoformat(stamp) > since}
-    uploaded = set(session.scalars(select(Document.material_id).where(Document.content_id == case.id, Document.created_at > since)))
+    uploaded = set(
+        session.scalars(select(Document.material_id).where(Document.content_id == case.id, Document.created_at > since))
+    )
     return fresh | {m.code for m in case.materials if m.id in uploaded}
 
 

@@ -10,9 +10,15 @@ from services.case_routing import above
 
 # The public hotline answers everywhere; an agency with its own line writes it into its details.
 HOTLINE = "12345"
-FERTILITY_SERVICES = "\n".join((
-    "免费孕前优生健康检查", "免费领取叶酸，建立孕产妇健康手册", "孕期保健、产前筛查和产后访视", "0—6岁儿童健康管理和预防接种",
-    "生育后户口登记、医保参保“一件事”联办"))
+FERTILITY_SERVICES = "\n".join(
+    (
+        "免费孕前优生健康检查",
+        "免费领取叶酸，建立孕产妇健康手册",
+        "孕期保健、产前筛查和产后访视",
+        "0—6岁儿童健康管理和预防接种",
+        "生育后户口登记、医保参保“一件事”联办",
+    )
+)
 
 
 def details(agency: Agency) -> Mapping[str, Any]:
@@ -53,7 +59,7 @@ def government(agency: Agency) -> str:
 
 
 def letter_unit(agency: Agency) -> Agency:
-    """Whose series a letter is numbered in: a hall writes in the name of its street, a station in that of its community."""
+    """Whose series numbers a letter: a hall writes in its street's name, a station in its community's."""
     return above(agency, "street", "town", "community", "village") or agency
 
 

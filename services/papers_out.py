@@ -1,4 +1,4 @@
-"""Papers that go out: frozen in the step that makes them, drawn later, kept by their hash, confirmed to whoever asks."""
+"""Papers that go out: frozen in the step that makes them, drawn later, kept by hash, confirmed to whoever asks."""
 
 from __future__ import annotations
 
@@ -117,8 +117,15 @@ def freeze(occasion: Occasion, paper_id: str, data: dict[str, Any]) -> Paper:
     content: Content = occasion.content
     data = {**data, **_blanks(definition, data)}
     paper = Paper(
-        content_id=content.id, paper=paper_id, paper_version=definition.version, title=definition.title_zh, number=data.get("number") or None,
-        data=plain(data), created_by_id=occasion.actor.person_id, created_at=occasion.at, status=WAITING,
+        content_id=content.id,
+        paper=paper_id,
+        paper_version=definition.version,
+        title=definition.title_zh,
+        number=data.get("number") or None,
+        data=plain(data),
+        created_by_id=occasion.actor.person_id,
+        created_at=occasion.at,
+        status=WAITING,
     )
     occasion.session.add(paper)
     occasion.session.flush()
@@ -131,7 +138,11 @@ def freeze(occasion: Occasion, paper_id: str, data: dict[str, Any]) -> Paper:
 def _blanks(definition: Any, data: dict[str, Any]) -> dict[str, Any]:
     """A letter says 未登记 where nobody knew a phone or address; it must not stop the step it tells of."""
     kinds = ("text", "person_name", "phone", "address", "id_number")
-    return {one.name: NOT_KNOWN for one in definition.fields if one.required == "always" and one.kind in kinds and not data.get(one.name)}
+    return {
+        one.name: NOT_KNOWN
+        for one in definition.fields
+        if one.required == "always" and one.kind in kinds and not data.get(one.name)
+    }
 
 
 def picture(document: Document | None) -> dict[str, Any] | None:
@@ -165,7 +176,9 @@ def draw(sheet: Sheet) -> bytes:
     from services.papers import renderer
     from services.papers.definition import load
 
-    return renderer.render(load(sheet.paper), _with_pictures(sheet.data), draft=False, verify_url=sheet.verify_url, demo=_demo)
+    return renderer.render(
+        load(sheet.paper), _with_pictures(sheet.data), draft=False, verify_url=sheet.verify_url, demo=_demo
+    )
 
 
 def keep(paper: Paper, content: bytes) -> None:
@@ -243,7 +256,14 @@ class Answer:
     agency: str = ""
 
     def public(self) -> dict[str, str]:
-        return {"state": self.state, "number": self.number, "kind": self.kind, "date": self.date, "name": self.name, "agency": self.agency}
+        return {
+            "state": self.state,
+            "number": self.number,
+            "kind": self.kind,
+            "date": self.date,
+            "name": self.name,
+            "agency": self.agency,
+        }
 
 
 UNKNOWN = Answer("unknown")
@@ -267,8 +287,14 @@ def verify(session: Session, code: str) -> Answer:
     elif content.applicant is not None:
         name = content.applicant.name
     day = moment.astimezone(CHINA)
-    return Answer(state, paper.number or "", paper.title, f"{day.year}年{day.month}月{day.day}日",
-                  "、".join(mask_name(one) for one in name.split("、")), str(paper.data.get("agency") or content.place.name))
+    return Answer(
+        state,
+        paper.number or "",
+        paper.title,
+        f"{day.year}年{day.month}月{day.day}日",
+        "、".join(mask_name(one) for one in name.split("、")),
+        str(paper.data.get("agency") or content.place.name),
+    )
 
 
 def plain(value: Any) -> Any:

@@ -21,9 +21,15 @@ LONGEST_NAME = 60
 LONGEST_ADDRESS = 90
 
 
-def find_or_create(session: Session, data: Mapping[str, Any], community: Agency | str | None = None, grid: Agency | str | None = None,
-                   *, prefix: str = "") -> Resident:
-    """The person behind an ID number. New contact data replace old ones; another name for the same number is refused."""
+def find_or_create(
+    session: Session,
+    data: Mapping[str, Any],
+    community: Agency | str | None = None,
+    grid: Agency | str | None = None,
+    *,
+    prefix: str = "",
+) -> Resident:
+    """The person behind an ID number. New contact data replace old ones; another name for the number is refused."""
     number, cleaned = _clean(data, prefix)
     resident = _by_number(session, number)
     if resident is None:
@@ -31,7 +37,8 @@ def find_or_create(session: Session, data: Mapping[str, Any], community: Agency 
     elif same_name(resident.name, cleaned["name"]) is False:
         raise InvalidInput(
             f"这个身份证号码已登记在“{mask_name(resident.name)}”名下，与您填写的姓名不一致。请对照身份证核对姓名和号码；确属改名的，请先到派出所变更后由管理员更正。",
-            {f"{prefix}name": "姓名与已登记的身份证号码不一致"})
+            {f"{prefix}name": "姓名与已登记的身份证号码不一致"},
+        )
     if cleaned.get("phone"):
         resident.phone, resident.phone_index = cleaned["phone"], Resident.index_of(cleaned["phone"])
     for name in ("address", "household_address"):
@@ -49,7 +56,13 @@ def find_by_id_number(session: Session, text: str) -> Resident | None:
 
 def find_by_phone(session: Session, text: str) -> list[Resident]:
     """Everybody who gave this whole phone number; a family may share one."""
-    return list(session.scalars(select(Resident).where(Resident.phone_index == Resident.index_of(normalise_phone(text))).order_by(Resident.id)))
+    return list(
+        session.scalars(
+            select(Resident)
+            .where(Resident.phone_index == Resident.index_of(normalise_phone(text)))
+            .order_by(Resident.id)
+        )
+    )
 
 
 def same_name(one: str, other: str) -> bool:
@@ -66,8 +79,13 @@ def _by_number(session: Session, number: IdNumber) -> Resident | None:
 
 
 def _add(session: Session, number: IdNumber, name: str) -> Resident:
-    resident = Resident(name=name, id_number=number.value, id_index=Resident.index_of(number.value), sex=number.sex_zh,
-                        birth_date=number.birth_date)
+    resident = Resident(
+        name=name,
+        id_number=number.value,
+        id_index=Resident.index_of(number.value),
+        sex=number.sex_zh,
+        birth_date=number.birth_date,
+    )
     try:
         with session.begin_nested():
             session.add(resident)
@@ -94,8 +112,11 @@ def _clean(data: Mapping[str, Any], prefix: str) -> tuple[IdNumber, dict[str, st
             cleaned["phone"] = normalise_phone(str(data["phone"]))
         except InvalidInput as refusal:
             errors[f"{prefix}phone"] = refusal.detail
-    for field, limit, title in (("name", LONGEST_NAME, "姓名"), ("address", LONGEST_ADDRESS, "现居住地址"),
-                                ("household_address", LONGEST_ADDRESS, "户籍地址")):
+    for field, limit, title in (
+        ("name", LONGEST_NAME, "姓名"),
+        ("address", LONGEST_ADDRESS, "现居住地址"),
+        ("household_address", LONGEST_ADDRESS, "户籍地址"),
+    ):
         try:
             cleaned[field] = clean_text(data.get(field) or "", limit)
         except ValueError as problem:

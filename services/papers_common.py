@@ -1,0 +1,40 @@
+"""What the functions that fill papers share: whose case it is, what the item is called, where a signature lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models.case import Case
+from models.content import Content
+from models.errand import Errand
+from models.paper import Document
+from models.person import Person
+from services import office, papers_out
+
+FORMS = {"original": "原件", "copy": "复印件", "either": "原件或复印件"}
+
+
+def case_of(content: Content) -> Case | None:
+    """The case a ticket, a visit, an errand or a certificate belongs to."""
+    if isinstance(content, Case):
+        return content
+    if isinstance(content, Errand):
+        return case_of(content.related) if content.related is not None else None
+    return getattr(content, "case", None)
+
+
+def item_title(content: Content, case: Case | None) -> str:
+    item = case.item if case is not None else getattr(content, "item", None)
+    return item.title if item is not None else content.title
+
+
+def signature(session: Session, document_id: int | None) -> dict[str, Any] | None:
+    return papers_out.picture(session.get(Document, document_id)) if document_id else None
+
+
+def person_phone(person: Person | None) -> str:
+    if person is None:
+        return ""
+    return person.phone or office.phone(person.unit)
