@@ -17,6 +17,7 @@ from models.content import Content
 from process import access
 from process.access import NOBODY, Actor
 from process.refusals import NotFound
+from services import actions
 
 T = TypeVar("T", bound=Content)
 
@@ -38,6 +39,17 @@ def load_or_404(model: type[T], uid: str, permission: str = access.VIEW) -> T:
     if permission != access.VIEW and not access.may(actor, permission, found):
         raise NotFound()
     return found
+
+
+def load_for_step(model: type[T], uid: str, transition: str) -> T:
+    """As `load_or_404`, but what a colleague took this very moment is still found, so that the engine can say who and when."""
+    try:
+        return load_or_404(model, uid)
+    except NotFound:
+        taken = actions.just_taken(db.session(), current_actor(), uid, transition)
+        if not isinstance(taken, model):
+            raise
+        return taken
 
 
 def locale() -> str:

@@ -9,8 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.content import Content
+from models.ledger import JournalEntry
 from models.person import Person
-from process import engine, library, registry
+from process import access, engine, library, registry
 from process.access import Actor
 from process.refusals import InvalidInput, NotFound
 from process.registry import Step
@@ -19,6 +20,25 @@ from process.registry import Step
 def perform(content: Content, transition: str, actor: Actor, inputs: Mapping[str, Any] | None = None, *, expected_version: int | None = None,
             on_behalf_of: Person | None = None) -> Step:
     return engine.fire(content, transition, actor, inputs=inputs, expected_version=expected_version, on_behalf_of=on_behalf_of)
+
+
+def just_taken(session: Session, actor: Actor, uid: str, transition: str) -> Content | None:
+    """What left this actor's sight by the last step of a colleague, if they could have taken `transition` a moment before.
+
+    Of two couriers who claim at once the second hears who was faster, not that nothing was ever there."""
+    content = session.scalar(select(Content).where(Content.uid == uid))
+    if content is None:
+        return None
+    definition = library.library.of(content, session)
+    step = definition.transitions.get(transition)
+    last = session.scalar(select(JournalEntry.from_state).where(JournalEntry.content_id == content.id, JournalEntry.to_state.is_not(None))
+                          .order_by(JournalEntry.id.desc()).limit(1))
+    if step is None or last not in step.sources or content.state in step.sources:
+        return None
+    held = access.tokens(content, actor)
+    if held.isdisjoint(step.guard.roles) or held.isdisjoint(access.allowed_tokens(definition, last, access.VIEW)):
+        return None
+    return content
 
 
 def create(session: Session, actor: Actor, type_id: str, data: Mapping[str, Any]) -> Content:

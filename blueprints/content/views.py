@@ -16,7 +16,7 @@ from sqlalchemy.orm import joinedload
 from blueprints import present
 from blueprints.content import actions as buttons
 from blueprints.content.matter import matter
-from blueprints.context import current_actor, db_session, load_or_404
+from blueprints.context import current_actor, db_session, load_for_step, load_or_404
 from blueprints.dynamic_forms import is_mendable, posted, show_refusal, uploaded
 from extensions import db
 from models.base import now
@@ -83,7 +83,7 @@ def _attach_url(content: Content, actor: access.Actor) -> str | None:
 @login_required
 def do(uid: str, transition: str) -> ResponseReturnValue:
     """One step: its form, and firing it."""
-    content, session, actor = load_or_404(Content, uid), db_session(), current_actor()
+    content, session, actor = load_for_step(Content, uid, transition), db_session(), current_actor()
     known = library.of(content, session).transitions.get(transition)
     if known is None:
         raise NotFound()
