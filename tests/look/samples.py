@@ -205,23 +205,6 @@ def sign_in() -> dict[str, Any]:
     return {"form": form, "problem": None, "demo_accounts": [{"username": "window.clerk", "label": "窗口"}, {"username": "reviewer", "label": "审核"}, {"username": "courier", "label": "跑腿工"}, {"username": "resident", "label": "群众"}]}
 
 
-PERSON_FIELDS = [
-    _Plain(name="id_number", label="身份证号", kind="text", value="", required=True, description="刷卡或输入，已有的资料会自动带出来"),
-    _Plain(name="name", label="姓名", kind="text", value="", required=True),
-    _Plain(name="phone", label="电话", kind="tel", value="", required=True),
-]
-
-COUNTER: dict[str, Any] = {
-    "window": "综合窗口 3 号", "called": {"number": "B017", "since": "10:42 起，已 6 分钟"},
-    "queue": [{"number": f"B0{18 + n}", "item": item, "waited": f"等 {21 - n * 3} 分钟"} for n, item in enumerate(["计生类", "人社类", "为老服务", "人社类", "残疾服务", "不清楚要办什么"])],
-    "person_form": PERSON_FIELDS, "person_url": "/person", "person": {"name": "欧阳*", "id_number": "330***********123X", "phone": "138****1234"},
-    "known": [{"label": "住址", "value": "万家星城社区"}, {"label": "正在办的件", "value": "1 件：老年优待证"}],
-    "matters": [{"title": "困难残疾人生活补贴和重度残疾人护理补贴", "url": "#", "active": True, "state": {"label": "收材料", "tone": "needs"}}, {"title": "居民医保参保登记", "url": "#", "active": False, "state": {"label": "未开始", "tone": "waiting"}}],
-    "materials_note": "已收 3/5", "materials": [dict(m, tick_name="material", tick_value=str(n)) for n, m in enumerate(OBJECT["materials"])], "papers": OBJECT["papers"],
-    "keys": [{"key": "F2", "label": "叫下一位", "url": "/call", "method": "post"}, {"key": "F3", "label": "查这个人", "url": "/person", "method": "post"}, {"key": "F4", "label": "加一项事", "url": "/items", "method": "get"},
-             {"key": "F8", "label": "打一次性告知书", "url": "/notice", "method": "post"}, {"key": "F9", "label": "受理，打受理单", "url": "/accept", "method": "post", "primary": True}],
-}
-
 PRINT_DESK: dict[str, Any] = {
     "printer": "窗口 3 号 · 套打机", "offset": "右 0.5 毫米，下 1 毫米", "calibrate_url": "/calibrate", "print_url": "/print", "batch_url": "/batch",
     "stacks": [{"title": "生育登记服务卡 A5", "printer": "窗口 3 号 · 套打机", "count": 4, "url": "#", "active": True}, {"title": "受理通知书 A4", "printer": "大厅共用", "count": 12, "url": "#", "active": False}, {"title": "排队小票 80 毫米", "printer": "取号机", "count": 0, "url": "#", "active": False}],
@@ -238,7 +221,6 @@ PAGES: dict[str, tuple[str, Any]] = {
     "visit": ("visits/step.html", handover_step),
     "visit-wrong": ("visits/step.html", lambda: handover_step(wrong=True)),
     "visit-capture": ("visits/step.html", capture_step),
-    "counter": ("cases/counter.html", lambda: COUNTER),
     "print-desk": ("certificates/print_desk.html", lambda: PRINT_DESK),
     "login": ("auth/login.html", sign_in),
     "conflict": ("errors/409.html", lambda: {"status": 409, "title": "有冲突", "detail": "这件代办单 14:32 已由 李梅 清点接收，您的这一步没有记上。", "back_url": "/c/1"}),
