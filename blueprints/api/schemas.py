@@ -1,0 +1,81 @@
+"""The shapes of what the API answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from process.definition import INPUT_KINDS, TONES
+from process.library import ContentType, Field, library
+
+TEXT: dict[str, Any] = {"type": "string"}
+NULLABLE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
+MOMENT: dict[str, Any] = {"type": "string", "format": "date-time"}
+NULLABLE_MOMENT: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
+NUMBER: dict[str, Any] = {"type": "integer"}
+BOOL: dict[str, Any] = {"type": "boolean"}
+KINDS: dict[str, dict[str, Any]] = {
+    "date": {"type": "string", "format": "date"}, "datetime": MOMENT, "bool": BOOL, "number": NUMBER, "list": {"type": "array"},
+    "applicant": {"type": "object", "properties": {"name": TEXT, "id_number": TEXT, "phone": TEXT, "address": TEXT, "household_address": TEXT}},
+}
+
+
+def ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def maybe(name: str) -> dict[str, Any]:
+    return {"anyOf": [ref(name), {"type": "null"}]}
+
+
+def shape(required: dict[str, dict[str, Any]], optional: dict[str, dict[str, Any]] | None = None, *, closed: bool = True) -> dict[str, Any]:
+    return {"type": "object", "required": sorted(required), "properties": {**required, **(optional or {})}, "additionalProperties": not closed}
+
+
+def many(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def components() -> dict[str, Any]:
+    """Every named shape; those of the types come from the definitions in force."""
+    states = sorted({state for definition in library.workflows.values() for state in definition.states})
+    head = {
+        "uid": TEXT, "number": NULLABLE_TEXT, "type": {"type": "string", "enum": sorted(library.types)}, "title": TEXT,
+        "state": {"type": "string", "examples": states}, "state_title": TEXT, "tone": {"type": "string", "enum": list(TONES)}, "version": NUMBER,
+        "place": maybe("Agency"), "unit": maybe("Agency"), "assignee": maybe("Person"), "deadline": NULLABLE_MOMENT, "created": MOMENT,
+        "modified": MOMENT, "closed": NULLABLE_MOMENT, "url": TEXT, "applicant": maybe("Applicant"), "fields": {"type": "object"},
+    }
+    return {
+        "Problem": shape({"type": TEXT, "title": TEXT, "status": NUMBER, "detail": TEXT, "errors": many(shape({"field": TEXT, "message": TEXT}))}),
+        "Token": shape({"token": TEXT, "token_type": TEXT, "expires_in": NUMBER, "person": ref("Person")}),
+        "Agency": shape({"id": TEXT, "name": TEXT}),
+        "Person": shape({"username": TEXT, "name": TEXT}),
+        "Applicant": shape({"name": NULLABLE_TEXT, "id_number": NULLABLE_TEXT, "phone": NULLABLE_TEXT, "address": NULLABLE_TEXT}),
+        "Input": shape({"name": TEXT, "kind": {"type": "string", "enum": list(INPUT_KINDS)}, "required": BOOL, "title": TEXT},
+                       {"help": TEXT, "max": NUMBER, "options": many(shape({"id": TEXT, "title": TEXT}))}),
+        "Action": shape({"id": TEXT, "title": TEXT, "to": NULLABLE_TEXT, "primary": BOOL, "dangerous": BOOL, "inputs": many(ref("Input"))}),
+        "Summary": shape(head),
+        "Content": shape({**head, "masked": many(TEXT), "owner": maybe("Person"), "permissions": many(TEXT), "actions": many(ref("Action")),
+                          "places": many(shape({"relation": TEXT, "place": maybe("Agency")}))}),
+        "Gone": shape({"uid": TEXT, "type": TEXT, "state": TEXT, "version": NUMBER, "actions": many(ref("Action"))}),
+        "Event": shape({"at": MOMENT, "action": TEXT, "title": TEXT, "from": NULLABLE_TEXT, "to": NULLABLE_TEXT, "from_title": NULLABLE_TEXT,
+                        "to_title": NULLABLE_TEXT, "person": maybe("Person"), "unit": maybe("Agency"), "on_behalf_of": maybe("Person"),
+                        "comment": NULLABLE_TEXT, "because": NULLABLE_TEXT}),
+        "Deadline": shape({"deadline": NULLABLE_MOMENT, "sentence": TEXT, "clocks": many({"type": "object"})}),
+        "Document": shape({"uid": TEXT, "filename": TEXT, "purpose": TEXT, "media_type": TEXT, "size": NUMBER, "sha256": TEXT,
+                           "material": NULLABLE_TEXT, "uploaded_by": maybe("Person"), "created": MOMENT, "url": TEXT}),
+        "Note": shape({"audience": TEXT, "text": TEXT, "author": maybe("Person"), "at": MOMENT}),
+        "Worklist": shape({"id": TEXT, "title": TEXT, "type": TEXT, "count": NUMBER, "items": TEXT}),
+        **{f"New_{kind.id}": _creation(kind) for kind in library.types.values()},
+    }
+
+
+def _creation(kind: ContentType) -> dict[str, Any]:
+    required = {"type": {"type": "string", "const": kind.id}} | {f.name: _field(f) for f in kind.fields if f.required}
+    optional = {"place": TEXT} | {f.name: _field(f) for f in kind.fields if not f.required}
+    # A case also takes the answers to the form of its item, which the catalogue knows.
+    return shape(required, optional, closed=False)
+
+
+def _field(spec: Field) -> dict[str, Any]:
+    known = dict(KINDS.get(spec.kind, TEXT)) | {"title": spec.title.zh}
+    return known | ({"enum": [option for option, _ in spec.options]} if spec.options else {})

@@ -1,0 +1,160 @@
+"""Things as JSON. Masking happens here: full values only inside one thing, for whoever may see them in full."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from flask import url_for
+from flask_babel import get_locale
+from sqlalchemy import inspect
+from sqlalchemy.orm import Session
+
+from catalogue import loader as catalogue
+from models.agency import Agency
+from models.case import Case, ServiceItem
+from models.content import Content
+from models.delegation import HomeVisit
+from models.person import Person
+from models.resident import Resident
+from process import access, engine
+from process.access import Actor
+from process.definition import Title, Transition
+from process.library import Field, library
+from process.masking import mask_address, mask_id_number, mask_name, mask_phone
+from process.numbers import CHINA
+
+MASKS = {"id_number": mask_id_number, "phone": mask_phone, "person_name": mask_name, "address": mask_address}
+
+
+def when(value: datetime | date | None) -> str | None:
+    """ISO 8601; a moment in China's time with its offset."""
+    if isinstance(value, datetime):
+        return value.astimezone(CHINA).isoformat(timespec="seconds")
+    return value.isoformat() if value is not None else None
+
+
+def words(title: Title) -> str:
+    return title.text(str(get_locale()))
+
+
+def agency(place: Agency | None) -> dict[str, str] | None:
+    return {"id": place.id, "name": place.name} if place is not None else None
+
+
+def person(one: Person | None) -> dict[str, str] | None:
+    return {"username": one.username, "name": one.name} if one is not None else None
+
+
+def applicant(resident: Resident | None, *, full: bool) -> dict[str, str | None] | None:
+    if resident is None:
+        return None
+    plain = {"name": resident.name, "id_number": resident.id_number, "phone": resident.phone, "address": resident.address}
+    if full:
+        return plain
+    masks = {"name": mask_name, "id_number": mask_id_number, "phone": mask_phone, "address": mask_address}
+    return {name: masks[name](value) if value else None for name, value in plain.items()}
+
+
+def action(transition: Transition) -> dict[str, Any]:
+    """A step this actor may take now, with everything a form needs."""
+    return {"id": transition.id, "title": words(transition.title), "to": transition.to, "primary": transition.primary, "dangerous": transition.dangerous,
+            "inputs": [
+                {"name": i.name, "kind": i.kind, "required": i.required, "title": words(i.title)}
+                | ({"help": i.help} if i.help else {}) | ({"max": i.maximum} if i.maximum else {})
+                | ({"options": [{"id": oid, "title": words(title)} for oid, title in i.options]} if i.options else {})
+                for i in transition.inputs]}
+
+
+def summary(session: Session, content: Content) -> dict[str, Any]:
+    """One line of a list: everything personal masked, whoever reads."""
+    return _head(session, content) | {"applicant": applicant(content.applicant, full=False), "fields": fields(content, full=False, listed=True)[0]}
+
+
+def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
+    """One thing with its fields and what this actor may do with it."""
+    full = access.may(actor, access.VIEW_FULL, content, session)
+    values, masked = fields(content, full=full)
+    return _head(session, content) | {
+        "applicant": applicant(content.applicant, full=full), "fields": values, "masked": masked,
+        "owner": person(content.owner), "places": [{"relation": p.relation, "place": agency(p.place)} for p in content.places if p.until is None],
+        "permissions": [p for p in library.of(content, session).permissions if access.may(actor, p, content, session)],
+        "actions": [action(t) for t in engine.available(content, actor)],
+    }
+
+
+def _head(session: Session, content: Content) -> dict[str, Any]:
+    state = library.of(content, session).states[content.state]
+    return {
+        "uid": content.uid, "number": content.number, "type": content.type, "title": content.title,
+        "state": content.state, "state_title": words(state.title), "tone": state.tone, "version": content.version,
+        "place": agency(content.place), "unit": agency(content.unit), "assignee": person(content.assignee),
+        "deadline": when(content.deadline), "created": when(content.created_at), "modified": when(content.modified_at),
+        "closed": when(content.closed_at), "url": url_for("api.show", uid=content.uid),
+    }
+
+
+def fields(content: Content, *, full: bool, listed: bool = False) -> tuple[dict[str, Any], list[str]]:
+    """Values of the type's fields and of the item's form; and the names of those that were masked or left out."""
+    values: dict[str, Any] = {}
+    masked: list[str] = []
+    for spec in library.type(content.type).fields:
+        if spec.kind == "applicant":
+            continue
+        value = _value(content, spec)
+        if full or value in (None, ""):
+            values[spec.name] = value
+        elif spec.kind in MASKS:
+            values[spec.name] = MASKS[spec.kind](str(value))
+            masked.append(spec.name)
+        elif spec.sensitive:
+            masked.append(spec.name)
+        else:
+            values[spec.name] = value
+    if not listed:
+        _add_answers(content, values, masked, full=full)
+    return values, masked
+
+
+def _value(content: Content, spec: Field) -> Any:
+    """Where the value lives: a column, a relation to another thing, or the JSON of the type."""
+    known = inspect(type(content)).attrs
+    if spec.kind == "item" and spec.name in known:
+        item: ServiceItem | None = getattr(content, spec.name)
+        return item.code if item is not None else None
+    if spec.kind == "agency" and f"{spec.name}_id" in known:
+        return getattr(content, f"{spec.name}_id")
+    if spec.kind == "case" and spec.name in known:
+        other: Content | None = getattr(content, spec.name)
+        return other.uid if other is not None else None
+    if spec.name in known and spec.name not in ("fields", "private"):
+        value = getattr(content, spec.name)
+    else:
+        value = content.values.get(spec.name)
+    return when(value) if isinstance(value, (date, datetime)) else value
+
+
+def _add_answers(content: Content, values: dict[str, Any], masked: list[str], *, full: bool) -> None:
+    questions = form_questions(content)
+    for name, value in content.values.items():
+        if name in values or name in masked:
+            continue
+        question = questions.get(name)
+        kind = question.kind if question else ""
+        secret = name in (content.private or {}) or (question is not None and question.sensitive)
+        if full or not (secret or kind in MASKS):
+            values[name] = value
+        elif kind in MASKS and isinstance(value, str):
+            values[name] = MASKS[kind](value)
+            masked.append(name)
+        else:
+            masked.append(name)
+
+
+def form_questions(content: Content) -> dict[str, Any]:
+    """What the form of the item asks, by name; other types ask nothing further."""
+    if not isinstance(content, (Case, HomeVisit)) or content.item is None:
+        return {}
+    record = catalogue.items().get(content.item.code)
+    form = catalogue.forms().get(record.form) if record is not None and record.form else None
+    return {question.name: question for question in form.fields} if form is not None else {}

@@ -1,0 +1,145 @@
+"""/healthz: one line per concern. 200 while the database works, because then people can work."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flask import Response, current_app, g, jsonify, make_response, request
+from flask.typing import ResponseReturnValue
+from redis.exceptions import RedisError
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from blueprints.health import bp
+from config import Settings
+from extensions import db
+from jobs.queue import connect
+from models.base import now
+from models.ledger import CalendarDay
+from process import outbox
+from process.clock import local_day
+from services import files
+
+LATE_SECONDS = 120
+LITTLE_DISK = 1_000_000_000
+# The supervisor asks every few seconds; a dead Redis must not make it wait.
+REDIS_PATIENCE = 0.5
+# From here on the coming year's calendar is missed by promised dates.
+CALENDAR_FROM_MONTH = 11
+
+
+@dataclass(frozen=True)
+class Concern:
+    name: str
+    ok: bool
+    told: str
+
+
+@bp.get("/healthz")
+def healthz() -> ResponseReturnValue:
+    g.no_page_context = True
+    concerns = [_guarded(name, check) for name, check in CHECKS]
+    works = next(c.ok for c in concerns if c.name == "database")
+    status = 200 if works else 503
+    if request.accept_mimetypes.best_match(["text/plain", "application/json"], "text/plain") == "application/json":
+        answer = jsonify(status="ok" if all(c.ok for c in concerns) else "degraded" if works else "down",
+                         concerns={c.name: {"ok": c.ok, "detail": c.told} for c in concerns})
+        return make_response(answer, status)
+    lines = "".join(f"{c.name}: {'ok' if c.ok else 'ATTENTION'} {c.told}".rstrip() + "\n" for c in concerns)
+    return Response(lines, status=status, mimetype="text/plain")
+
+
+def _guarded(name: str, check: Callable[[], tuple[bool, str]]) -> Concern:
+    try:
+        return Concern(name, *check())
+    except (SQLAlchemyError, RedisError, OSError) as error:
+        # The kind of fault is enough here; what the driver says may name hosts and stands in the log.
+        current_app.logger.warning("health %s: %s", name, error)
+        return Concern(name, False, f"does not answer ({type(error).__name__})")
+    finally:
+        if name in ("database", "outbox", "calendar", "dead_letters"):
+            _end()
+
+
+def _end() -> None:
+    try:
+        db.session.rollback()
+    except SQLAlchemyError:
+        db.session.remove()
+
+
+def _database() -> tuple[bool, str]:
+    started = time.monotonic()
+    db.session.execute(text("SELECT 1"))
+    return True, f"{db.engine.dialect.name}, {(time.monotonic() - started) * 1000:.0f} ms"
+
+
+def _redis() -> tuple[bool, str]:
+    _connection().ping()
+    return True, "answers"
+
+
+def _connection():  # type: ignore[no-untyped-def]
+    settings: Settings = current_app.config["SETTINGS"]
+    connection = current_app.extensions.get("daiban-health-redis")
+    if connection is None:
+        connection = connect(settings.redis_url)
+        connection.connection_pool.connection_kwargs |= {"socket_connect_timeout": REDIS_PATIENCE, "socket_timeout": REDIS_PATIENCE}
+        current_app.extensions["daiban-health-redis"] = connection
+    return connection
+
+
+def _storage() -> tuple[bool, str]:
+    root = files.store().root
+    probe = root / ".health"
+    probe.write_bytes(b"ok")
+    probe.unlink(missing_ok=True)
+    return True, "can be written"
+
+
+def _outbox() -> tuple[bool, str]:
+    found = outbox.status(db.session())
+    waiting, oldest = found["waiting"] + found["leased"], max(found["oldest_seconds"], 0)
+    return oldest < LATE_SECONDS, f"{waiting} waiting, oldest {oldest} s"
+
+
+def _dead_letters() -> tuple[bool, str]:
+    dead = outbox.status(db.session())["dead"]
+    return dead == 0, f"{dead}" + (", see bin/flask outbox status" if dead else "")
+
+
+def _disk() -> tuple[bool, str]:
+    settings: Settings = current_app.config["SETTINGS"]
+    free = shutil.disk_usage(settings.var).free
+    return free > LITTLE_DISK, f"{free / 1e9:.1f} GB free"
+
+
+def _calendar() -> tuple[bool, str]:
+    today = local_day(now())
+    last = db.session.scalar(select(func.max(CalendarDay.day)))
+    wanted = today.year + (1 if today.month >= CALENDAR_FROM_MONTH else 0)
+    if last is None or last.year < wanted:
+        return False, f"the working-day calendar of {wanted} is missing"
+    return True, f"until {last.isoformat()}"
+
+
+def _workers() -> tuple[bool, str]:
+    from rq import Worker
+
+    beats = [w.last_heartbeat for w in Worker.all(connection=_connection()) if w.last_heartbeat is not None]
+    if not beats:
+        return False, "none seen"
+    newest = max(beat if beat.tzinfo else beat.replace(tzinfo=UTC) for beat in beats)
+    ago = max(round((datetime.now(UTC) - newest).total_seconds()), 0)
+    # A waiting RQ worker says that it lives about every seven minutes.
+    return ago < 500, f"{len(beats)}, last seen {ago} s ago"
+
+
+CHECKS: tuple[tuple[str, Callable[[], tuple[bool, str]]], ...] = (
+    ("database", _database), ("redis", _redis), ("storage", _storage), ("outbox", _outbox), ("dead_letters", _dead_letters),
+    ("disk", _disk), ("calendar", _calendar), ("workers", _workers),
+)
