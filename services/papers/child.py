@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import PaperError, RenderFailed
+from .errors import DoesNotFit, PaperError, RenderFailed
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
-_RESULT, _REFUSED, _CRASHED = b"R", b"F", b"E"
+_RESULT, _REFUSED, _UNFIT, _CRASHED = b"R", b"F", b"L", b"E"
 _ADVICE = "请核对内容后重试;仍不行请把办件编号告诉管理员"
 
 
@@ -83,6 +83,8 @@ def _judge(answer: bytes, late: str, status: int, limits: Limits) -> bytes:
     kind, body = answer[:1], answer[1:]
     if kind == _RESULT and os.waitstatus_to_exitcode(status) == 0:
         return body
+    if kind == _UNFIT:
+        raise DoesNotFit(body.decode(errors="replace"))
     if kind == _REFUSED:
         reason, _, rest = body.decode(errors="replace").partition("\0")
         advice, _, detail = rest.partition("\0")
@@ -104,6 +106,8 @@ def _child(work: Callable[[], bytes], writer: int, limits: Limits) -> None:
         _confine(writer, limits)
         answer = _RESULT + work()
         code = 0
+    except DoesNotFit as unfit:
+        answer = _UNFIT + str(unfit).encode()
     except RenderFailed as failed:
         answer = _REFUSED + f"{failed.reason}\0{failed.advice}\0{failed.detail}".encode()
     except PaperError as refused:

@@ -30,6 +30,15 @@ class InvalidPaperData(PaperError):
         super().__init__(";".join(sentence for _, sentence in problems), dict(problems))
 
 
+class DoesNotFit(InvalidPaperData):
+    """The text is longer than the sheet; trying again changes nothing, shortening does."""
+
+    slug = "paper-too-long"
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__([("paper", sentence)])
+
+
 class MissingGlyphs(PaperError):
     """Some character has no glyph in the product's fonts, so the paper must not be printed."""
 

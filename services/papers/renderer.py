@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
+import gc
 import hashlib
 import logging
 import os
 import re
 import threading
+import weakref
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,8 @@ from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherRespons
 
 from . import fonts, glyphs, qr, values
 from .child import DEFAULT_LIMITS, Limits, run_limited
-from .definition import COMMON, ROOT, SIZES, Paper
-from .errors import InvalidPaperData, MissingGlyphs, RenderFailed
+from .definition import COMMON, ROOT, SIZES, Paper, load_all
+from .errors import DoesNotFit, InvalidPaperData, MissingGlyphs, RenderFailed
 from .text import hostile_character
 
 ASSET_SCHEME = "paper:"
@@ -69,9 +71,10 @@ class RenderService:
         fonts.faces()
         self.root = root
         self.limits = limits
-        self._fonts = FontConfiguration()
+        self._fonts: FontConfiguration | None = FontConfiguration()
         self._sheets: dict[str, list[CSS]] = {}
         self._lock = threading.Lock()
+        _services.add(self)
         self._pages = ImmutableSandboxedEnvironment(
             loader=FileSystemLoader([root]),
             autoescape=True,
@@ -100,6 +103,11 @@ class RenderService:
             )
         }
         self._pages.filters["lines"] = _lines
+
+    def close(self) -> None:
+        """Give the faces back; a closed service renders no more."""
+        self._sheets.clear()
+        self._fonts = None
 
     def warm(self, papers: Iterable[Paper] = ()) -> None:
         """Touch the faces and parse the sheets before the first fork, so that no paper pays for it."""
@@ -193,9 +201,9 @@ class RenderService:
             ) from error
         document = HTML(string=page, url_fetcher=fetcher).render(stylesheets=sheets, font_config=self._fonts)
         if len(document.pages) > paper.max_pages:
-            raise RenderFailed(
-                f"内容排成 {len(document.pages)} 页,超过“{paper.title_zh}”的 {paper.max_pages} 页",
-                "请缩短较长的内容(如地址、说明)或分成几张办理",
+            raise DoesNotFit(
+                f"内容排成 {len(document.pages)} 页,超过“{paper.title_zh}”的 {paper.max_pages} 页。"
+                "请缩短较长的内容(如地址、说明)或分成几张办理"
             )
         return document
 
@@ -224,11 +232,39 @@ def _own_images(value: Any) -> set[str]:
     return set()
 
 
-@cache
-def _service(pid: int) -> RenderService:
-    service = RenderService()
-    service.warm()
-    return service
+_services: weakref.WeakSet[RenderService] = weakref.WeakSet()
+_shared: RenderService | None = None
+_shared_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """A process forked while another thread was warming keeps the service but must not inherit a held lock."""
+    global _shared_lock
+    _shared_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _let_go() -> None:
+    """Free the faces while Pango is still loaded; at the very end of the interpreter it would crash on them."""
+    for service in list(_services):
+        service.close()
+    gc.collect()
+
+
+atexit.register(_let_go)
+
+
+def warm() -> RenderService:
+    """This process's own service, ready for the first paper; a worker calls it before it takes its first job."""
+    global _shared
+    with _shared_lock:
+        if _shared is None:
+            service = RenderService()
+            service.warm(load_all().values())
+            _shared = service
+        return _shared
 
 
 def render(
@@ -241,4 +277,4 @@ def render(
     limits: Limits = DEFAULT_LIMITS,
 ) -> bytes:
     """Render with this process's own warm service; the first call pays for the warming."""
-    return _service(os.getpid()).render(paper, data, draft=draft, verify_url=verify_url, demo=demo, limits=limits)
+    return warm().render(paper, data, draft=draft, verify_url=verify_url, demo=demo, limits=limits)

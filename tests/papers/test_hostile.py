@@ -16,7 +16,7 @@ import pytest
 from services.papers import samples, values
 from services.papers.child import Limits, run_limited
 from services.papers.definition import load, paper_ids
-from services.papers.errors import InvalidPaperData, MissingGlyphs, RenderFailed
+from services.papers.errors import DoesNotFit, InvalidPaperData, MissingGlyphs, RenderFailed
 from services.papers.renderer import RenderService
 from services.papers.text import hostile_character
 
@@ -65,8 +65,7 @@ def test_markup_in_every_field_is_text(
                     turn += 1
             try:
                 content = service.render(paper, data, draft=False, verify_url=URL, limits=limits)
-            except RenderFailed as failed:
-                assert "页,超过" in failed.reason
+            except DoesNotFit:
                 continue
             text = read(content)
             for value in expected:
@@ -232,6 +231,15 @@ def test_bombs_end_as_a_sentence(trial: Any, name: str) -> None:
     assert time.monotonic() - started < 16
     assert str(failed.value).startswith("文书没有生成:") and failed.value.advice
     assert run_limited(lambda: b"alive") == b"alive"
+
+
+def test_text_longer_than_the_sheet_is_told_not_cut(trial: Any) -> None:
+    """A card has two sides: what does not fit is refused with the number of pages, never printed in part."""
+    service, paper = trial(
+        "{% for a in range(9) %}<p class='leaf'>{{ f.name }}</p>{% endfor %}", style=".leaf { break-after: page }"
+    )
+    with pytest.raises(DoesNotFit, match="9 页,超过“试验”的 3 页"):
+        service.render(paper, {"name": "张三"}, draft=False, verify_url=None)
 
 
 def test_a_hang_is_killed_and_leaves_no_child() -> None:

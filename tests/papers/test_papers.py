@@ -16,7 +16,8 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from services.papers import samples, values
+from services.papers import renderer, samples, values
+from services.papers.child import run_limited
 from services.papers.definition import ROOT, SIZES, Paper, load, paper_ids
 from services.papers.errors import InvalidPaperData
 from services.papers.renderer import RenderService
@@ -219,3 +220,19 @@ def test_papers_check_prints_every_paper_three_ways(service: RenderService) -> N
     assert {(result.paper, result.case) for result in results} == {
         (paper_id, case) for paper_id in PAPERS for case in ("sample", "draft", "hostile")
     }
+
+
+def test_one_warm_service_serves_the_process_and_its_forks() -> None:
+    first = renderer.warm()
+    assert renderer.warm() is first
+    paper = load("visit_sheet")
+    sample = samples.load_sample(paper)
+    here = renderer.render(paper, sample, draft=True, verify_url=None)
+    assert run_limited(lambda: b"same" if renderer.warm() is first else b"other") == b"same"
+    assert here == first.render(paper, sample, draft=True, verify_url=None)
+
+
+def test_a_process_with_a_service_ends_cleanly() -> None:
+    """The faces must be freed before the interpreter takes the text library down."""
+    code = "from services.papers import renderer; import builtins; builtins.kept = renderer.warm()"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent).returncode == 0
