@@ -164,7 +164,8 @@ def _read(
 
 
 def _answers(form: Any, data: Mapping[str, Any]) -> dict[str, Any]:
-    nested = data.get("fields") if isinstance(data.get("fields"), Mapping) else {}
+    fields = data.get("fields")
+    nested: Mapping[str, Any] = fields if isinstance(fields, Mapping) else {}
     return {
         field.name: data.get(field.name, nested.get(field.name))
         for field in form.fields

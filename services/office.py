@@ -51,7 +51,8 @@ def government(agency: Agency) -> str:
     street = above(agency, "street", "town")
     if street is None:
         return agency.name
-    names, here = [], street
+    names: list[str] = []
+    here: Agency | None = street
     while here is not None:
         names.append(here.name)
         here = here.parent
