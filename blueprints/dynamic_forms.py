@@ -21,6 +21,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
 from catalogue.records import Form as ItemForm
@@ -97,7 +98,7 @@ def transition_form(transition: Transition, *, defaults: Mapping[str, Any] | Non
 def _field(spec: Input, columns: list[dict[str, Any]] | None, choices: Iterable[tuple[str, str]] | None) -> Any:
     label, common = label_of(spec.title), {"description": spec.help}
     validators = [Asked()] if spec.required else [Optional()]
-    options = [(oid, label_of(title)) for oid, title in spec.options]
+    options = [SelectChoice(oid, label_of(title)) for oid, title in spec.options]
     made: Any
     match spec.kind:
         case "longtext":
@@ -115,7 +116,7 @@ def _field(spec: Input, columns: list[dict[str, Any]] | None, choices: Iterable[
         case "checks":
             made = SelectMultipleField(label, validators, choices=options, validate_choice=False, **common)
         case "person" | "agency" if choices is not None:
-            made = SelectField(label, validators, choices=[("", ""), *choices], validate_choice=False, **common)
+            made = SelectField(label, validators, choices=[SelectChoice("", ""), *(SelectChoice(value, text) for value, text in choices)], validate_choice=False, **common)
         case "lines":
             made = LinesField(label, validators, columns=columns, description=spec.help)
         case "signature":
@@ -143,8 +144,8 @@ def item_form(form: ItemForm, *, defaults: Mapping[str, Any] | None = None) -> F
             case "bool":
                 fields[question.name] = BooleanField(label, validators, **common)
             case "choice":
-                options = [(o.id, label_of(o.title)) for o in question.options]
-                fields[question.name] = SelectField(label, validators, choices=[("", ""), *options], validate_choice=False, **common)
+                options = [SelectChoice(o.id, label_of(o.title)) for o in question.options]
+                fields[question.name] = SelectField(label, validators, choices=[SelectChoice("", ""), *options], validate_choice=False, **common)
             case _:
                 fields[question.name] = StringField(label, validators, **common)
     made = type(f"{form.id.title()}Form", (FlaskForm,), fields)

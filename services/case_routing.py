@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from models.agency import Agency
 from models.case import Case, ServiceItem
 from process import engine, registry
+from process.access import Actor
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
 
@@ -110,3 +111,9 @@ def is_online(case: Case) -> bool:
         "self_service_terminal",
         "self_service_hall_24h",
     )
+
+
+@registry.predicate("papers_here")
+def papers_here(session: Session, case: Case, actor: Actor) -> bool:
+    """The case lies in a unit of this actor: what travels with a ticket is not at hand."""
+    return case.unit is None or any(case.unit.path.startswith(held.path) or held.path.startswith(case.unit.path) for held in actor.held)
