@@ -6,6 +6,7 @@ import json
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.orm import Session
 
 from cli import plain, stop
 from extensions import db
@@ -21,8 +22,8 @@ outbox = AppGroup("outbox", help="Work that runs after the commit.")
 @plain
 def verify() -> None:
     """Walk every stream of the journal; names the first row that does not fit and ends with 1."""
-    with transactions.reading():
-        count, bad = chain.verify(db.session())
+    with transactions.reading(), Session(db.engine) as session:
+        count, bad = chain.verify(session)
     if bad is not None:
         stop(f"journal row {bad.entry_id} (stream {bad.stream}, number {bad.seq}) {bad.reason}; restore from a backup and ask who could write there")
     click.echo(f"{count} rows, every chain is whole")
@@ -33,8 +34,8 @@ def verify() -> None:
 @plain
 def status(as_json: bool) -> None:
     """How much waits, since when, and what was given up."""
-    with transactions.reading():
-        found = post.status(db.session())
+    with transactions.reading(), Session(db.engine) as session:
+        found = post.status(session)
     if as_json:
         click.echo(json.dumps(found, sort_keys=True))
         return

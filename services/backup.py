@@ -100,7 +100,7 @@ def _unpack(source: Path, work: Path) -> dict[str, Any]:
         if manifest.get("format") != FORMAT:
             raise BackupError(f"{source.name}: format {manifest.get('format')} is not known to this version")
         found: set[str] = set()
-        for member in archive:
+        for member in archive.getmembers()[1:]:
             if not member.isreg() or member.name not in hashes or member.name in found:
                 raise BackupError(f"{source.name}: holds {member.name[:80]!r}, which does not belong there")
             _take_out(archive, member, work, hashes[member.name], source)
@@ -155,7 +155,7 @@ def _bring_key(settings: Settings, key: str) -> str:
 
 def _copy_sqlite(engine: Engine, target: Path) -> None:
     """SQLite's online backup: a whole picture of one moment while others write."""
-    origin = sqlite3.connect(f"file:{engine.url.database}?mode=ro", uri=True, timeout=20)
+    origin = sqlite3.connect(f"{Path(str(engine.url.database)).resolve().as_uri()}?mode=ro", uri=True, timeout=20)
     copy = sqlite3.connect(target)
     try:
         origin.backup(copy)

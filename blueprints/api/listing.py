@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, joinedload, selectin_polymorphic, selectinlo
 
 from models.agency import Agency
 from models.base import now
-from models.case import Case
+from models.case import Case, ServiceItem
 from models.content import Content
 from models.delegation import Delegation, HomeVisit
 from models.errand import Errand
@@ -30,7 +30,7 @@ from process.refusals import InvalidInput
 SORTS = ("-created", "deadline")
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 FILTERS = ("type", "state", "place", "assignee", "q", "sort", "limit", "after")
-SUBCLASSES = (Case, Delegation, HomeVisit, Errand, Certificate)
+SUBCLASSES = (Case, Delegation, HomeVisit, Errand, Certificate, ServiceItem)
 
 
 def options() -> list[Any]:

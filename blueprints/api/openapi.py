@@ -17,7 +17,7 @@ from process.library import library
 from services import papers_out
 from services.files import PURPOSES
 
-LIST = {"type": "object", "required": ["items", "next"], "properties": {"items": {"type": "array"}, "next": NULLABLE_TEXT}}
+LIST = {"type": "object", "required": ["items", "next"], "properties": {"items": {"type": "array"}, "next": NULLABLE_TEXT, "next_url": NULLABLE_TEXT}}
 
 
 @bp.get("/openapi.json", endpoint="description")

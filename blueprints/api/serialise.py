@@ -10,6 +10,7 @@ from flask_babel import get_locale
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
+from blueprints.api.related import materials, own_facts, papers, related
 from catalogue import loader as catalogue
 from models.agency import Agency
 from models.case import Case, ServiceItem
@@ -80,6 +81,8 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
         "owner": person(content.owner), "places": [{"relation": p.relation, "place": agency(p.place)} for p in content.places if p.until is None],
         "permissions": [p for p in library.of(content, session).permissions if access.may(actor, p, content, session)],
         "actions": [action(t) for t in engine.available(content, actor)],
+        "materials": materials(content) if full else [], "papers": papers(session, content) if full or access.may(actor, "print", content, session) else [],
+        "related": related(session, content, actor), "form": form(content),
     }
 
 
@@ -98,6 +101,7 @@ def fields(content: Content, *, full: bool, listed: bool = False) -> tuple[dict[
     """Values of the type's fields and of the item's form; and the names of those that were masked or left out."""
     values: dict[str, Any] = {}
     masked: list[str] = []
+    values |= {name: when(value) if isinstance(value, (date, datetime)) else value for name, value in own_facts(content).items()}
     for spec in library.type(content.type).fields:
         if spec.kind == "applicant":
             continue
@@ -151,10 +155,19 @@ def _add_answers(content: Content, values: dict[str, Any], masked: list[str], *,
             masked.append(name)
 
 
+def form(content: Content) -> list[dict[str, Any]]:
+    """What the form of the item asks, so that a program can fill it in."""
+    return [
+        {"name": q.name, "kind": q.kind, "required": q.required, "title": q.title["en"] if str(get_locale()) == "en" else q.title["zh"]}
+        | ({"options": [{"id": o.id, "title": o.title["en"] if str(get_locale()) == "en" else o.title["zh"]} for o in q.options]} if q.options else {})
+        for q in form_questions(content).values()]
+
+
 def form_questions(content: Content) -> dict[str, Any]:
-    """What the form of the item asks, by name; other types ask nothing further."""
-    if not isinstance(content, (Case, HomeVisit)) or content.item is None:
+    """The questions by name; other types ask nothing further."""
+    item = content if isinstance(content, ServiceItem) else getattr(content, "item", None) if isinstance(content, (Case, HomeVisit)) else None
+    if item is None:
         return {}
-    record = catalogue.items().get(content.item.code)
+    record = catalogue.items().get(item.code)
     form = catalogue.forms().get(record.form) if record is not None and record.form else None
     return {question.name: question for question in form.fields} if form is not None else {}

@@ -1,0 +1,62 @@
+"""What hangs on a thing, so that a program finds its way: materials, papers, and the things that came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import url_for
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.case import Case, ServiceItem
+from models.content import Content
+from models.delegation import Delegation, HomeVisit
+from models.errand import Errand
+from models.paper import Certificate, Paper
+from process import access
+from process.access import Actor
+
+
+def materials(content: Content) -> list[dict[str, Any]]:
+    """The material list of a case; `code` names a line in uploads and handover lists."""
+    if not isinstance(content, Case):
+        return []
+    return [{"code": m.code, "name": m.name, "critical": m.critical, "form": m.form, "provided": m.provided, "original_held": m.original_held,
+             "sheets": m.sheets, "verdict": m.verdict, "defect": m.defect} for m in content.materials]
+
+
+def papers(session: Session, content: Content) -> list[dict[str, Any]]:
+    """The newest paper of each kind and how far it is."""
+    newest: dict[str, Paper] = {}
+    for paper in session.scalars(select(Paper).where(Paper.content_id == content.id).order_by(Paper.id)):
+        newest[paper.paper] = paper
+    return [{"paper": p.paper, "title": p.title, "number": p.number, "status": p.status, "error": p.error,
+             "url": url_for("api.paper", uid=content.uid, paper=p.paper)} for p in newest.values()]
+
+
+def related(session: Session, content: Content, actor: Actor) -> list[dict[str, Any]]:
+    """Certificates, tickets, visits and errands of a case, and the case of those; only what this actor may see."""
+    ids: set[int] = set()
+    case_id = content.id if isinstance(content, Case) else getattr(content, "case_id", None)
+    if case_id is not None:
+        ids.add(case_id)
+        for model in (Certificate, Delegation, HomeVisit):
+            ids |= set(session.scalars(select(model.id).where(model.case_id == case_id)))
+    if isinstance(content, Errand) and content.related_id is not None:
+        ids.add(content.related_id)
+    ids |= set(session.scalars(select(Errand.id).where(Errand.related_id.in_([*ids, content.id]))))
+    ids.discard(content.id)
+    if not ids:
+        return []
+    rows = session.execute(access.visible(select(Content.uid, Content.type, Content.number, Content.state).where(Content.id.in_(ids)), actor).order_by(Content.id))
+    return [{"uid": uid, "type": kind, "number": number, "state": state, "url": url_for("api.show", uid=uid)} for uid, kind, number, state in rows]
+
+
+def own_facts(content: Content) -> dict[str, Any]:
+    """Facts of a type that has columns but no form of its own."""
+    if isinstance(content, ServiceItem):
+        return {"item": content.code, "category": content.category, "accept_level": content.accept_level, "decide_level": content.decide_level,
+                "delegable": content.delegable, "home_visit": content.home_visit}
+    if isinstance(content, Certificate):
+        return {"paper": content.paper_kind, "issued_on": content.issued_on}
+    return {}
