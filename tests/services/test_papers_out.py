@@ -198,3 +198,23 @@ def test_an_item_without_materials_and_form_of_its_own_still_gets_its_notice(ses
     engine.fire(case, "accept", actor("window.clerk"))
     draw_all(session)
     assert sheet(session, case, "acceptance_notice").status == "ready"
+
+
+def test_a_year_without_calendar_leaves_the_date_open_but_not_the_notice(session, actor):
+    """The notice promises working days; the date is not guessed where no calendar says which days are worked."""
+    from sqlalchemy import delete
+
+    from models.ledger import CalendarDay
+
+    session.execute(delete(CalendarDay))
+    clock.forget_calendar()
+    case = accepted(session, actor)
+    notice = sheet(session, case, "acceptance_notice")
+    draw_all(session)
+    clock.forget_calendar()
+    assert (notice.status, notice.data["promised_on"], notice.data["promised_days"], case.deadline) == (
+        "ready",
+        None,
+        3,
+        None,
+    )
