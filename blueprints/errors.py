@@ -49,7 +49,7 @@ def page(status: int, title: str, detail: str, errors: Mapping[str, str] | None 
     names = current_app.jinja_env.list_templates(filter_func=lambda name: name == template)
     listed = [{"field": "", "message": message} for message in (errors or {}).values()]
     back = request.referrer if request.method == "POST" and (request.referrer or "").startswith(request.host_url) else None
-    return render_template(names[0] if names else "errors/422.html", title=title, message=detail, errors=listed, back_url=back), status
+    return render_template(names[0] if names else "errors/422.html", title=title, detail=detail, errors=listed, back_url=back), status
 
 
 def _answer(status: int, slug: str, title: str, detail: str, errors: Mapping[str, str] | None = None) -> Any:
@@ -108,7 +108,7 @@ def _database_away(error: Exception) -> Any:
     g.no_page_context = True
     detail = "数据库暂时连不上，您的这次操作没有保存。请过几秒再试，您填的内容还在本机。"
     response = problem(503, "unavailable", "暂时不能办理", detail) if wants_json() else current_app.make_response(
-        (render_template("errors/503.html", message=detail, errors=[]), 503))
+        (render_template("errors/503.html", detail=detail, errors=[]), 503))
     response.headers["Retry-After"] = "5"
     return response
 

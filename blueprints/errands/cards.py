@@ -1,0 +1,152 @@
+"""An errand as a card: what, from where to where by community, when, and what may be done now. Never an address, never a contact."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from blueprints.present import day, title_of
+from models.agency import Agency
+from models.errand import Errand
+from process import access, clock, engine
+from process.access import Actor
+from process.definition import Transition
+from process.library import library
+from process.masking import mask_address, mask_name
+from process.numbers import CHINA
+from services.errand_board import COLUMNS, SOON, STRANDED, Glance, Load
+from services.errand_posting import NEEDS, purposes
+from services.errands import is_receiver
+
+COLUMN_OF = {state: key for key, states in COLUMNS.items() for state in states}
+# Pressed on the board itself; the others ask for something first and lead to a page.
+AT_ONCE = ("claim", "set_off", "post", "reopen", "confirm")
+ON_THE_CARD = (*AT_ONCE, "assign", "pick_up", "deliver")
+WITHIN_COMMUNITY = ("grid", "errand_point", "community_station")
+# The colours of a card: only lateness stands out, as the column already says the state.
+LATE, NEEDS_YOU, DONE = "late", "needs", "done"
+
+
+def columns(session: Session, actor: Actor, errands: list[Errand], glance: Glance, load: Load | None, at: datetime, *, hall: bool) -> list[Any]:
+    """The board from left to right; a courier's own lane comes first."""
+    titles = {"open": _("待认领"), "claimed": _("已认领"), "on_way": _("途中"), "delivered": _("待确认"), "confirmed": _("已完成")}
+    empty = {"open": _("没有等人认领的任务。窗口、社区或调度员发布后会出现在这里。"), "confirmed": _("近三天还没有完成的。")}
+    cards: dict[str, list[Any]] = {key: [] for key in ("stranded", *COLUMNS)}
+    for errand in errands:
+        cards[COLUMN_OF.get(errand.state, "stranded")].append(card(session, errand, actor, at, hall=hall))
+    made = []
+    stranded = sum(glance.counts.get(state, 0) for state in STRANDED)
+    if stranded and not hall:
+        made.append(SimpleNamespace(key="stranded", title=_("未完成，要处理"), count=stranded, limit=None, full=False, empty="",
+                                    lanes=[SimpleNamespace(title=None, mine=False, cards=cards["stranded"])]))
+    for key, states in COLUMNS.items():
+        limited = load is not None and key == "claimed" and not hall
+        made.append(SimpleNamespace(
+            key=key, title=titles[key], count=sum(glance.counts.get(state, 0) for state in states), limit=load.limit if limited and load else None,
+            full=bool(limited and load and load.full), empty=empty.get(key), lanes=_lanes(cards[key], split=load is not None and not hall)))
+    return made
+
+
+def _lanes(cards: list[Any], *, split: bool) -> list[Any]:
+    own = [c for c in cards if c.mine]
+    if not split or not own:
+        return [SimpleNamespace(title=None, mine=False, cards=cards)]
+    lanes = [SimpleNamespace(title=_("我的"), mine=True, cards=own)]
+    others = [c for c in cards if not c.mine]
+    return [*lanes, SimpleNamespace(title=_("别人的"), mine=False, cards=others)] if others else lanes
+
+
+def card(session: Session, errand: Errand, actor: Actor, at: datetime, *, hall: bool) -> Any:
+    own = actor.person_id is not None and errand.assignee_id == actor.person_id
+    tone, word = lateness(errand, at)
+    courier = errand.assignee.name if errand.assignee is not None and not own else None
+    return SimpleNamespace(
+        key=errand.uid, title=purposes().get(errand.purpose, "") if hall else errand.title, url=None if hall else url_of(errand, own),
+        from_place=place_name(errand.from_agency) or (mask_address(errand.from_address) if errand.from_address else errand.place.name),
+        to_place=place_name(errand.to_agency) or mask_address(errand.to_address or ""), window=window(errand, at), envelopes=errand.envelopes,
+        needs=[_(NEEDS[need]) for need in errand.needs or [] if need in NEEDS], tone=tone, tone_label=word, mine=own and not hall,
+        courier=mask_name(courier) if courier and hall else courier,
+        actions=[] if hall else [_action(errand, t, actor) for t in engine.available(errand, actor) if t.id in ON_THE_CARD])
+
+
+def url_of(errand: Errand, own: bool) -> str:
+    return url_for("errands.task", uid=errand.uid) if own else url_for("content.show", uid=errand.uid)
+
+
+def _action(errand: Errand, transition: Transition, actor: Actor) -> Any:
+    at_once = transition.id in AT_ONCE and (transition.id != "confirm" or is_receiver(errand, actor))
+    url = url_for("errands.press", uid=errand.uid, step=transition.id) if at_once else url_for(f"errands.{transition.id}", uid=errand.uid)
+    return SimpleNamespace(label=title_of(transition), url=url, method="post" if at_once else "get", primary=transition.primary,
+                           to=COLUMN_OF.get(transition.to or "", ""), confirm=None)
+
+
+def place_name(agency: Agency | None) -> str:
+    """Down to the community, never a desk in it."""
+    if agency is None:
+        return ""
+    return agency.parent.name if agency.kind in WITHIN_COMMUNITY and agency.parent is not None else agency.name
+
+
+def lateness(errand: Errand, at: datetime) -> tuple[str | None, str]:
+    """Overdue and due soon stand out; a word goes with the colour."""
+    if errand.state == "confirmed":
+        return DONE, ""
+    if errand.state == "failed":
+        return LATE, _("没送成")
+    if errand.deadline is None or errand.deadline >= at + SOON:
+        return None, ""
+    return (LATE, _("已超时")) if errand.deadline < at else (NEEDS_YOU, _("快到时间"))
+
+
+def window(errand: Errand, at: datetime) -> str:
+    """今天 15:00 前; once delivered, when that was."""
+    if errand.state == "confirmed":
+        return _("%(when)s 完成", when=_when(errand.closed_at, at))
+    if errand.state == "delivered":
+        return _("%(when)s 送到", when=_when(errand.delivered_at, at))
+    if errand.window_end is None:
+        return ""
+    return _("%(when)s 前", when=_when(errand.window_end, at))
+
+
+def _when(moment: datetime | None, at: datetime) -> str:
+    if moment is None:
+        return ""
+    local = moment.astimezone(CHINA)
+    days = (local.date() - clock.local_day(at)).days
+    near = {-1: _("昨天"), 0: _("今天"), 1: _("明天")}.get(days)
+    return f"{near or day(moment)} {local:%H:%M}"
+
+
+def next_steps(session: Session, errand: Errand, actor: Actor) -> list[Any]:
+    """What the courier does next, the main one first."""
+    order = {"set_off": 0, "pick_up": 0, "deliver": 0, "confirm": 0, "fail": 1, "release": 2}
+    found = [t for t in engine.available(errand, actor) if t.id in order]
+    return [SimpleNamespace(id=t.id, label=title_of(t), primary=order[t.id] == 0, method="post" if t.id == "set_off" else "get",
+                            url=url_for("errands.press", uid=errand.uid, step=t.id) if t.id == "set_off" else url_for(f"errands.{t.id}", uid=errand.uid))
+            for t in sorted(found, key=lambda t: order[t.id])]
+
+
+def state_of(session: Session, errand: Errand) -> Any:
+    state = library.of(errand, session).states[errand.state]
+    return SimpleNamespace(label=title_of(state), tone=state.tone)
+
+
+def facts(session: Session, errand: Errand, actor: Actor) -> list[tuple[str, str, str]]:
+    """Where to fetch, where to bring, whom to ask for; in full only for those who carry or answer for it. (icon, label, text)"""
+    full = access.may(actor, access.VIEW_FULL, errand, session)
+
+    def where(agency: Agency | None, address: str | None) -> str:
+        if full:
+            return "，".join(part for part in (agency.name if agency else "", address or "") if part)
+        return place_name(agency) or mask_address(address or "")
+
+    lines = [("inbox", _("从"), where(errand.from_agency, errand.from_address)), ("pin", _("到"), where(errand.to_agency, errand.to_address))]
+    if full and errand.contact:
+        lines.append(("phone", _("联系人"), errand.contact))
+    return [(sign, label, text) for sign, label, text in lines if text]

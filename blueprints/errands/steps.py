@@ -1,0 +1,116 @@
+"""The courier's phone: my errands, the next step as one big button, and the forms of the steps that ask for something."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import login_required
+
+from blueprints.context import current_actor, db_session, load_for_step, load_or_404
+from blueprints.dynamic_forms import is_mendable, posted, show_refusal, transition_form
+from blueprints.errands import cards
+from blueprints.errands.bp import bp
+from blueprints.present import moment, title_of
+from models.base import now
+from models.errand import Errand
+from process import clock, engine
+from process.definition import Transition
+from process.library import library
+from process.refusals import Refusal
+from services import actions, custody, errand_board, places
+from services.errands import code_for
+
+# Steps that have a page here; the generic object page leads to it too.
+PAGES = ("pick_up", "deliver", "fail", "release", "assign", "confirm")
+HELP = {
+    "pick_up": "请当着交出人的面数清件数，再请对方签名。只数封好的件，不拆看里面。",
+    "deliver": "请收件人报确认码，当场办结。对方没有确认码，就空着登记送达，等对方在系统里确认。",
+    "fail": "写清为什么没送成。材料请当天送回代办点，不要带回家。",
+    "release": "写清为什么送不了，任务会回到任务板上。",
+    "assign": "只列出培训有效、手上还没满的跑腿工。",
+    "confirm": "收到了就确认，任务到此办结。",
+}
+
+
+@bp.get("/mine")
+@login_required
+def mine() -> ResponseReturnValue:
+    """What I have on hand, most urgent first, each with its next step."""
+    actor, session, at = current_actor(), db_session(), now()
+    tasks = [SimpleNamespace(
+        card=cards.card(session, errand, actor, at, hall=False), number=errand.number, state=cards.state_of(session, errand),
+        facts=cards.facts(session, errand, actor), steps=cards.next_steps(session, errand, actor), url=url_for("errands.task", uid=errand.uid))
+        for errand in errand_board.mine(session, actor)]
+    return render_template("errands/mine.html", tasks=tasks, load=errand_board.load_of(session, actor), board_url=url_for("errands.board"),
+                           done=errand_board.done_recently(session, actor, at), days=errand_board.DONE_DAYS)
+
+
+@bp.get("/<uid>")
+@login_required
+def task(uid: str) -> ResponseReturnValue:
+    """One errand on the phone."""
+    errand, actor, session = load_or_404(Errand, uid), current_actor(), db_session()
+    return render_template(
+        "errands/task.html", errand=errand, card=cards.card(session, errand, actor, now(), hall=False), state=cards.state_of(session, errand),
+        facts=cards.facts(session, errand, actor), steps=cards.next_steps(session, errand, actor), code=code_for(errand, actor),
+        handovers=_handovers(errand), whole_url=url_for("content.show", uid=uid), back_url=url_for("errands.mine"))
+
+
+def _handovers(errand: Errand) -> list[Any]:
+    """Every change of hands of the envelopes, as both sides signed it."""
+    found = []
+    for action in ("carry", "return", "arrive"):
+        handover = custody.latest(db_session(), errand, action)
+        if handover is not None:
+            found.append(SimpleNamespace(what=_(custody.ACTIONS[action]), giver=handover.from_label, taker=handover.to_label, when=moment(handover.at),
+                                         lines=handover.lines, at=handover.at))
+    return sorted(found, key=lambda h: h.at)
+
+
+def _step_page(uid: str, step: str) -> ResponseReturnValue:
+    """A step that asks for something: its form, and firing it."""
+    errand, actor, session = load_for_step(Errand, uid, step), current_actor(), db_session()
+    transition = library.of(errand, session).transitions[step]
+    form = transition_form(transition, choices=_choices(errand, step))
+    if request.method == "GET":
+        allowed = transition in engine.available(errand, actor)
+        return _form_page(errand, transition, form, allowed), 200 if allowed else 409
+    version = request.form.get("version", "")
+    try:
+        with session.begin_nested():
+            done = actions.perform(errand, step, actor, posted(form), expected_version=int(version) if version.isdigit() else None)
+    except Refusal as refusal:
+        session.expire_all()
+        if not is_mendable(refusal):
+            raise
+        show_refusal(form, refusal)
+        return _form_page(load_or_404(Errand, uid), transition, form, True, refusal), 422
+    state = library.of(errand, session).states[errand.state]
+    flash(_("%(number)s：%(what)s，现在是“%(state)s”。", number=errand.number or "", what=title_of(done.transition), state=title_of(state)), "success")
+    return redirect(url_for("errands.mine" if "red_courier" in actor.roles else "errands.board"), 303)
+
+
+for _step in PAGES:
+    bp.add_url_rule(f"/<uid>/{_step}", _step, login_required(_step_page), defaults={"step": _step}, methods=["GET", "POST"])
+
+
+def _form_page(errand: Errand, transition: Transition, form: Any, allowed: bool, refusal: Refusal | None = None) -> str:
+    actor, session = current_actor(), db_session()
+    own = errand.assignee_id == actor.person_id
+    return render_template(
+        "errands/step.html", errand=errand, transition=transition, form=form, allowed=allowed, title=title_of(transition), problem=refusal,
+        help=_(HELP[transition.id]), facts=cards.facts(session, errand, actor), card=cards.card(session, errand, actor, now(), hall=False),
+        back_url=url_for("errands.task", uid=errand.uid) if own else url_for("errands.board"))
+
+
+def _choices(errand: Errand, step: str) -> dict[str, list[tuple[str, str]]]:
+    if step != "assign":
+        return {}
+    session = db_session()
+    street = places.street_above(session, errand.place_path)
+    found = errand_board.assignable(errand_board.couriers(session, street, clock.local_day(now()))) if street else []
+    return {"courier": [(c.username, f"{c.name}（{c.point.name}，{c.open}/{c.limit} 单）") for c in found]}

@@ -1,0 +1,221 @@
+"""The agency tree, its communities and grids, who leads them, and what lies in the inbox of a unit."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload, with_polymorphic
+
+from models.agency import Agency
+from models.content import Content
+from models.person import GridMembership, Person
+from process import access, engine
+from process.access import Actor
+from process.definition import Transition
+
+LEADERS_PER_GRID = 2
+LEADER = "grid_leader"
+# A unit and its own desks share one inbox; grids and communities below it have theirs.
+DESKS = ("community_station", "errand_point", "street_centre", "errand_station")
+# Where somebody can hand something in or fetch it.
+STAFFED = ("street", "town", "community", *DESKS)
+NOT_WORK = ("service_item",)
+PAGE = 50
+
+
+# --- where somebody is -----------------------------------------------------------------------------------------------
+def street_of_actor(session: Session, actor: Actor) -> Agency | None:
+    """The street this person works in; for people above the streets, their own unit."""
+    if not actor.unit_path:
+        return None
+    return street_above(session, actor.unit_path) or session.get(Agency, actor.unit_id)
+
+
+def street_above(session: Session, path: str) -> Agency | None:
+    """The street a place lies in, found in one query from its path."""
+    prefixes = [path[: i + 1] for i, char in enumerate(path) if char == "/" and i]
+    return session.scalar(select(Agency).where(Agency.path.in_(prefixes), Agency.kind.in_(("street", "town"))).limit(1))
+
+
+def desks(session: Session, street: Agency, day: date) -> list[Agency]:
+    """Units of a street where papers can be fetched or handed in."""
+    found = session.scalars(select(Agency).where(access.within(Agency.path, street.path), Agency.kind.in_(STAFFED)).order_by(Agency.path))
+    return [agency for agency in found if agency.exists_on(day)]
+
+
+# --- the tree --------------------------------------------------------------------------------------------------------
+@dataclass
+class Node:
+    """An agency with what is below it."""
+
+    agency: Agency
+    exists: bool
+    children: list[Node] = field(default_factory=list)
+
+
+def tree(session: Session, day: date) -> list[Node]:
+    """Everything from the city down, in the order of the paths; units that ended stay, marked."""
+    nodes: dict[str, Node] = {}
+    roots: list[Node] = []
+    rows = session.scalars(select(Agency).order_by(func.length(Agency.path), Agency.number.is_(None), Agency.number, Agency.path))
+    for agency in sorted(rows, key=lambda a: a.path.count("/")):
+        node = nodes[agency.id] = Node(agency, agency.exists_on(day))
+        parent = nodes.get(agency.parent_id or "")
+        (parent.children if parent else roots).append(node)
+    return roots
+
+
+# --- grids -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Grid:
+    """One line of the register."""
+
+    agency: Agency
+    community: Agency | None
+    members: Mapping[str, list[str]]
+    open: int
+
+    @property
+    def leaders(self) -> list[str]:
+        return self.members.get(LEADER, [])
+
+    @property
+    def short_of_leaders(self) -> bool:
+        """网格长: exactly two active ones per grid."""
+        return len(self.leaders) != LEADERS_PER_GRID
+
+    @property
+    def households(self) -> int:
+        return int((self.agency.details or {}).get("households") or 0)
+
+    @property
+    def others(self) -> int:
+        return sum(len(names) for capacity, names in self.members.items() if capacity != LEADER)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Counted, never copied from a text."""
+
+    communities: int
+    grids: int
+    leaders: int
+    households: int
+    short: int
+
+
+def grids(session: Session, actor: Actor, day: date, *, within: Agency | None = None) -> list[Grid]:
+    """The register: number, households, leaders and members, and how much of their work this actor may see is open."""
+    statement = select(Agency).where(Agency.kind == "grid").options(joinedload(Agency.parent)).order_by(Agency.number, Agency.path)
+    if within is not None:
+        statement = statement.where(access.within(Agency.path, within.path))
+    found = [agency for agency in session.scalars(statement) if agency.exists_on(day)]
+    ids = [agency.id for agency in found]
+    members = _members(session, ids, day)
+    counted = access.visible(select(Content.place_id, func.count()).where(Content.place_id.in_(ids), Content.closed_at.is_(None)), actor)
+    work = dict(session.execute(counted.group_by(Content.place_id)).all())
+    return [Grid(agency, agency.parent, members.get(agency.id, {}), work.get(agency.id, 0)) for agency in found]
+
+
+def _members(session: Session, grid_ids: Iterable[str], day: date) -> dict[str, dict[str, list[str]]]:
+    """Grid, capacity, names — of those who are members today and still have an account in use."""
+    rows = session.execute(
+        select(GridMembership.grid_id, GridMembership.capacity, Person.name).join(Person, Person.id == GridMembership.person_id)
+        .where(GridMembership.grid_id.in_(list(grid_ids)), Person.active, or_(GridMembership.since.is_(None), GridMembership.since <= day),
+               or_(GridMembership.until.is_(None), GridMembership.until >= day))
+        .order_by(GridMembership.id)).all()
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for grid_id, capacity, name in rows:
+        found[grid_id][capacity].append(name)
+    return found
+
+
+def totals(found: Iterable[Grid]) -> Totals:
+    rows = list(found)
+    return Totals(len({g.agency.parent_id for g in rows}), len(rows), sum(len(g.leaders) for g in rows), sum(g.households for g in rows),
+                  sum(g.short_of_leaders for g in rows))
+
+
+# --- one place -------------------------------------------------------------------------------------------------------
+def staff(session: Session, agency: Agency) -> list[Person]:
+    """Who sits here."""
+    return list(session.scalars(select(Person).where(Person.unit_id == agency.id, Person.active).order_by(Person.id)))
+
+
+def children(session: Session, agency: Agency) -> list[Agency]:
+    return list(session.scalars(select(Agency).where(Agency.parent_id == agency.id).order_by(Agency.kind, Agency.number, Agency.path)))
+
+
+def open_by_type(session: Session, actor: Actor, agency: Agency) -> dict[str, int]:
+    """How much is open at this place and below, as far as this actor may see it."""
+    statement = select(Content.type, func.count()).where(access.within(Content.place_path, agency.path), Content.closed_at.is_(None),
+                                                         Content.type.not_in(NOT_WORK))
+    return dict(session.execute(access.visible(statement, actor).group_by(Content.type).order_by(Content.type)).all())
+
+
+# --- the inbox -------------------------------------------------------------------------------------------------------
+@dataclass
+class InboxPage:
+    """A page of an inbox by deadline, and where the next one begins."""
+
+    works: list[tuple[Content, list[Transition]]]
+    after: str | None
+
+
+def belongs(actor: Actor, agency: Agency) -> bool:
+    """An inbox is for those who work there or hold a post at or above it."""
+    return actor.unit_id == agency.id or any(agency.path.startswith(held.path) for held in actor.held)
+
+
+def inbox_units(session: Session, agency: Agency) -> list[str]:
+    """The unit and its own desks: a community and its station are one inbox."""
+    below = session.scalars(select(Agency.id).where(Agency.parent_id == agency.id, Agency.kind.in_(DESKS)))
+    above = [agency.parent_id] if agency.kind == "community_station" and agency.parent_id else []
+    return [agency.id, *below, *above]
+
+
+def inbox_counts(session: Session, actor: Actor, units: list[str]) -> dict[str, int]:
+    statement = select(Content.type, func.count()).where(Content.unit_id.in_(units), Content.closed_at.is_(None), Content.type.not_in(NOT_WORK))
+    return dict(session.execute(access.visible(statement, actor).group_by(Content.type).order_by(Content.type)).all())
+
+
+def inbox(session: Session, actor: Actor, units: list[str], *, type_id: str = "", after: str = "", limit: int = PAGE) -> InboxPage:
+    """What lies with these units, most urgent first; what has no deadline comes last."""
+    entity = with_polymorphic(Content, "*")
+    statement = select(entity).where(entity.unit_id.in_(units), entity.closed_at.is_(None), entity.type.not_in(NOT_WORK))
+    if type_id:
+        statement = statement.where(entity.type == type_id)
+    start = _read_after(after)
+    if start is not None:
+        deadline, last_id = start
+        undated = entity.deadline.is_(None)
+        if deadline is None:
+            statement = statement.where(undated, entity.id > last_id)
+        else:
+            statement = statement.where(or_(undated, entity.deadline > deadline, and_(entity.deadline == deadline, entity.id > last_id)))
+    statement = access.visible(statement, actor, entity).options(
+        joinedload(entity.applicant), joinedload(entity.unit), joinedload(entity.assignee), joinedload(entity.place), selectinload(entity.places))
+    found = list(session.scalars(statement.order_by(entity.deadline.is_(None), entity.deadline, entity.id).limit(limit + 1)).unique())
+    shown = found[:limit]
+    engine.prefetch(session, shown)
+    return InboxPage([(content, engine.available(content, actor)) for content in shown], _after(shown[-1]) if len(found) > limit else None)
+
+
+def _after(content: Content) -> str:
+    return f"{content.deadline.isoformat() if content.deadline else ''}~{content.id}"
+
+
+def _read_after(text: str) -> tuple[datetime | None, int] | None:
+    """A mark from a link of ours; anything else begins at the start."""
+    moment, _, last_id = text.partition("~")
+    if not last_id.isdigit() or len(last_id) > 18:
+        return None
+    try:
+        deadline = datetime.fromisoformat(moment) if moment else None
+    except ValueError:
+        return None
+    return None if deadline is not None and deadline.tzinfo is None else (deadline, int(last_id))
