@@ -1,0 +1,3 @@
+from blueprints.catalogue.views import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,3 @@
+from blueprints.certificates.views import bp
+
+__all__ = ["bp"]
