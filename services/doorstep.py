@@ -2,20 +2,96 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from models.agency import Agency
+from models.base import now
 from models.case import Case
 from models.delegation import Handover, HomeVisit
 from models.paper import Document
 from models.person import Person
-from process import clock, engine, registry
-from process.refusals import InvalidInput, RequirementUnmet
+from process import access, clock, engine, registry
+from process.access import Actor
+from process.definition import Transition
+from process.inputs import clean_inputs
+from process.library import library
+from process.refusals import Forbidden, InvalidInput, NotAvailable, RequirementUnmet
 from process.registry import Step
-from services import custody, delegations, letters
+from services import case_forms, custody, delegations, files, letters
 from services.visits import ELIGIBILITY_CHECK
+
+# The form at the door, one screen each; everything is handed in together by the step `collect`.
+SCREENS: Mapping[str, tuple[str, ...]] = {
+    "identity": ("identity_checked", "finding"),
+    "papers": ("lines",),
+    "photos": ("photos",),
+    "letter": ("powers", "valid_until", "signature", "fingerprint", "witness_1", "witness_2"),
+}
+DRAFT = "door"
+
+
+def screen(session: Session, visit: HomeVisit, name: str) -> Transition:
+    """The part of `collect` that this screen asks."""
+    whole = library.of(visit, session).transitions["collect"]
+    asked = tuple(spec for spec in whole.inputs if spec.name in SCREENS[name])
+    if visit.item.code != ELIGIBILITY_CHECK:
+        asked = tuple(spec for spec in asked if spec.name != "finding")
+    return replace(whole, inputs=asked)
+
+
+def draft(visit: HomeVisit) -> dict[str, Any]:
+    """What was done at the door so far."""
+    return dict((visit.private or {}).get(DRAFT) or {})
+
+
+def keep(session: Session, visit: HomeVisit, actor: Actor, name: str, given: Mapping[str, Any]) -> None:
+    """Keeps one screen, checked and encrypted, so that a dead battery at the door costs nothing."""
+    require_at_door(session, visit, actor)
+    cleaned = clean_inputs(screen(session, visit, name), given)
+    match name:
+        case "identity" if visit.item.code == ELIGIBILITY_CHECK and not cleaned.get("finding"):
+            raise InvalidInput("请选择资格认证结论。", {"finding": "请选择资格认证结论"})
+        case "papers":
+            custody.read_lines(cleaned["lines"], None)
+        case "photos" if visit.item.code == ELIGIBILITY_CHECK and not cleaned.get("photos"):
+            raise InvalidInput("待遇资格认证要有一张本人照片，请现场拍一张。", {"photos": "请现场拍一张本人照片"})
+        case "letter":
+            terms = letters.read_terms(cleaned, clock.local_day(now()), agent=actor.name)
+            drawn = base64.b64encode(files.signature_png(terms.signature)).decode()
+            cleaned |= {"valid_until": terms.valid_until.isoformat(), "signature": f"data:image/png;base64,{drawn}"}
+    kept = {field: value for field, value in draft(visit).items() if field not in SCREENS[name]}
+    _remember(visit, DRAFT, {**kept, **cleaned, "screens": [*dict.fromkeys([*kept.get("screens", ()), name])]})
+
+
+def keep_answers(session: Session, visit: HomeVisit, actor: Actor, given: Mapping[str, Any]) -> None:
+    """What the form of the item asks beyond what the office knows."""
+    require_at_door(session, visit, actor)
+    form = case_forms.form_of(visit.item)
+    answers = case_forms.clean(form, given)
+    assert visit.applicant is not None
+    known = case_forms.known_answers(form, visit.applicant, {})
+    lacking = case_forms.missing(form, {**known, **answers}) if visit.item.code != ELIGIBILITY_CHECK else {}
+    if lacking:
+        raise InvalidInput("申请表还差：" + "".join(lacking.values()), lacking)
+    _remember(visit, "form", answers)
+
+
+def require_at_door(session: Session, visit: HomeVisit, actor: Actor) -> None:
+    """Only a leader of this grid, and only while the visit is going on."""
+    if visit.state != "visiting":
+        raise NotAvailable("现在不在上门中，不能填上门表单。请先点“出发上门”。")
+    if "grid_leader@origin" not in access.tokens(visit, actor):
+        raise Forbidden("上门表单由本网格的网格长填写。")
+
+
+def _remember(visit: HomeVisit, key: str, value: Any) -> None:
+    visit.private = {**(visit.private or {}), key: value}
 
 
 @registry.requirement("letter_valid")
@@ -73,7 +149,7 @@ def collect_papers(step: Step) -> None:
     for line in handover.lines:
         line.counted = line.sheets
     private = {**(visit.private or {})}
-    private.pop("door", None)
+    private.pop(DRAFT, None)
     private |= {
         name: value for name, value in (("finding", step.inputs.get("finding")), ("photos", _photos(step))) if value
     }
@@ -109,6 +185,7 @@ def file_for_resident(step: Step) -> None:
         # The finding and its photos are about a person's life: only encrypted, and only for the two ends.
         private = visit.private or {}
         ticket.private = {
+            **(private.get("form") or {}),
             "finding": private.get("finding"),
             "found_on": clock.local_day(step.at).isoformat(),
             "photos": private.get("photos", []),

@@ -1,0 +1,131 @@
+"""Opening a ticket for a case, and the letter without which it does not leave."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import login_required
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from wtforms import BooleanField, DateField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import Optional
+
+from blueprints.context import current_actor, db_session, load_or_404
+from blueprints.delegations.bp import bp
+from blueprints.dynamic_forms import Asked, SignatureField, is_mendable, posted, show_refusal
+from models.agency import Agency
+from models.base import now
+from models.case import Case
+from models.delegation import Delegation
+from process import access, clock
+from process.masking import mask_id_number
+from process.refusals import InvalidInput, Refusal
+from services import actions, case_routing, delegations, letters
+
+ADDRESSEES = ("street_centre", "street", "district", "community")
+LETTER_FIELDS = ("powers", "valid_until", "fingerprint", "witness_1", "witness_2", "signature")
+
+
+class _Plain(FlaskForm):
+    """The application checks the token of every POST; forms here carry none of their own."""
+
+    class Meta:
+        csrf = False
+
+
+def _opening_form(session: Session, case: Case) -> FlaskForm:
+    class OpeningForm(_Plain):
+        addressee = SelectField(_("转交给"), [Asked()], choices=_units(session, case), validate_choice=False)
+        message = TextAreaField(_("给对方的话"), [Optional()], description=_("例如老人急用、电话下午才有人接。"))
+
+    try:
+        usual = delegations.default_addressee(session, case.item, case.place).id
+    except InvalidInput:
+        usual = ""
+    return OpeningForm(data={"addressee": usual})
+
+
+def _units(session: Session, case: Case) -> list[SelectChoice]:
+    """Units that exist today and are not this station, the street's own front office first."""
+    today = clock.local_day(now())
+    found = [agency for agency in session.scalars(select(Agency).where(Agency.kind.in_(ADDRESSEES)).order_by(Agency.path))
+             if agency.exists_on(today) and case_routing.front_office(session, agency).id == agency.id and not agency.holds(case.place_path)]
+    found.sort(key=lambda agency: ADDRESSEES.index(agency.kind))
+    return [SelectChoice(agency.id, agency.name) for agency in found]
+
+
+@bp.route("/new", methods=["GET", "POST"])
+@login_required
+def new() -> ResponseReturnValue:
+    """转交代办: the ticket, with the letter as the next page."""
+    session, actor = db_session(), current_actor()
+    case = load_or_404(Case, request.values.get("case", ""), access.VIEW_FULL)
+    standing = delegations.open_of(session, case)
+    if standing is not None and access.may(actor, access.VIEW, standing):
+        flash(_("这个办件已有在办的代办单，已为您打开。"), "info")
+        return redirect(url_for("content.show", uid=standing.uid), 303)
+    form = _opening_form(session, case)
+    if request.method == "POST":
+        try:
+            with session.begin_nested():
+                ticket = actions.create(session, actor, "delegation", {"case": case.uid, **posted(form)})
+        except Refusal as refusal:
+            if not is_mendable(refusal):
+                raise
+            session.expire_all()
+            show_refusal(form, refusal)
+            return render_template("delegations/new.html", case=case, form=form), 422
+        flash(_("已开代办单 %(number)s，请让委托人签委托书。", number=ticket.number), "success")
+        return redirect(url_for("delegations.letter", uid=ticket.uid), 303)
+    return render_template("delegations/new.html", case=case, form=form)
+
+
+def letter_form(data: dict[str, Any] | None = None) -> FlaskForm:
+    """The boxes of a letter, for the station and for the door."""
+    usual = {"powers": list(letters.POWERS), "valid_until": clock.local_day(now()) + timedelta(days=letters.USUAL_DAYS)}
+
+    class LetterForm(_Plain):
+        powers = SelectMultipleField(_("委托权限"), [Asked()], choices=[SelectChoice(key, _(title)) for key, title in letters.POWERS.items()], validate_choice=False)
+        valid_until = DateField(_("委托有效期至"), [Asked()], description=_("最长一年。"))
+        fingerprint = BooleanField(_("本人不能书写，以指印代替签名"), [Optional()], description=_("要有两名见证人在场，受托人不能作见证。"))
+        witness_1 = StringField(_("见证人一"), [Optional()])
+        witness_2 = StringField(_("见证人二"), [Optional()])
+        signature = SignatureField(_("委托人签名或指印"), [Asked()])
+
+    return LetterForm(data={**usual, **(data or {})})
+
+
+@bp.route("/<uid>/letter", methods=["GET", "POST"])
+@login_required
+def letter(uid: str) -> ResponseReturnValue:
+    """The resident reads, ticks and signs, in front of the clerk who becomes the agent."""
+    session, actor = db_session(), current_actor()
+    ticket = load_or_404(Delegation, uid, access.VIEW_FULL)
+    form = letter_form()
+    if request.method == "POST":
+        try:
+            with session.begin_nested():
+                delegations.sign_letter(session, ticket, actor, posted(form))
+        except Refusal as refusal:
+            if not is_mendable(refusal):
+                raise
+            session.expire_all()
+            show_refusal(form, refusal)
+            return _letter_page(load_or_404(Delegation, uid), form), 422
+        flash(_("委托书已签好，现在可以列清单转交。"), "success")
+        return redirect(url_for("delegations.send", uid=uid), 303)
+    return _letter_page(ticket, form)
+
+
+def _letter_page(ticket: Delegation, form: FlaskForm) -> str:
+    principal = ticket.applicant
+    item = ticket.case.item if ticket.case else (ticket.home_visit.item if ticket.home_visit else None)
+    return render_template(
+        "delegations/letter.html", ticket=ticket, form=form, matter=item.title if item else ticket.title, agent=current_actor(),
+        principal=principal, principal_number=mask_id_number(principal.id_number) if principal else "", signed=ticket.letter)

@@ -1,0 +1,182 @@
+"""Papers in and out: the list that goes along, and counting it line by line."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import login_required
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+
+from blueprints import present
+from blueprints.context import current_actor, db_session, load_or_404
+from blueprints.delegations.bp import bp
+from blueprints.dynamic_forms import is_mendable, posted, read_lines, show_refusal, transition_form
+from models.delegation import Delegation, Handover
+from process import access, engine
+from process.library import library
+from process.refusals import NotFound, Refusal
+from services import actions, custody, delegation_steps
+
+EXTRA_ROWS = 2
+
+
+def _ticket(uid: str, step: str) -> tuple[Delegation, Any, bool]:
+    """The ticket, the transition in its own version, and whether this actor may take it now."""
+    ticket = load_or_404(Delegation, uid, access.VIEW_FULL)
+    transition = library.of(ticket, db_session()).transitions.get(step)
+    if transition is None:
+        raise NotFound()
+    return ticket, transition, transition in engine.available(ticket, current_actor())
+
+
+def _not_now(ticket: Delegation, title: str) -> ResponseReturnValue:
+    return render_template("content/do.html", content=ticket, transition=None, form=None, allowed=False, title=title), 409
+
+
+def _done(ticket: Delegation, what: str) -> ResponseReturnValue:
+    flash(_("%(number)s：%(what)s，已办好。", number=ticket.number, what=what), "success")
+    visible = db_session().scalar(access.visible(select(Delegation.id).where(Delegation.id == ticket.id), current_actor(), Delegation))
+    return redirect(url_for("content.show", uid=ticket.uid) if visible else url_for("delegations.index"), 303)
+
+
+def _version() -> int | None:
+    value = request.form.get("version", "")
+    return int(value) if value.isdigit() else None
+
+
+def typed_lines(name: str = "lines") -> list[dict[str, Any]]:
+    """The rows of a list as typed, in the words of the service."""
+    rows = read_lines(request.form, name)
+    return [{**row, "original": row.get("original") == "original"} for row in rows]
+
+
+def _shown(lines: list[custody.Line]) -> list[dict[str, Any]]:
+    return [{"material": line.name, "original": "original" if line.original else "copy", "sheets": line.sheets, "condition": line.condition}
+            for line in lines]
+
+
+# --- Out
+
+
+@bp.route("/<uid>/send", methods=["GET", "POST"])
+@login_required
+def send(uid: str) -> ResponseReturnValue:
+    """受委托并转交: the list is written from what was brought, and goes with the papers."""
+    ticket, transition, allowed = _ticket(uid, "send")
+    if not allowed:
+        return _not_now(ticket, present.title_of(transition))
+    lines = custody.lines_of(ticket.case) if ticket.case else []
+    return _hand_out(ticket, transition, lines, "delegations/send.html")
+
+
+@bp.route("/<uid>/result", methods=["GET", "POST"])
+@login_required
+def send_result(uid: str) -> ResponseReturnValue:
+    """出件: result and originals go back to the station, on request with a courier."""
+    ticket, transition, allowed = _ticket(uid, "send_result")
+    if not allowed:
+        return _not_now(ticket, present.title_of(transition))
+    return _hand_out(ticket, transition, delegation_steps.result_lines(ticket), "delegations/send.html")
+
+
+def _hand_out(ticket: Delegation, transition: Any, lines: list[custody.Line], template: str) -> ResponseReturnValue:
+    session, uid = db_session(), ticket.uid
+    form = transition_form(transition, defaults={"lines": _shown(lines)})
+    title = present.title_of(transition)
+    if request.method == "POST":
+        inputs = {**posted(form), "lines": typed_lines()}
+        try:
+            with session.begin_nested():
+                actions.perform(ticket, transition.id, current_actor(), inputs, expected_version=_version())
+        except Refusal as refusal:
+            if not is_mendable(refusal):
+                raise
+            session.expire_all()
+            ticket = load_or_404(Delegation, uid)
+            _blame(form, refusal)
+            return render_template(template, ticket=ticket, form=form, title=title, step=transition.id), 422
+        return _done(ticket, title)
+    return render_template(template, ticket=ticket, form=form, title=title, step=transition.id)
+
+
+def _blame(form: FlaskForm, refusal: Refusal) -> None:
+    """Each mistake beside its box of its row."""
+    lines = form["lines"]
+    for name, message in refusal.errors.items():
+        parts = name.split("-")
+        if len(parts) == 3 and parts[0] == "lines" and parts[1].isdigit():
+            lines.row_errors.setdefault(int(parts[1]), {})[parts[2]] = message
+    show_refusal(form, refusal)
+
+
+# --- In
+
+
+@bp.route("/<uid>/receive", methods=["GET", "POST"])
+@login_required
+def receive(uid: str) -> ResponseReturnValue:
+    """清点接收: every line is counted; a number that differs opens its box for the difference."""
+    ticket, transition, allowed = _ticket(uid, "receive")
+    return _count(ticket, transition, allowed, "send")
+
+
+@bp.route("/<uid>/take-over", methods=["GET", "POST"])
+@login_required
+def take_over(uid: str) -> ResponseReturnValue:
+    ticket, transition, allowed = _ticket(uid, "take_over")
+    return _count(ticket, transition, allowed, "result")
+
+
+def _count(ticket: Delegation, transition: Any, allowed: bool, action: str) -> ResponseReturnValue:
+    session, uid, title = db_session(), ticket.uid, present.title_of(transition)
+    handover = custody.latest(session, ticket, action)
+    if not allowed or handover is None:
+        return _not_now(ticket, title)
+    if request.method == "GET":
+        return _count_page(ticket, handover, title, {}, {})
+    typed = {index: row for index, row in enumerate(_rows(len(handover.lines) + EXTRA_ROWS))}
+    inputs = {"lines": [row for row in typed.values() if row.get("counted") or row.get("material")]}
+    for row in inputs["lines"]:
+        row.setdefault("counted", "")
+    try:
+        with session.begin_nested():
+            actions.perform(ticket, transition.id, current_actor(), inputs, expected_version=_version())
+    except Refusal as refusal:
+        if not is_mendable(refusal):
+            raise
+        session.expire_all()
+        ticket = load_or_404(Delegation, uid)
+        handover = custody.latest(session, ticket, action)
+        assert handover is not None
+        errors = refusal.errors if any(name.startswith("lines-") for name in refusal.errors) else {"lines": refusal.detail}
+        return _count_page(ticket, handover, title, typed, errors), 422
+    return _done(ticket, title)
+
+
+def _rows(number: int) -> list[dict[str, Any]]:
+    """Boxes of the counting page; unlike a free list every row keeps its place, counted or not."""
+    parts = ("line", "material", "counted", "difference")
+    return [{part: value for part in parts if (value := request.form.get(f"lines-{index}-{part}", "").strip())} for index in range(number)]
+
+
+def _count_page(ticket: Delegation, handover: Handover, title: str, typed: dict[int, dict[str, Any]], errors: dict[str, str]) -> str:
+    rows = [SimpleNamespace(
+        index=line.position - 1, line=line.position, name=line.name, original=line.original, sheets=line.sheets, condition=line.condition,
+        counted=typed.get(line.position - 1, {}).get("counted", ""), difference=typed.get(line.position - 1, {}).get("difference", ""),
+        counted_error=errors.get(f"lines-{line.position - 1}-counted"), difference_error=errors.get(f"lines-{line.position - 1}-difference"),
+    ) for line in handover.lines]
+    first = len(handover.lines)
+    extras = [SimpleNamespace(
+        index=index, name=typed.get(index, {}).get("material", ""), counted=typed.get(index, {}).get("counted", ""),
+        difference=typed.get(index, {}).get("difference", ""),
+        error=errors.get(f"lines-{index}-difference") or errors.get(f"lines-{index}-counted") or errors.get(f"lines-{index}-material"),
+    ) for index in range(first, first + EXTRA_ROWS)]
+    summary = [{"field": "" if name == "lines" else name, "message": message} for name, message in errors.items()]
+    return render_template("delegations/count.html", ticket=ticket, title=title, rows=rows, extras=extras, errors=summary,
+                           giver=handover.from_label, taker=handover.to_label, when=present.moment(handover.at),
+                           total=sum(line.sheets for line in handover.lines))
