@@ -141,10 +141,24 @@ def _spread(plan: Plan, *, along: str) -> None:
         start, size = (box.x, box.w) if along == "x" else (box.y, box.h)
         for index, (bus, incoming) in enumerate(sorted(ends, key=lambda end: (elsewhere(end[0], state), end[1])), start=1):
             place = start + size * index / (len(ends) + 1)
-            while along == "x" and any(abs(place - other) < 6 for other in used):
+            while along == "x" and any(abs(place - other) < 9 for other in used):
                 place += 3
             used.append(place)
             bus.ports[(state, incoming)] = place
+    for bus in plan.buses:
+        _straighten(plan, bus, used, along)
+
+
+def _straighten(plan: Plan, bus: Bus, used: list[float], along: str) -> None:
+    """A line that nearly runs straight runs straight."""
+    if len(bus.sources) > 1:
+        return
+    start, end = bus.ports[(bus.sources[0], False)], bus.ports[(bus.target, True)]
+    box = plan.boxes[bus.target]
+    low, size = (box.x, box.w) if along == "x" else (box.y, box.h)
+    free = not any(abs(start - other) < 9 for other in used if other not in (start, end))
+    if free and 0 < abs(start - end) < 24 and low + 8 < start < low + size - 8:
+        bus.ports[(bus.target, True)] = start
 
 
 def _tracks(plan: Plan, reach: dict[int, tuple[float, float]]) -> int:
@@ -169,25 +183,26 @@ def _horizontal(plan: Plan) -> str:
     gap = min(max(cell * 0.24, 26.0), 72.0)
     labels = {t.id: svg.wrap(plan.title(t), cell - 8, LABEL_SIZE) for t, _, _ in plan.steps}
     top = MARGIN + max((len(lines) for lines in labels.values()), default=0) * 15 + 10
+    # Steps that stay in a state are named inside its box.
+    high = 66.0 if plan.loops else 52.0
     for index, box in enumerate(usual):
-        box.x, box.y, box.w, box.h = MARGIN + index * cell, top, cell - gap, 52.0
+        box.x, box.y, box.w, box.h = MARGIN + index * cell, top, cell - gap, high
     anchors, order, taken = _anchors(plan), [b.state.id for b in usual], set()
     for box in detours:
         wish = order.index(anchors[box.state.id]) if anchors[box.state.id] in order else 0
         free = min((c for c in range(columns) if c not in taken), key=lambda c: (abs(c - wish), -c))
         taken.add(free)
-        box.x, box.w, box.h = MARGIN + free * cell, cell - gap, 52.0
+        box.x, box.w, box.h = MARGIN + free * cell, cell - gap, high
     _spread(plan, along="x")
     names = [plan.title(bus.transition) for bus in plan.buses]
     reach = {i: _stretch(bus, svg.width_of(names[i], LABEL_SIZE)) for i, bus in enumerate(plan.buses)}
     rows = _tracks(plan, reach)
-    loops = 24.0 if plan.loops else 0.0
-    channel = top + 52.0 + loops + 24
+    channel = top + high + 24
     below = channel + rows * 24 + 12
     for box in detours:
         box.y = below
     width = MARGIN * 2 + columns * cell - gap
-    height = (below + 52.0 if detours else channel + rows * 24) + MARGIN
+    height = (below + high if detours else channel + rows * 24) + MARGIN
     parts: list[str] = []
     marks: list[str] = []
     for bus, name, span in zip(plan.buses, names, (reach[i] for i in range(len(names))), strict=True):
@@ -205,10 +220,6 @@ def _horizontal(plan: Plan) -> str:
         parts.append(_edge([(a.x + a.w, a.cy), (b.x, b.cy)], went, "right"))
         lines = labels[transition.id]
         marks.append(svg.text(lines, (a.x + a.w + b.x) / 2, top - 8 - len(lines) * 7.5, size=LABEL_SIZE, fill=DONE if went else INK, class_="wf-label", halo=True))
-    for state, transitions in plan.loops.items():
-        box = plan.boxes[state]
-        y = box.y + box.h + 14
-        marks.append(svg.text(["↻ " + "、".join(plan.title(t) for t in transitions)], box.cx, y, size=LABEL_SIZE, fill=SECOND, class_="wf-label", halo=True))
     return _sheet(plan, width, height, [*parts, *marks, *(_state(plan, b) for b in plan.boxes.values())], "h")
 
 
@@ -236,9 +247,8 @@ def _vertical(plan: Plan) -> str:
     y = MARGIN
     for state in order:
         box = plan.boxes[state]
-        box.x, box.y, box.w, box.h = (left if box.usual else right), y, wide, max(46.0, ports[state] * 20.0 + 8)
-        loop = 20.0 if state in plan.loops else 0.0
-        y += box.h + 36.0 + loop
+        box.x, box.y, box.w, box.h = (left if box.usual else right), y, wide, max(58.0 if state in plan.loops else 46.0, ports[state] * 24.0 + 6)
+        y += box.h + 36.0
     height = y - 36.0 + MARGIN
     _spread(plan, along="y")
     reach = {i: (min(bus.ports.values()), max(bus.ports.values())) for i, bus in enumerate(plan.buses)}
@@ -264,10 +274,6 @@ def _vertical(plan: Plan) -> str:
         parts.append(_edge([(a.cx - 30, a.y + a.h), (a.cx - 30, b.y)], went, "down"))
         marks.append(svg.text(step_labels[transition.id], a.cx - 22, b.y - 18, size=LABEL_SIZE, fill=DONE if went else INK, anchor="start",
                               class_="wf-label", halo=True))
-    for state, transitions in plan.loops.items():
-        box = plan.boxes[state]
-        marks.append(svg.text(["↻ " + "、".join(plan.title(t) for t in transitions)], box.x + 4, box.y + box.h + 13, size=LABEL_SIZE, fill=SECOND,
-                              anchor="start", class_="wf-label", halo=True))
     return _sheet(plan, 390.0, height, [*parts, *marks, *(_state(plan, b) for b in plan.boxes.values())], "v")
 
 
@@ -293,14 +299,19 @@ def _state(plan: Plan, box: Box) -> str:
     stroke, tint, ink = {"now": (NOW, NOW_TINT, INK), "done": (DONE, DONE_TINT, INK), "todo": (EDGE, CARD, SECOND if plan.current else INK)}[kind]
     if finished:
         stroke, tint = DONE, DONE_TINT
-    lines = svg.wrap(plan.title(box.state), box.w - 14, STATE_SIZE)
+    lines = svg.wrap(plan.title(box.state), box.w - 14, STATE_SIZE, 4 if box.h > 70 else 3)
     shapes = [svg.tag("rect", x=box.x, y=box.y, width=box.w, height=box.h, rx=6, fill=tint, stroke=stroke, stroke_width=2.6 if now else 1.4,
                       stroke_dasharray=None if box.usual or now or done else "5 3")]
     if box.state.terminal:
         # The double frame is the old sign for an end.
         shapes.append(svg.tag("rect", x=box.x + 3.5, y=box.y + 3.5, width=box.w - 7, height=box.h - 7, rx=3.5, fill="none", stroke=stroke, stroke_width=0.9))
     size = STATE_SIZE if len(lines) < 3 else 12.0
-    shapes.append(svg.text(lines, box.cx, box.cy, size=size, fill=ink, weight="700" if now else None, class_="wf-title"))
+    staying = plan.loops.get(box.state.id, [])
+    lift = 8.0 if staying else 0.0
+    shapes.append(svg.text(lines, box.cx, box.cy - lift, size=size, fill=ink, weight="700" if now else None, class_="wf-title"))
+    if staying:
+        named = svg.wrap("↻ " + "、".join(plan.title(t) for t in staying), box.w - 10, 11.0, 1)
+        shapes.append(svg.text(named, box.cx, box.cy + len(lines) * 8 + 4, size=11.0, fill=SECOND, class_="wf-label"))
     if done or finished:
         shapes.append(_badge(box, DONE, "M-3.6 0.2L-1 2.8L3.8 -2.6"))
     elif now:
