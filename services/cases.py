@@ -57,7 +57,7 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Case:
     case_forms.store(case, form, answers)
     case.unit_id = place.id
     if data.get("materials"):
-        materials.fill(case, data["materials"], at, staff=staff)
+        materials.fill(case, data["materials"], at, counter=place.id if staff else None)
     engine.create(
         session, case, actor, type_id="case", place=place, at=at, details={"item": item.code, "channel": case.channel}
     )

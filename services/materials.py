@@ -39,7 +39,7 @@ def provide(session: Session, case: Case, actor: Actor, lines: Any, at: datetime
     if not any(access.may(actor, permission, case, session) for permission in ("edit", "attach")):
         raise Forbidden("这件的材料现在不由您登记，请交给经手人。")
     at = at or now()
-    changed = fill(case, lines, at, staff=actor.unit_id is not None and actor.resident_id != case.applicant_id)
+    changed = fill(case, lines, at, counter=actor.unit_id if actor.resident_id is None else None)
     if changed:
         journal.record(
             session, "case:materials", actor, content=case, details={"codes": [m.code for m in changed]}, at=at
@@ -48,13 +48,15 @@ def provide(session: Session, case: Case, actor: Actor, lines: Any, at: datetime
     return changed
 
 
-def fill(case: Case, lines: Any, at: datetime, *, staff: bool) -> list[Material]:
-    """Sets the slots named in `lines`; every wrong line is told at once."""
+def fill(case: Case, lines: Any, at: datetime, *, counter: str | None) -> list[Material]:
+    """Sets the slots named in `lines` and returns those that changed; every wrong line is told at once.
+
+    `counter` is the unit whose staff take the papers in: only they can hold an original."""
     if not isinstance(lines, (list, tuple)):
         raise InvalidInput("材料清单应是若干行，每行写材料代码和是否提供。", {"materials": "应是若干行"})
     slots = {m.code: m for m in case.materials} | {m.name: m for m in case.materials}
     errors: dict[str, str] = {}
-    found: list[tuple[Material, bool, bool, int]] = []
+    found: list[tuple[Material, bool, bool | None, int]] = []
     for index, line in enumerate(lines):
         field = f"materials[{index}]"
         code = str((line.get("code") or line.get("material") or "") if isinstance(line, Mapping) else line or "")
@@ -73,21 +75,31 @@ def fill(case: Case, lines: Any, at: datetime, *, staff: bool) -> list[Material]
             errors[f"{field}.sheets"] = f"第 {index + 1} 行“{slot.name}”：份数应是 0 到 {MAX_SHEETS} 之间的整数。"
         elif brought and sheets == 0:
             errors[f"{field}.sheets"] = f"第 {index + 1} 行“{slot.name}”：已提供的材料至少 1 份。"
-        found.append((slot, brought, brought and _yes(row.get("original", False)), sheets))
+        original = _yes(row["original"]) and brought if counter and "original" in row else None
+        if original is False and slot.original_held and slot.holder_unit_id not in (None, counter):
+            errors[f"{field}.original"] = f"“{slot.name}”的原件在{custody.holder(slot)}，请由对方交接，不能在这里改。"
+        found.append((slot, brought, original, sheets))
     if errors:
         raise InvalidInput("材料清单有误：" + "".join(errors.values()), errors)
-    for slot, brought, original, sheets in found:
-        slot.provided, slot.sheets = brought, sheets if brought else 0
-        slot.verdict, slot.defect, slot.checked_by_id, slot.checked_at = "", "", None, None
-        if staff:
-            # Somebody has the original from the moment it crosses the counter.
-            slot.original_held = original
-            slot.holder_unit_id, slot.holder_person_id = (
-                (case.unit_id or case.place_id, None) if original else (None, None)
-            )
-    stamps = {slot.code: at.isoformat() for slot, brought, _, _ in found if brought}
+    changed = [slot for slot, brought, original, sheets in found if _set(slot, brought, original, sheets, counter)]
+    stamps = {slot.code: at.isoformat() for slot in changed if slot.provided}
     _remember(case, SUPPLIED, {**(case.fields or {}).get(SUPPLIED, {}), **stamps})
-    return [slot for slot, *_ in found]
+    return changed
+
+
+def _set(slot: Material, brought: bool, original: bool | None, sheets: int, counter: str | None) -> bool:
+    """A page posts every line again: what says nothing new keeps its verdict, what was rejected counts as new."""
+    held = slot.original_held
+    if original is not None and original != bool(held):
+        # Somebody has the original from the moment it crosses the counter.
+        slot.original_held = original
+        slot.holder_unit_id, slot.holder_person_id = (counter, None) if original else (None, None)
+    before = slot.provided, slot.sheets or 0, bool(held)
+    slot.provided, slot.sheets = brought, sheets if brought else 0
+    if before == (slot.provided, slot.sheets, bool(slot.original_held)) and slot.verdict != "rejected":
+        return False
+    slot.verdict, slot.defect, slot.checked_by_id, slot.checked_at = "", "", None, None
+    return True
 
 
 def tick(session: Session, case: Case, actor: Actor, lines: Iterable[Mapping[str, Any]], at: datetime) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from models.delegation import Handover
 from models.ledger import Counter
 from process import clock, engine
-from process.refusals import InvalidInput, RequirementUnmet
+from process.refusals import Forbidden, InvalidInput, RequirementUnmet
 from services import materials
 from tests.services.fertility import (
     ALL,
@@ -152,3 +152,26 @@ def test_originals_at_this_counter_go_back_and_others_stop_the_step(session, act
     assert not card.original_held and case.state == "rejected"
     handover = session.scalars(select(Handover).where(Handover.case_id == case.id)).one()
     assert [line.name for line in handover.lines] == ["女方居民身份证"], "the signed statement stays in the file"
+
+
+def test_posting_the_list_again_changes_nothing_that_did_not_change(session, actor, person):
+    clerk = actor("window.clerk")
+    case = opened(
+        session, clerk, materials=[{"code": "wife_id_card", "original": True}, {"code": "marriage_certificate"}]
+    )
+    card = next(m for m in case.materials if m.code == "wife_id_card")
+    materials.tick(session, case, actor("reviewer"), [{"code": "wife_id_card", "verdict": "accepted"}], case.created_at)
+    assert (
+        materials.provide(
+            session, case, clerk, [{"code": "wife_id_card", "sheets": 1}, {"code": "marriage_certificate"}]
+        )
+        == []
+    )
+    assert card.verdict == "accepted" and card.original_held, "silence about the original does not give it back"
+    card.holder_unit_id = "dx-c01"
+    session.flush()
+    session.expire(card)
+    with pytest.raises(InvalidInput, match="万家星城社区"):
+        materials.provide(session, case, clerk, [{"code": "wife_id_card", "original": False}])
+    with pytest.raises(Forbidden):
+        materials.provide(session, case, actor("neighbour.clerk"), [{"code": "marriage_certificate"}])
