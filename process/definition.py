@@ -202,6 +202,17 @@ class _Reader:
                     raise self.fail(key, f"unknown {kind} '{name}'", _nearest(name, allowed))
         return tuple(value)
 
+    def flag(self, data: Mapping[str, Any], name: str, key: str, default: bool = False) -> bool:
+        value = data.get(name, default)
+        if not isinstance(value, bool):
+            raise self.fail(f"{key}.{name}", "must be true or false", f"found {value!r}")
+        return value
+
+    def whole(self, value: Any, key: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise self.fail(key, "must be a whole number from 1")
+        return value
+
     def title(self, value: Any, key: str) -> Title:
         if isinstance(value, dict) and isinstance(value.get("zh"), str) and isinstance(value.get("en"), str):
             return Title(value["zh"], value["en"])
@@ -268,9 +279,9 @@ def _state(r: _Reader, sid: str, spec: Any, permissions: tuple[str, ...], clocks
             value = {"roles": value}
         value = r.mapping(value, f"{key}.permissions.{name}")
         r.only(value, f"{key}.permissions.{name}", ("roles", "acquire"))
-        granted[name] = Permission(r.tokens(value.get("roles") or [], f"{key}.permissions.{name}"), bool(value.get("acquire", False)))
-    return State(sid, r.title(data.get("title"), f"{key}.title"), tone, bool(data.get("terminal", False)), granted,
-                 _due(r, f"{key}.due", data.get("due"), clocks), str(data.get("stage", "")), bool(data.get("usual", True)))
+        granted[name] = Permission(r.tokens(value.get("roles") or [], f"{key}.permissions.{name}"), r.flag(value, "acquire", f"{key}.permissions.{name}"))
+    return State(sid, r.title(data.get("title"), f"{key}.title"), tone, r.flag(data, "terminal", key), granted,
+                 _due(r, f"{key}.due", data.get("due"), clocks), str(data.get("stage", "")), r.flag(data, "usual", key, True))
 
 
 def _due(r: _Reader, key: str, value: Any, clocks: Mapping[str, Clock]) -> Due | None:
@@ -280,11 +291,13 @@ def _due(r: _Reader, key: str, value: Any, clocks: Mapping[str, Clock]) -> Due |
     r.only(data, key, ("clock", "working_days", "hours", "field"))
     if len(data) != 1:
         raise r.fail(key, "needs exactly one of clock, working_days, hours, field")
-    if "clock" in data and data["clock"] not in clocks:
+    if "clock" in data and str(data["clock"]) not in clocks:
         raise r.fail(f"{key}.clock", f"unknown clock '{data['clock']}'", _nearest(str(data["clock"]), clocks))
     for name in ("working_days", "hours"):
-        if name in data and (not isinstance(data[name], int) or data[name] < 1):
-            raise r.fail(f"{key}.{name}", "must be a whole number from 1")
+        if name in data:
+            r.whole(data[name], f"{key}.{name}")
+    if "field" in data and not isinstance(data["field"], str):
+        raise r.fail(f"{key}.field", "must be the name of a field")
     return Due(**data)
 
 
@@ -313,7 +326,7 @@ def _transition(r: _Reader, tid: str, spec: Any, states: Mapping[str, State], pe
     if not sources:
         raise r.fail(f"{key}.from", "a transition needs at least one state it leaves from")
     to = data.get("to")
-    if to is not None and to not in states:
+    if to is not None and str(to) not in states:
         raise r.fail(f"{key}.to", f"unknown state '{to}'", _nearest(str(to), states))
     trigger = data.get("trigger", "user")
     if trigger not in TRIGGERS:
@@ -329,7 +342,7 @@ def _transition(r: _Reader, tid: str, spec: Any, states: Mapping[str, State], pe
         r.names(data.get("requires"), f"{key}.requires", r.vocabulary.requirements, "requirement"),
         r.names(data.get("effects"), f"{key}.effects", r.vocabulary.effects, "effect"),
         r.names(data.get("papers"), f"{key}.papers", r.vocabulary.papers, "paper"),
-        triggered_by, bool(data.get("primary", False)), bool(data.get("dangerous", False)),
+        triggered_by, r.flag(data, "primary", key), r.flag(data, "dangerous", key),
     )
 
 
@@ -342,8 +355,8 @@ def _input(r: _Reader, key: str, name: str, value: Any) -> Input:
                     for oid, title in r.mapping(data.get("options") or {}, f"{key}.options").items())
     if data["kind"] in ("choice", "checks") and not options:
         raise r.fail(f"{key}.options", "a choice needs options")
-    return Input(name, data["kind"], r.title(data.get("title"), f"{key}.title"), bool(data.get("required", False)), options,
-                 str(data.get("help", "")), data.get("max"))
+    return Input(name, data["kind"], r.title(data.get("title"), f"{key}.title"), r.flag(data, "required", key), options,
+                 str(data.get("help", "")), r.whole(data["max"], f"{key}.max") if data.get("max") is not None else None)
 
 
 def _clock(r: _Reader, cid: str, spec: Any) -> Clock:
@@ -352,6 +365,8 @@ def _clock(r: _Reader, cid: str, spec: Any) -> Clock:
     r.only(data, key, ("title", "days", "duration", "start", "pause", "stop"))
     if ("days" in data) == ("duration" in data):
         raise r.fail(key, "needs either days or duration")
+    if "days" in data:
+        r.whole(data["days"], f"{key}.days")
     if "duration" in data:
         r.names([data["duration"]], f"{key}.duration", r.vocabulary.durations, "duration")
     return Clock(cid, r.title(data.get("title"), f"{key}.title"), data.get("days"), data.get("duration"), r.names(data.get("start"), f"{key}.start"),

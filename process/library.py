@@ -133,7 +133,7 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
                 raise DefinitionError(path.name, "id", f"'{content_type.id}' is already taken by another file")
             types[content_type.id] = content_type
         if (folder / "policy.yaml").exists():
-            policy |= {name: tuple(roles) for name, roles in read_yaml(folder / "policy.yaml")["permissions"].items()}
+            policy |= _policy(read_yaml(folder / "policy.yaml"))
     for content_type in types.values():
         if content_type.workflow not in workflows:
             raise DefinitionError(f"{content_type.id}.yaml", "workflow", f"unknown workflow '{content_type.workflow}'",
@@ -151,6 +151,13 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
     return library
 
 
+def _policy(data: Any) -> dict[str, tuple[str, ...]]:
+    granted = data.get("permissions") if isinstance(data, dict) else None
+    if not isinstance(granted, dict) or not all(isinstance(roles, list) for roles in granted.values()):
+        raise DefinitionError("policy.yaml", "permissions", "must name a list of roles for each permission")
+    return {name: tuple(roles) for name, roles in granted.items()}
+
+
 def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
     if not isinstance(data, dict):
         raise DefinitionError(file, "(top)", "must be a mapping", f"found {type(data).__name__}")
@@ -166,21 +173,34 @@ def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
     for key in ("id", "workflow"):
         if not isinstance(data.get(key), str):
             raise DefinitionError(file, key, "is missing")
+    def mapping(value: Any, key: str) -> dict[str, Any]:
+        if not isinstance(value or {}, dict):
+            raise DefinitionError(file, key, "must be a mapping", f"found {type(value).__name__}")
+        return dict(value or {})
+
+    def listed(key: str) -> tuple[str, ...]:
+        value = data.get(key) or []
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise DefinitionError(file, key, "must be a list of names")
+        return tuple(value)
+
     fields = []
-    for name, spec in (data.get("fields") or {}).items():
+    for name, raw in mapping(data.get("fields"), "fields").items():
+        spec = mapping(raw, f"fields.{name}")
         if spec.get("kind") not in FIELD_KINDS:
             raise DefinitionError(file, f"fields.{name}.kind", f"unknown kind '{spec.get('kind')}'", f"one of {', '.join(FIELD_KINDS)}")
-        options = tuple((oid, title(t, f"fields.{name}.options.{oid}")) for oid, t in (spec.get("options") or {}).items())
+        options = tuple((oid, title(t, f"fields.{name}.options.{oid}"))
+                        for oid, t in mapping(spec.get("options"), f"fields.{name}.options").items())
         fields.append(Field(name, spec["kind"], title(spec.get("title"), f"fields.{name}.title"), bool(spec.get("required")),
                             bool(spec.get("sensitive")), options, str(spec.get("help", ""))))
-    for paper in data.get("papers") or ():
+    for paper in listed("papers"):
         if names.papers and paper not in names.papers:
             raise DefinitionError(file, "papers", f"unknown paper '{paper}'")
-    for role in data.get("create") or ():
+    for role in listed("create"):
         if names.roles and role not in names.roles and role not in ("anyone", "applicant"):
             raise DefinitionError(file, "create", f"unknown role '{role}'")
-    number = data.get("number")
+    number = mapping(data.get("number"), "number")
     series = Series(data["id"], number.get("prefix"), number.get("per", "district"), number.get("digits", 6)) if number else None
     return ContentType(data["id"], title(data.get("title"), "title"), data.get("kind", "content"), data["workflow"], series,
-                       tuple(data.get("create") or ()), tuple(fields), tuple(data.get("papers") or ()), data.get("icon", "file"),
-                       tuple(data.get("masked") or ()))
+                       listed("create"), tuple(fields), listed("papers"), data.get("icon", "file"),
+                       listed("masked"))

@@ -110,6 +110,13 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str, str]] = [
      "did you mean 'item_promise'?"),
     ("a worklist of an unknown state", put("worklists", "inbox", "match", "state", ["snet"]), "worklists.inbox.match.state", "did you mean 'sent'?"),
     ("a worklist for an unknown role", put("worklists", "inbox", "guard", {"roles": ["cleark"]}), "worklists.inbox.guard.roles", "unknown role"),
+    ("a step to a list", put("transitions", "send", "to", ["sent"]), "transitions.send.to", "unknown state"),
+    ("a deadline by a list", put("states", "sent", "due", {"clock": []}), "states.sent.due.clock", "unknown clock"),
+    ("a clock of many words", put("clocks", "handle", "days", "five"), "clocks.handle.days", "whole number"),
+    ("a yes that is a word", put("states", "done", "terminal", "no"), "states.done.terminal", "true or false"),
+    ("a required that is a word", put("transitions", "send", "inputs", "comment", "required", "yes please"), "transitions.send.inputs.comment.required",
+     "true or false"),
+    ("a length that is no number", put("transitions", "send", "inputs", "comment", "max", "long"), "transitions.send.inputs.comment.max", "whole number"),
     ("an automatic circle", put("transitions", "turn", {"title": T, "from": ["sent"], "to": "sent", "trigger": "automatic"}), "transitions.turn", "may not lead back"),
 ]
 
@@ -193,6 +200,11 @@ BROKEN_FOLDERS: list[tuple[str, str, Callable[[dict[str, Any]], None], str, str]
     ("a type without an id", "types", drop("id"), "sample.yaml", "id"),
     ("a field of an unknown kind", "types", put("fields", "reason", "kind", "novel"), "sample.yaml", "fields.reason.kind"),
     ("a field without a title", "types", drop("fields", "reason", "title"), "sample.yaml", "fields.reason.title"),
+    ("fields that are no mapping", "types", put("fields", ["reason"]), "sample.yaml", "fields"),
+    ("a field that is no mapping", "types", put("fields", "reason", "text"), "sample.yaml", "fields.reason"),
+    ("roles that are no list", "types", put("create", "window_clerk"), "sample.yaml", "create"),
+    ("papers that are no list", "types", put("papers", 5), "sample.yaml", "papers"),
+    ("a number that is no mapping", "types", put("number", "DB"), "sample.yaml", "number"),
     ("a type with an unknown paper", "types", put("papers", ["handover_lst"]), "sample.yaml", "papers"),
     ("a type for an unknown role", "types", put("create", ["cleark"]), "sample.yaml", "create"),
     ("a step that follows from nothing", "workflows", put("transitions", "send", "triggered_by", ["delegation:fly"]), "sample.yaml", "transitions.send.triggered_by"),
@@ -207,6 +219,26 @@ def test_one_mistake_anywhere_keeps_everything_as_it_was(folder: Path, kind: str
         load(NAMES, (HERE, folder))
     assert (told.value.file, told.value.key) == (file, key)
     assert (shelf.library.types, shelf.library.workflows, shelf.library.policy) == before, "the running definitions stay in force"
+
+
+def test_a_broken_policy_is_told(folder: Path) -> None:
+    (folder / "policy.yaml").write_text("view: [supervisor]\n")
+    with pytest.raises(DefinitionError, match=r"policy\.yaml: permissions: must name"):
+        load(NAMES, (HERE, folder))
+
+
+def leaves(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [path, *(one for key, value in inner for one in leaves(value, (*path, key)))]
+
+
+@pytest.mark.parametrize("value", [None, [], {}, "x", 5, -1, 1.5, True, ["x"], [1], {"x": 1}, [["x"]], [{}], {"a": {}}], ids=repr)
+def test_whatever_stands_anywhere_is_right_or_told_never_a_trace(value: Any) -> None:
+    for path in leaves(GOOD)[1:]:
+        try:
+            parse(changed(put(*path, value)), "sample.yaml", NAMES)
+        except DefinitionError as told:
+            assert told.key and told.reason
 
 
 def test_the_same_text_is_the_same_version_and_any_change_a_new_one() -> None:
