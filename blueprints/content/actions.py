@@ -18,7 +18,16 @@ from models.person import Grant, Person
 from process.definition import Transition
 
 # Steps that a feature shows better than a generic form: (type, transition) -> endpoint taking the uid.
-FEATURE_PAGES: dict[tuple[str, str], str] = {}
+FEATURE_PAGES: dict[tuple[str, str], str] = {
+    ("case", "review"): "cases.materials",
+    ("delegation", "send"): "delegations.send",
+    ("delegation", "receive"): "delegations.receive",
+    ("delegation", "send_result"): "delegations.send_result",
+    ("delegation", "take_over"): "delegations.take_over",
+    ("home_visit", "collect"): "visits.door",
+    ("home_visit", "deliver"): "visits.deliver",
+    **{("errand", step): f"errands.{step}" for step in ("assign", "pick_up", "deliver", "fail", "release", "confirm")},
+}
 SIMPLE_KINDS = {"text", "longtext", "choice", "bool", "date", "datetime", "number", "code", "person"}
 # Who may be named where a step asks for a colleague.
 PERSON_ROLES = {("errand", "assign"): ("red_courier",), ("home_visit", "schedule"): ("grid_leader", "grid_service_worker")}

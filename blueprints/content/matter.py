@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +24,7 @@ from process import access
 from process.access import Actor
 from process.library import library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
+from services import visits
 from services.catalogue_items import record_of
 
 FORM_WORDS = {"original": "原件", "copy": "复印件", "either": "原件或复印件"}
@@ -31,7 +33,9 @@ FORM_WORDS = {"original": "原件", "copy": "复印件", "either": "原件或复
 def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict[str, Any]:
     """Sections, materials and papers for content/show.html."""
     papers = _papers(session, content, actor, full)
-    sections = [s for s in (_own(content, full), _linked(session, content, actor), _fields(content, full)) if s is not None and s.facts]
+    hidden = visits.hidden(session, content, actor)
+    health = bool(hidden & visits.HEALTH)
+    sections = [s for s in (_own(content, full and not health), _linked(session, content, actor), _fields(content, full, hidden)) if s is not None and s.facts]
     answer: dict[str, Any] = {"sections": sections, "papers": papers, "materials": [], "materials_note": "", "materials_action": None}
     case = content if isinstance(content, Case) else getattr(content, "case", None)
     if isinstance(case, Case) and case.materials:
@@ -57,7 +61,7 @@ def questions(content: Content) -> dict[str, str]:
 MASKS = {"id_number": mask_id_number, "phone": mask_phone, "address": mask_address, "person_name": mask_name}
 
 
-def _fields(content: Content, full: bool) -> Any:
+def _fields(content: Content, full: bool, hidden: frozenset[str] = frozenset()) -> Any:
     titles = questions(content)
     kinds = {f.name: f.kind for f in library.type(content.type).fields}
     options: dict[str, dict[str, str]] = {f.name: {oid: label_of(t) for oid, t in f.options} for f in library.type(content.type).fields}
@@ -68,10 +72,15 @@ def _fields(content: Content, full: bool) -> Any:
     facts = []
     sensitive = content.private or {}
     for name, value in content.values.items():
+        # What is a thing, a place or a column of its own already stands under 基本情况 and 相关.
+        if kinds.get(name) in ("case", "item", "agency", "applicant", "person") or hasattr(type(content), name):
+            continue
         if name not in titles or value in (None, "", [], {}) or isinstance(value, (dict, list)):
             continue
-        if name in sensitive and not full:
+        if name in hidden or (name in sensitive and not full):
             continue
+        if kinds.get(name) == "datetime":
+            value = present.moment(datetime.fromisoformat(str(value)))
         text = options.get(name, {}).get(str(value)) or (_("是") if value is True else _("否") if value is False else str(value))
         mask = MASKS.get(kinds.get(name, ""))
         if name in sensitive and mask is not None:

@@ -27,7 +27,7 @@ from process.drawing import draw
 from process.inputs import clean_text
 from process.library import library
 from process.refusals import InvalidInput, NotFound, Refusal
-from services import actions, files, notes
+from services import actions, files, notes, visits
 
 bp = Blueprint("content", __name__, url_prefix="/c")
 FILTERS = (("", "全部"), ("move", "办理"), ("message", "留言"), ("note", "内部备注"), ("document", "文件"), ("paper", "文书"))
@@ -192,13 +192,14 @@ def reveal(uid: str) -> ResponseReturnValue:
             reason, problem = "", str(error)
         if reason:
             journal.record(session, "personal:reveal", actor, content=content, comment=reason, at=now())
-            return render_template("content/reveal.html", content=content, person=content.applicant, full=True, private=private_facts(content))
+            return render_template("content/reveal.html", content=content, person=content.applicant, full=True, private=private_facts(content, visits.hidden(session, content, actor)))
         problem = problem or _("请写明为什么要看完整信息，例如“电话通知补材料”。")
     return render_template("content/reveal.html", content=content, person=content.applicant, full=False, problem=problem), 422 if problem else 200
 
 
-def private_facts(content: Content) -> list[tuple[str, str]]:
+def private_facts(content: Content, hidden: frozenset[str]) -> list[tuple[str, str]]:
     from blueprints.content.matter import questions
 
     titles = questions(content)
-    return [(titles.get(name, name), str(value)) for name, value in (content.private or {}).items() if isinstance(value, (str, int)) and value != ""]
+    return [(titles.get(name, name), str(value)) for name, value in (content.private or {}).items()
+            if name not in hidden and isinstance(value, (str, int)) and value != ""]
