@@ -11,10 +11,13 @@ from models.agency import Agency
 from models.case import Case
 from models.content import Content
 from models.delegation import Delegation, Handover, HomeVisit, Letter
+from models.errand import Errand
 from models.paper import Certificate, Document
 from models.person import Person
+from models.resident import Resident
 from process import clock
 from process.identity import age_on
+from process.masking import mask_name
 from process.numbers import CHINA
 from services import case_routing, cases, custody, office
 from services.catalogue_items import record_of
@@ -51,7 +54,7 @@ def handover_list(occasion: Occasion) -> dict[str, Any] | None:
     return {
         "number": f"{content.number}-{len(ids)}",
         "case_number": " / ".join(n for n in (content.number, case.number if case else None) if n),
-        "applicant_name": applicant.name if applicant else "—",
+        "applicant_name": _name_on_list(content, applicant),
         "item_title": item_title(content, case),
         "from_agency": handover.from_label,
         "from_person": handover.from_person.name if handover.from_person else handover.from_label,
@@ -66,6 +69,13 @@ def handover_list(occasion: Occasion) -> dict[str, Any] | None:
         "from_signature": signature(session, handover.from_signature_id),
         "to_signature": signature(session, handover.to_signature_id),
     }
+
+
+def _name_on_list(content: Content, applicant: Resident | None) -> str:
+    """In full, but on a courier's list only when it goes to that person's door."""
+    if applicant is None:
+        return "—"
+    return mask_name(applicant.name) if isinstance(content, Errand) and not content.to_address else applicant.name
 
 
 # --- 代办委托书

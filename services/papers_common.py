@@ -26,6 +26,9 @@ def case_of(content: Content) -> Case | None:
 
 
 def item_title(content: Content, case: Case | None) -> str:
+    # A courier signs for envelopes; what they are for is not the courier's to know.
+    if isinstance(content, Errand):
+        return content.title
     item = case.item if case is not None else getattr(content, "item", None)
     return item.title if item is not None else content.title
 
