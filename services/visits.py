@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.agency import Agency
 from models.base import now
+from models.content import Content
 from models.delegation import Delegation, HomeVisit
 from models.person import Grant, GridMembership, Person
 from models.resident import Resident
@@ -26,6 +27,9 @@ from services.catalogue_items import by_code, record_of
 
 PERSON_FIELDS = ("name", "id_number", "phone", "address", "household_address")
 ELIGIBILITY_CHECK = "social_insurance_eligibility_check"
+HEALTH = frozenset({"condition", "proof", "basis", "finding"})
+# The form at the door while it is being filled in.
+UNFINISHED = frozenset({"door"})
 VISITORS = ("grid_leader", "grid_service_worker")
 # Proposals until the agency decides: how long a slot is, and how far ahead one may be booked.
 SLOT = timedelta(hours=1)
@@ -58,7 +62,7 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> HomeVisit
         applicant_id=person.id,
         applicant=person,
         unit_id=grid.parent_id,
-        fields={"item": item.code, "condition": condition, "wish": _wish(data.get("wish"))},
+        fields={"item": item.code, "wish": _wish(data.get("wish"))},
         private=private,
         search_text=f"{item.title} {person.name}"[:500],
     )
@@ -71,7 +75,7 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> HomeVisit
         type_id="home_visit",
         place=grid,
         at=at,
-        details={"eligible": answer.ok, "basis": answer.basis, "age": answer.age},
+        details={"eligible": answer.ok},
     )
     return visit
 
@@ -333,6 +337,13 @@ def today_first(actor: Actor) -> Any:
         HomeVisit.deadline,
         HomeVisit.id,
     )
+
+
+def hidden(session: Session, content: Content, actor: Actor) -> frozenset[str]:
+    """Fields this actor may not read although the rest is theirs: health notes are for the grid's leaders and the station."""
+    if not isinstance(content, HomeVisit):
+        return frozenset()
+    return UNFINISHED if access.may(actor, "view_health", content, session) else UNFINISHED | HEALTH
 
 
 def age_of(visit: HomeVisit) -> int | None:

@@ -24,6 +24,7 @@ from process.definition import Title, Transition
 from process.library import Field, library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 from process.numbers import CHINA
+from services import visits
 
 MASKS = {"id_number": mask_id_number, "phone": mask_phone, "person_name": mask_name, "address": mask_address}
 
@@ -76,6 +77,8 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
     """One thing with its fields and what this actor may do with it."""
     full = access.may(actor, access.VIEW_FULL, content, session)
     values, masked = fields(content, full=full)
+    hidden = visits.hidden(session, content, actor).intersection(values)
+    values, masked = {name: value for name, value in values.items() if name not in hidden}, sorted({*masked, *hidden})
     return _head(session, content) | {
         "applicant": applicant(content.applicant, full=full), "fields": values, "masked": masked,
         "owner": person(content.owner), "places": [{"relation": p.relation, "place": agency(p.place)} for p in content.places if p.until is None],

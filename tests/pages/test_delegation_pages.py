@@ -205,3 +205,23 @@ def test_a_visit_that_is_not_possible_says_so(app: Flask, client_as: As) -> None
     assert leader.get(f"/visits/{visit.uid}/door").status_code == 409
     assert client_as("neighbour.clerk").get(f"/visits/{visit.uid}/door").status_code == 404
     assert re.search(r'value="senior_card"', leader.get("/visits/new").text)
+
+
+@pytest.mark.req("S0-18")
+def test_health_notes_stay_with_leaders_and_station(app: Flask, client_as: As) -> None:
+    clerk = client_as("community.clerk")
+    young = {"applicant_name": "林若琳", "applicant_id_number": "330103199406182046", "applicant_phone": "13800000015"}
+    visit = open_visit(app, clerk, **young, condition="bedridden", proof="市中医院出院小结")
+    page = f"/c/{visit.uid}"
+    assert "市中医院出院小结" in clerk.get(page).text and "卧病在床" in clerk.get(page).text
+    for name in ("supervisor", "resident"):
+        text = client_as(name).get(page).text
+        assert visit.number in text and "市中医院" not in text and "卧病在床" not in text, name
+    revealed = client_as("resident").post(f"{page}/reveal", data={"reason": "看看"})
+    assert "市中医院" not in revealed.text
+    with app.app_context():
+        token = app.test_client().post("/api/v1/session", json={"username": "supervisor", "password": "daiban-demo"}).json["token"]
+    seen = app.test_client().get(f"/api/v1/contents/{visit.uid}", headers={"Authorization": f"Bearer {token}"}).text
+    listed = app.test_client().get("/api/v1/contents?type=home_visit", headers={"Authorization": f"Bearer {token}"}).text
+    for text in (seen, listed):
+        assert visit.number in text and "bedridden" not in text and "市中医院" not in text
