@@ -130,8 +130,9 @@ def history(uid: str) -> ResponseReturnValue:
     definition = library.of(content, session)
     rows = session.scalars(select(journal.JournalEntry).where(journal.JournalEntry.content_id == content.id, journal.JournalEntry.to_state.is_not(None))
                            .options(joinedload(journal.JournalEntry.person)).order_by(journal.JournalEntry.id)).all()
-    drawing = draw(definition, locale=str(get_locale()), visited=[r.to_state for r in rows if r.to_state], current=content.state)
-    return render_template("content/history.html", content=content, definition=definition, drawing=drawing,
+    taken = {"locale": str(get_locale()), "visited": [r.to_state for r in rows if r.to_state], "current": content.state}
+    return render_template("content/history.html", content=content, definition=definition, drawing=draw(definition, **taken),
+                           drawing_for_phone=draw(definition, **taken, vertical=True),
                            explanation=clock.explain(session, content, definition), state=present.state_view(definition.states[content.state]),
                            entries=present.entries(session, content, actor, limit=500), number=content.number or content.uid[:8])
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from catalogue import people
 from models.content import Content
+from models.ledger import OutboxItem
 from services.demo import stories
 from services.demo.office import Office
 
@@ -25,6 +26,8 @@ def load(session: Session) -> bool:
     _neighbours(office)
     _resident(office)
     session.flush()
+    # The stories lie in the past, but their papers are drawn from now on.
+    session.execute(update(OutboxItem).where(OutboxItem.status == "waiting").values(available_at=office.today, created_at=office.today))
     return True
 
 
