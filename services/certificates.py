@@ -118,7 +118,7 @@ def fields_complete(step: Step) -> None:
             f"“{paper.title_zh}”还缺：{'、'.join(label for _, label in lacking)}。请在办件里补齐后再编号。",
             {name: f"缺“{label}”" for name, label in lacking},
         )
-    wrong = values.problems(paper, papers_out.plain(data))
+    wrong = values.problems(paper, papers_out.with_pictures(papers_out.plain(data)))
     if wrong:
         raise RequirementUnmet("；".join(sentence for _, sentence in wrong) + "。请在办件里更正后再编号。", dict(wrong))
     _letters(certificate)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit
 from process import engine, registry
 from process.refusals import RequirementUnmet
 from process.registry import Step
-from services import case_routing, custody, delegations, files
+from services import case_routing, certificates, custody, delegations, files
 from services.catalogue_items import record_of
 
 # A case that is one of these has been decided, whichever way.
@@ -208,11 +208,17 @@ def hand_result_out(step: Step) -> None:
 
 def result_lines(ticket: Delegation) -> list[custody.Line]:
     """What goes back if nobody writes a list: the outcome, and every original that is still held."""
+    session = object_session(ticket)
+    assert session is not None
     item = ticket.case.item if ticket.case else (ticket.home_visit.item if ticket.home_visit else None)
     if ticket.case is not None and ticket.case.state in ("refused", "rejected"):
         names: tuple[str, ...] = ("不予办理决定书",) if ticket.case.state == "refused" else ("不予受理通知书",)
     else:
         names = (record_of(item).outputs if item else ()) or ("办理结果",)
+        certificate = certificates.of_case(session, ticket.case) if ticket.case is not None else None
+        if certificate is not None and certificate.number:
+            # Cards look alike in an envelope: the list says which one it is.
+            names = (f"{certificate.title}（{certificate.number}）", *names[1:])
     lines = [custody.Line(name, 1, True) for name in names]
     if ticket.case is not None:
         lines += [custody.Line(m.name, m.sheets or 1, True, "", m) for m in custody.originals_out(ticket.case)]

@@ -19,6 +19,14 @@ FERTILITY_SERVICES = "\n".join(
         "生育后户口登记、医保参保“一件事”联办",
     )
 )
+# Standing text until the agency names its own; which advantages there are is the city's rule, not the card's.
+SENIOR_CARD_NOTE = "\n".join(
+    (
+        "长期有效，限本人使用，涂改、转借无效。",
+        "凭证享受本市规定的老年人优待。",
+        "遗失请向发证机关申请补发。",
+    )
+)
 
 
 def details(agency: Agency) -> Mapping[str, Any]:

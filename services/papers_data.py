@@ -12,10 +12,11 @@ from models.agency import Agency
 from models.case import Case, Material
 from models.content import Content
 from models.ledger import ClockRun
-from models.paper import Certificate, Paper
+from models.paper import Certificate, Document, Paper
 from models.resident import Resident
 from process import clock, numbers
 from process.calendar_days import CalendarMissing
+from process.identity import IdNumber
 from services import (
     case_routing,
     cases,
@@ -149,6 +150,49 @@ def fertility_registration_card(occasion: Occasion) -> dict[str, Any] | None:
         "services": office.FERTILITY_SERVICES,
         "contacts": office.fertility_contacts(unit, case_routing.above(case.place, "community", "village")),
     }
+
+
+@data_for("senior_card")
+def senior_card(occasion: Occasion) -> dict[str, Any] | None:
+    """Sex and birth date come from the ID number; the photo is the one handed in as a file, if there is one."""
+    content = occasion.content
+    case = case_of(content)
+    assert case is not None, "the card belongs to a case"
+    values = case.values
+    unit = content.place if isinstance(content, Certificate) else case_routing.deciding_unit(occasion.session, case)
+    number = IdNumber.parse(str(values.get("id_number") or (case.applicant.id_number if case.applicant else "")))
+    issued = content.issued_on if isinstance(content, Certificate) else None
+    return {
+        "number": content.number if isinstance(content, Certificate) else "",
+        "name": values.get("name"),
+        "sex": number.sex_zh,
+        "birth_date": number.birth_date,
+        "id_number": number.value,
+        "household_address": values.get("household_address") or values.get("address"),
+        "photo": papers_out.picture(_portrait(occasion.session, case)),
+        "emergency_contact": _contact(values),
+        "emergency_phone": values.get("emergency_contact_phone"),
+        "issued_on": clock.local_day(issued or occasion.at),
+        "valid_note": office.SENIOR_CARD_NOTE,
+        "agency": office.government(unit),
+        "handler_name": case.reviewer.name if case.reviewer is not None else occasion.actor.name,
+    }
+
+
+def _portrait(session: Session, case: Case) -> Document | None:
+    """The latest picture filed under the material “photo”; one that came on paper is glued on instead."""
+    return session.scalar(
+        select(Document)
+        .join(Material, Material.id == Document.material_id)
+        .where(Material.case_id == case.id, Material.code == "photo", Document.media_type.like("image/%"))
+        .order_by(Document.id.desc())
+        .limit(1)
+    )
+
+
+def _contact(values: dict[str, Any]) -> str:
+    name, relation = values.get("emergency_contact_name"), values.get("emergency_contact_relation")
+    return f"{name}（{relation}）"[:60] if name and relation else str(name or "")
 
 
 def in_words(order: Any) -> str:

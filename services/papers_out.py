@@ -192,7 +192,7 @@ def draw(sheet: Sheet) -> bytes:
     from services.papers.definition import load
 
     return renderer.render(
-        load(sheet.paper), _with_pictures(sheet.data), draft=False, verify_url=sheet.verify_url, demo=_demo
+        load(sheet.paper), with_pictures(sheet.data), draft=False, verify_url=sheet.verify_url, demo=_demo
     )
 
 
@@ -244,7 +244,7 @@ def draft_pdf(session: Session, content: Content, paper_id: str, actor: Actor) -
     data = collect(Occasion(session, content, actor, now(), draft=True), paper_id)
     if data is None:
         raise NotFound("这件现在没有这种文书可以预览。")
-    return renderer.render(load(paper_id), _with_pictures(plain(data)), draft=True, verify_url=None, demo=_demo)
+    return renderer.render(load(paper_id), with_pictures(plain(data)), draft=True, verify_url=None, demo=_demo)
 
 
 def pdf(paper: Paper) -> bytes:
@@ -323,9 +323,10 @@ def plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _with_pictures(value: Any) -> Any:
+def with_pictures(value: Any) -> Any:
+    """The frozen data with the stored pictures read back as bytes."""
     if isinstance(value, dict):
         if set(value) == {PICTURE}:
             return files.store().read(value[PICTURE]["key"])
-        return {name: _with_pictures(one) for name, one in value.items()}
-    return [_with_pictures(one) for one in value] if isinstance(value, list) else value
+        return {name: with_pictures(one) for name, one in value.items()}
+    return [with_pictures(one) for one in value] if isinstance(value, list) else value

@@ -36,7 +36,12 @@ KINDS = frozenset(
     }
 )
 # Millimetres, width first, as the sheet leaves the printer.
-SIZES: dict[str, tuple[float, float]] = {"A4": (210, 297), "A5 landscape": (210, 148), "A5": (148, 210)}
+SIZES: dict[str, tuple[float, float]] = {
+    "A4": (210, 297),
+    "A5 landscape": (210, 148),
+    "A5": (148, 210),
+    "A6 landscape": (148, 105),
+}
 DEFAULT_LENGTH = {"text": 200, "lines": 1000, "person_name": 100, "id_number": 40, "phone": 40, "address": 200}
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _PAPER_KEYS = {"id", "title", "size", "copies", "series", "max_pages", "who_may_print", "fields", "seal"}

@@ -18,6 +18,7 @@ def test_all_papers_load_and_have_names_in_both_languages() -> None:
         "fertility_registration_card",
         "authorisation_letter",
         "handover_list",
+        "senior_card",
         "acceptance_notice",
         "visit_sheet",
         "delivery_receipt",

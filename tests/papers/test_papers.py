@@ -31,6 +31,7 @@ SAMPLE_PAGES = {
     "delivery_receipt": 1,
     "fertility_registration_card": 2,
     "handover_list": 2,
+    "senior_card": 2,
     "visit_sheet": 1,
 }
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
+
+import pikepdf
 import pytest
 from sqlalchemy import select
 
 from models.ledger import Counter, JournalEntry
-from models.paper import Certificate, Paper
+from models.paper import Certificate, Document, Paper
 from models.person import Grant
 from process import clock, engine, numbers
 from process.refusals import Forbidden, InvalidInput, RequirementUnmet
-from services import certificates, papers_out
-from tests.services.fertility import WIFE, approved, certificate_of, draw_all
+from services import actions, certificates, files, papers_out
+from services.papers.definition import ROOT
+from tests.services.fertility import WIFE, approved, certificate_of, draw_all, ticks
 
 UNPRINTABLE = "\U000323af"
 
@@ -187,3 +191,70 @@ def test_nobody_creates_a_certificate_by_hand(session, actor):
 
     with pytest.raises(InvalidInput, match="不能直接新建"):
         actions.create(session, actor("issuer"), "certificate", {})
+
+
+SENIOR = {
+    "name": "骆水珍",
+    "id_number": "330103194303052043",
+    "phone": "13800000018",
+    "address": "杭州市下城区东新街道万家星城社区文晖路5幢2单元601室",
+}
+
+
+def senior_card(session, actor, photo: bytes | None = None):
+    """An approved senior card of the street's counter, with a photo in the file if there is one."""
+    window = actor("window.clerk")
+    slots = [{"code": code, "provided": True, "sheets": 1} for code in ("id_card", "photo", "household_booklet_page")]
+    contact = {"emergency_contact_name": "沈惠珍", "emergency_contact_relation": "女儿"}
+    given = {"item": "senior_card", "place": "dongxin", "applicant": SENIOR, "materials": slots}
+    case = actions.create(session, window, "case", given | contact)
+    if photo is not None:
+        slot = next(m for m in case.materials if m.code == "photo")
+        files.store_document(session, case, window, photo, "一寸照.png", "material", slot)
+    engine.fire(case, "submit", window)
+    engine.fire(case, "accept", window)
+    engine.fire(case, "review", actor("reviewer"), inputs={"materials": ticks(case)})
+    engine.fire(case, "approve", actor("approver"))
+    return case
+
+
+@pytest.mark.req("S0-28")
+def test_a_senior_card_bears_the_photo_of_the_file(session, actor):
+    portrait = (ROOT / "senior_card" / "sample-photo.png").read_bytes()
+    certificate = certificate_of(session, senior_card(session, actor, portrait))
+    engine.fire(certificate, "number", actor("issuer"))
+    draw_all(session)
+    paper = certificate.paper
+    assert (paper.paper, paper.status, paper.error) == ("senior_card", "ready", None)
+    year = clock.local_day(certificate.issued_on).year
+    assert certificate.number == numbers.certificate("LN", "DX", year, 1)
+    seen = {name: paper.data[name] for name in ("sex", "birth_date", "household_address", "emergency_contact")}
+    assert seen == {
+        "sex": "女",
+        "birth_date": "1943-03-05",
+        "household_address": SENIOR["address"],
+        "emergency_contact": "沈惠珍（女儿）",
+    }
+    assert paper.data["photo"]
+    with pikepdf.open(io.BytesIO(papers_out.pdf(paper))) as document:
+        sizes = {(int(image.Width), int(image.Height)) for image in document.pages[0].get_images().values()}
+        assert len(document.pages) == 2 and (295, 413) in sizes
+
+
+def test_a_senior_card_without_a_photo_leaves_the_place_for_it(session, actor):
+    certificate = certificate_of(session, senior_card(session, actor))
+    engine.fire(certificate, "number", actor("issuer"))
+    draw_all(session)
+    assert certificate.paper.status == "ready" and certificate.paper.data["photo"] is None
+
+
+def test_a_photo_that_cannot_be_read_stops_before_the_number(session, actor):
+    case = senior_card(session, actor, (ROOT / "senior_card" / "sample-photo.png").read_bytes())
+    certificate = certificate_of(session, case)
+    document = session.scalars(select(Document).where(Document.media_type.like("image/%"))).one()
+    document.storage_key = files.store().put(b"no picture at all", "image/png")
+    session.flush()
+    with pytest.raises(RequirementUnmet, match="照片"):
+        engine.fire(certificate, "number", actor("issuer"))
+    assert certificate.number is None
+    assert session.scalars(select(Counter.value).where(Counter.series == "LN")).all() == []

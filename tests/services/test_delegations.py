@@ -24,6 +24,7 @@ from process import access, clock, engine
 from process.access import Actor
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
 from services import actions, custody, delegations
+from tests.services.fertility import draw_all
 
 As = Callable[[str], Actor]
 APPLICANT = {
@@ -149,6 +150,7 @@ def test_station_and_street_share_one_ticket(session: Session, actor: As) -> Non
     engine.fire(ticket, "take_over", clerk, inputs={"lines": lines})
     with pytest.raises(NotAvailable):
         engine.fire(ticket, "close", clerk)
+    draw_all(session)
     engine.fire(ticket, "deliver", clerk, inputs={"signature": drawn()})
     assert case.state == "delivered" and not custody.originals_out(case)
     engine.fire(ticket, "close", clerk, inputs={"score": "4"})

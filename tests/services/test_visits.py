@@ -16,13 +16,15 @@ from sqlalchemy.orm import Session
 from models.base import now
 from models.case import Case
 from models.delegation import Delegation, Handover, HomeVisit
-from models.paper import Certificate, Paper
+from models.errand import Errand
+from models.paper import Paper
 from models.resident import CareEntry
 from process import access, engine
 from process.access import Actor
 from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
-from services import actions, care, custody, files, visits
+from services import actions, care, custody, files, papers_out, visits
+from tests.services.fertility import certificate_of, draw_all
 
 As = Callable[[str], Actor]
 OLD_LADY = {
@@ -132,22 +134,41 @@ def test_the_whole_story_of_a_senior_card(session: Session, actor: As) -> None:
     engine.fire(ticket, "decide", window)
     with pytest.raises(RequirementUnmet, match="结果还没有出来"):
         engine.fire(ticket, "send_result", window)
-    engine.fire(case, "issue", actor("issuer"))
-    engine.fire(ticket, "send_result", window)
+    certificate, issuer = certificate_of(session, case), actor("issuer")
+    engine.fire(certificate, "number", issuer)
+    engine.fire(certificate, "seal", issuer)
+    with pytest.raises(RequirementUnmet, match="正在生成"):
+        engine.fire(certificate, "print", issuer)
+    draw_all(session)
+    engine.fire(certificate, "print", issuer)
+    engine.fire(certificate, "issue", issuer)
+    assert (case.state, certificate.number[:4], certificate.paper.prints) == ("issued", "LNDX", 1)
+    assert certificate.paper.data["emergency_contact"] == "" and certificate.paper.data["birth_date"] == "1943-03-05"
+    engine.fire(ticket, "send_result", window, inputs={"errand": True})
     with pytest.raises(NotAvailable):
         engine.fire(visit, "deliver", leader, inputs={"signature": drawn()})
 
-    result = custody.latest(session, ticket, "result")
-    assert [line.name for line in result.lines] == ["老年卡", "本人居民身份证"]
-    engine.fire(ticket, "take_over", clerk, inputs={"lines": [{"line": n, "counted": 1} for n in (1, 2)]})
+    result, card_line = custody.latest(session, ticket, "result"), f"老年卡（{certificate.number}）"
+    assert [line.name for line in result.lines] == [card_line, "本人居民身份证"]
+    errand, courier = session.scalars(select(Errand).where(Errand.related_id == ticket.id)).one(), actor("courier")
+    assert "骆" not in errand.title and certificate.number not in errand.title
+    for step, given in (("claim", {}), ("pick_up", {"envelopes": 1}), ("set_off", {}), ("deliver", {})):
+        engine.fire(errand, step, courier, inputs=given)
+    engine.fire(errand, "confirm", clerk)
     assert (ticket.state, visit.state) == ("handed_over", "result_ready")
     assert card.holder_unit_id == "dx-c01"
 
     engine.fire(visit, "deliver", leader, inputs={"signature": drawn(), "collector": "女儿 沈惠珍"})
     assert (visit.state, ticket.state, case.state) == ("delivered", "delivered", "delivered")
     assert custody.originals_out(case) == [] and card.holder_unit_id is None
-    certificate = session.scalar(select(Certificate).where(Certificate.case_id == case.id))
-    assert certificate is None or certificate.state == "delivered"
+    assert (certificate.state, certificate.collector) == ("delivered", "女儿 沈惠珍")
+    receipts = select(Paper).where(Paper.content_id == ticket.id, Paper.paper == "delivery_receipt")
+    receipt = session.scalars(receipts).one()
+    assert [(row["name"], row["number"]) for row in receipt.data["documents"]] == [
+        ("老年卡", certificate.number),
+        ("本人居民身份证（退还）", ""),
+    ]
+    assert papers_out.verify(session, certificate.paper.verify_code).state == "valid"
     assert case.trips == 0
 
     engine.fire(visit, "close", clerk, inputs={"score": "5"})
