@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from blueprints.dynamic_forms import transition_form
 from blueprints.present import title_of
 from models.content import Content
 from models.person import Grant, Person
+from process.access import Actor
 from process.definition import Transition
 
 # Steps that a feature shows better than a generic form: (type, transition) -> endpoint taking the uid.
@@ -28,6 +30,8 @@ FEATURE_PAGES: dict[tuple[str, str], str] = {
     ("home_visit", "deliver"): "visits.deliver",
     **{("errand", step): f"errands.{step}" for step in ("assign", "pick_up", "deliver", "fail", "release", "confirm")},
 }
+# Pages beside the steps, per type: what this actor may open for this thing, as (label, address).
+FEATURE_LINKS: dict[str, Callable[[Session, Any, Actor], list[tuple[str, str]]]] = {}
 SIMPLE_KINDS = {"text", "longtext", "choice", "bool", "date", "datetime", "number", "code", "person"}
 # Who may be named where a step asks for a colleague.
 PERSON_ROLES = {("errand", "assign"): ("red_courier",), ("home_visit", "schedule"): ("grid_leader", "grid_service_worker")}
@@ -52,6 +56,12 @@ def people(session: Session, content: Content, transition: Transition) -> list[t
         .where(Grant.role.in_(roles), Person.active, or_(Grant.place_path.in_(ancestors), Grant.place_path.startswith(content.place_path)))
         .order_by(Person.id).distinct()).all()
     return [(username, f"{name}（{title}）" if title else name) for username, name, title in rows]
+
+
+def links(session: Session, content: Content, actor: Actor) -> list[Any]:
+    """Pages that belong to a thing but move nothing, or begin something new with it."""
+    found = FEATURE_LINKS[content.type](session, content, actor) if content.type in FEATURE_LINKS else []
+    return [SimpleNamespace(id="", label=label, url=url, primary=False, hint="", method="get", open=False, confirm=None, form=None) for label, url in found]
 
 
 def buttons(session: Session, content: Content, transitions: list[Transition]) -> list[Any]:

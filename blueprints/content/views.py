@@ -45,7 +45,7 @@ def _page(content: Content, *, failed: tuple[str, Any, Refusal] | None = None) -
     state = definition.states[content.state]
     content_type = library.type(content.type)
     full = access.may(actor, access.VIEW_FULL, content, session)
-    acts = buttons.buttons(session, content, engine.available(content, actor))
+    acts = [*buttons.buttons(session, content, engine.available(content, actor)), *buttons.links(session, content, actor)]
     errors = None
     if failed is not None:
         errors = failed[2]

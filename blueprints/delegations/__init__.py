@@ -1,4 +1,4 @@
-from blueprints.delegations import opening, papers, views
+from blueprints.delegations import links, opening, papers, views
 from blueprints.delegations.bp import bp
 
-__all__ = ["bp", "opening", "papers", "views"]
+__all__ = ["bp", "links", "opening", "papers", "views"]

@@ -2,7 +2,4 @@
 
 from flask import Blueprint
 
-from blueprints.content.actions import FEATURE_PAGES
-
 bp = Blueprint("visits", __name__, url_prefix="/visits")
-FEATURE_PAGES |= {("home_visit", "collect"): "visits.door", ("home_visit", "deliver"): "visits.deliver"}

@@ -20,12 +20,13 @@ from models.base import now
 from models.case import Case
 from models.content import Content
 from models.delegation import Delegation, HomeVisit
-from models.paper import Document
+from models.paper import Document, Paper
 from models.person import Person
 from models.resident import CareEntry
 from process.access import load_actor
 from process.numbers import CHINA
-from services import actions
+from services import actions, papers_out
+from tests.services.fertility import draw_all
 
 As = Callable[[str], FlaskClient]
 PERSON = {"name": "骆水珍", "id_number": "330103194303052043", "phone": "13800000018",
@@ -129,6 +130,14 @@ def test_a_visit_and_its_ticket_by_hand(app: Flask, client_as: As) -> None:
     do(client_as("approver"), case.uid, "approve")
     do(window, ticket.uid, "decide")
     do(client_as("issuer"), case.uid, "issue")
+    with app.app_context():
+        # What the worker would have done meanwhile.
+        for paper in db.session.scalars(select(Paper).where(Paper.status == "waiting")):
+            papers_out.keep(paper, b"%PDF-1.7 drawn elsewhere")
+        db.session.commit()
+    with app.app_context():
+        draw_all(db.session())
+        db.session.commit()
     assert "老年卡" in window.get(f"/delegations/{ticket.uid}/result").text
     sent = window.post(f"/delegations/{ticket.uid}/result", data={"lines-0-material": "老年卡", "lines-0-original": "original", "lines-0-sheets": "1",
                                                                   "lines-1-material": "id_card", "lines-1-original": "original", "lines-1-sheets": "1"})
@@ -142,7 +151,8 @@ def test_a_visit_and_its_ticket_by_hand(app: Flask, client_as: As) -> None:
     assert leader.get(page).status_code == 200
     refused = leader.post(page, data={"collector": "女儿 沈惠珍"})
     assert refused.status_code == 422 and "沈惠珍" in refused.text
-    assert leader.post(page, data={"collector": "女儿 沈惠珍", "signature": drawn()}).status_code == 303
+    signed = leader.post(page, data={"collector": "女儿 沈惠珍", "signature": drawn()})
+    assert signed.status_code == 303, re.findall(r"<p>.*|<li>.*", signed.text)
     do(clerk, visit.uid, "close", score="5")
     assert window.get(f"/c/{ticket.uid}").status_code == 404
     do(clerk, visit.uid, "maintain")
@@ -166,6 +176,7 @@ def test_a_ticket_from_the_station(app: Flask, client_as: As) -> None:
                               "materials": [{"code": "id_card", "provided": True, "original": True, "sheets": 1}]})
         db.session.commit()
         uid = case.uid
+    assert f"/delegations/new?case={uid}" in clerk.get(f"/c/{uid}").text
     assert "东新街道行政服务中心" in clerk.get(f"/delegations/new?case={uid}").text
     refused = clerk.post("/delegations/new", data={"case": uid, "addressee": "dx-c01", "message": "请优先办"})
     assert refused.status_code == 422 and "请优先办" in refused.text and "不能转交给本单位" in refused.text
@@ -173,6 +184,8 @@ def test_a_ticket_from_the_station(app: Flask, client_as: As) -> None:
     ticket = one(app, Delegation)
     assert opened.location.endswith(f"/delegations/{ticket.uid}/letter")
     assert clerk.post("/delegations/new", data={"case": uid, "addressee": "dongxin-centre"}).location.endswith(f"/c/{ticket.uid}")
+    assert f"/delegations/{ticket.uid}/letter" in clerk.get(f"/c/{ticket.uid}").text
+    assert f"/delegations/new?case={uid}" not in clerk.get(f"/c/{uid}").text and f"/delegations/papers/{uid}" in clerk.get(f"/c/{uid}").text
     page = clerk.get(f"/delegations/{ticket.uid}/letter").text
     assert "330***********2043" in page and "330103194303052043" not in page
     assert clerk.post(f"/delegations/{ticket.uid}/letter", data={"powers": ["file"], "witness_1": "沈秋月"}).status_code == 422
