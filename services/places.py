@@ -24,6 +24,8 @@ DESKS = ("community_station", "errand_point", "street_centre", "errand_station")
 # Where somebody can hand something in or fetch it.
 STAFFED = ("street", "town", "community", *DESKS)
 NOT_WORK = ("service_item",)
+# Couriers work from the board, residents from their own page.
+NO_INBOX = frozenset({"red_courier", "applicant", "enterprise_applicant", "authorised_agent"})
 PAGE = 50
 
 
@@ -142,8 +144,9 @@ def totals(found: Iterable[Grid]) -> Totals:
 
 # --- one place -------------------------------------------------------------------------------------------------------
 def staff(session: Session, agency: Agency) -> list[Person]:
-    """Who sits here."""
-    return list(session.scalars(select(Person).where(Person.unit_id == agency.id, Person.active).order_by(Person.id)))
+    """Who works here; residents with an account belong to a community without working in it."""
+    return list(session.scalars(select(Person).where(Person.unit_id == agency.id, Person.resident_id.is_(None), Person.active)
+                                .order_by(Person.id)))
 
 
 def children(session: Session, agency: Agency) -> list[Agency]:
@@ -168,7 +171,8 @@ class InboxPage:
 
 def belongs(actor: Actor, agency: Agency) -> bool:
     """An inbox is for those who work there or hold a post at or above it."""
-    return actor.unit_id == agency.id or any(agency.path.startswith(held.path) for held in actor.held)
+    posts = [held for held in actor.held if held.role not in NO_INBOX]
+    return bool(posts) and (actor.unit_id == agency.id or any(agency.path.startswith(held.path) for held in posts))
 
 
 def inbox_units(session: Session, agency: Agency) -> list[str]:

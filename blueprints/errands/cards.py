@@ -27,6 +27,7 @@ COLUMN_OF = {state: key for key, states in COLUMNS.items() for state in states}
 # Pressed on the board itself; the others ask for something first and lead to a page.
 AT_ONCE = ("claim", "set_off", "post", "reopen", "confirm")
 ON_THE_CARD = (*AT_ONCE, "assign", "pick_up", "deliver")
+WAITING = "waiting"
 WITHIN_COMMUNITY = ("grid", "errand_point", "community_station")
 # The colours of a card: only lateness stands out, as the column already says the state.
 LATE, NEEDS_YOU, DONE = "late", "needs", "done"
@@ -36,19 +37,21 @@ def columns(session: Session, actor: Actor, errands: list[Errand], glance: Glanc
     """The board from left to right; a courier's own lane comes first."""
     titles = {"open": _("待认领"), "claimed": _("已认领"), "on_way": _("途中"), "delivered": _("待确认"), "confirmed": _("已完成")}
     empty = {"open": _("没有等人认领的任务。窗口、社区或调度员发布后会出现在这里。"), "confirmed": _("近三天还没有完成的。")}
-    cards: dict[str, list[Any]] = {key: [] for key in ("stranded", *COLUMNS)}
+    cards: dict[str, list[Any]] = {key: [] for key in (WAITING, *COLUMNS)}
     for errand in errands:
-        cards[COLUMN_OF.get(errand.state, "stranded")].append(card(session, errand, actor, at, hall=hall))
+        cards[COLUMN_OF.get(errand.state, WAITING)].append(card(session, errand, actor, at, hall=hall))
     made = []
-    stranded = sum(glance.counts.get(state, 0) for state in STRANDED)
-    if stranded and not hall:
-        made.append(SimpleNamespace(key="stranded", title=_("未完成，要处理"), count=stranded, limit=None, full=False, empty="",
-                                    lanes=[SimpleNamespace(title=None, mine=False, cards=cards["stranded"])]))
     for key, states in COLUMNS.items():
         limited = load is not None and key == "claimed" and not hall
         made.append(SimpleNamespace(
             key=key, title=titles[key], count=sum(glance.counts.get(state, 0) for state in states), limit=load.limit if limited and load else None,
             full=bool(limited and load and load.full), empty=empty.get(key), lanes=_lanes(cards[key], split=load is not None and not hall)))
+    if cards[WAITING] and not hall:
+        # Above what waits to be claimed, where a press or a drag puts them back.
+        for lane in made[0].lanes:
+            lane.title = lane.title or _("等认领")
+        made[0].lanes.insert(0, SimpleNamespace(title=_("未完成，要处理（%(n)s）", n=sum(glance.counts.get(s, 0) for s in STRANDED)), mine=False,
+                                                cards=cards[WAITING]))
     return made
 
 
@@ -81,8 +84,15 @@ def url_of(errand: Errand, own: bool) -> str:
 def _action(errand: Errand, transition: Transition, actor: Actor) -> Any:
     at_once = transition.id in AT_ONCE and (transition.id != "confirm" or is_receiver(errand, actor))
     url = url_for("errands.press", uid=errand.uid, step=transition.id) if at_once else url_for(f"errands.{transition.id}", uid=errand.uid)
-    return SimpleNamespace(label=title_of(transition), url=url, method="post" if at_once else "get", primary=transition.primary,
+    return SimpleNamespace(label=word(errand, transition, actor), url=url, method="post" if at_once else "get", primary=transition.primary,
                            to=COLUMN_OF.get(transition.to or "", ""), confirm=None)
+
+
+def word(errand: Errand, transition: Transition, actor: Actor) -> str:
+    """The verb as the person pressing it would say it: only the receiver says 'received'."""
+    if transition.id != "confirm" or is_receiver(errand, actor):
+        return title_of(transition)
+    return _("核实后确认") if "errand_dispatcher" in actor.roles else _("填收件人的确认码")
 
 
 def place_name(agency: Agency | None) -> str:
@@ -96,8 +106,8 @@ def lateness(errand: Errand, at: datetime) -> tuple[str | None, str]:
     """Overdue and due soon stand out; a word goes with the colour."""
     if errand.state == "confirmed":
         return DONE, ""
-    if errand.state == "failed":
-        return LATE, _("没送成")
+    if errand.state in STRANDED:
+        return (LATE, _("没送成")) if errand.state == "failed" else (NEEDS_YOU, _("还没上板"))
     if errand.deadline is None or errand.deadline >= at + SOON:
         return None, ""
     return (LATE, _("已超时")) if errand.deadline < at else (NEEDS_YOU, _("快到时间"))
@@ -125,9 +135,9 @@ def _when(moment: datetime | None, at: datetime) -> str:
 
 def next_steps(session: Session, errand: Errand, actor: Actor) -> list[Any]:
     """What the courier does next, the main one first."""
-    order = {"set_off": 0, "pick_up": 0, "deliver": 0, "confirm": 0, "fail": 1, "release": 2}
+    order = {"set_off": 0, "pick_up": 0, "deliver": 0, "confirm": 0 if is_receiver(errand, actor) else 1, "fail": 1, "release": 2}
     found = [t for t in engine.available(errand, actor) if t.id in order]
-    return [SimpleNamespace(id=t.id, label=title_of(t), primary=order[t.id] == 0, method="post" if t.id == "set_off" else "get",
+    return [SimpleNamespace(id=t.id, label=word(errand, t, actor), primary=order[t.id] == 0, method="post" if t.id == "set_off" else "get",
                             url=url_for("errands.press", uid=errand.uid, step=t.id) if t.id == "set_off" else url_for(f"errands.{t.id}", uid=errand.uid))
             for t in sorted(found, key=lambda t: order[t.id])]
 

@@ -97,6 +97,7 @@ def test_a_community_shows_its_desks_grids_and_own_work(posted: Callable[..., Er
     other = client_as("neighbour.clerk").get("/places/dx-c01")
     assert other.status_code == 200 and "在办" not in other.text.split("下设")[0] and "/places/dx-c01/inbox" not in other.text
     assert client_as("neighbour.clerk").get("/places/nowhere").status_code == 404
+    assert "林若琳" not in page.text, "a resident is not staff"
 
 
 @pytest.mark.req("S0-02")
@@ -108,7 +109,8 @@ def test_a_clerk_sees_the_inbox_of_the_own_station_only(posted: Callable[..., Er
         page = client.get(address)
         assert page.status_code == 200 and here.number in page.text and there.number not in page.text
     assert client.get("/places/dx-c02/inbox").status_code == client.get("/places/nowhere/inbox").status_code == 404
-    assert client_as("neighbour.clerk").get("/places/dx-c01/inbox").status_code == 404
+    for stranger in ("neighbour.clerk", "courier", "resident"):
+        assert client_as(stranger).get("/places/dx-c01/inbox").status_code == 404, stranger
 
 
 @pytest.mark.req("S0-02")
