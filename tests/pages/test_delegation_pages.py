@@ -26,7 +26,6 @@ from models.resident import CareEntry
 from process.access import load_actor
 from process.numbers import CHINA
 from services import actions, papers_out
-from tests.services.fertility import draw_all
 
 As = Callable[[str], FlaskClient]
 PERSON = {"name": "骆水珍", "id_number": "330103194303052043", "phone": "13800000018",
@@ -134,9 +133,6 @@ def test_a_visit_and_its_ticket_by_hand(app: Flask, client_as: As) -> None:
         # What the worker would have done meanwhile.
         for paper in db.session.scalars(select(Paper).where(Paper.status == "waiting")):
             papers_out.keep(paper, b"%PDF-1.7 drawn elsewhere")
-        db.session.commit()
-    with app.app_context():
-        draw_all(db.session())
         db.session.commit()
     assert "老年卡" in window.get(f"/delegations/{ticket.uid}/result").text
     sent = window.post(f"/delegations/{ticket.uid}/result", data={"lines-0-material": "老年卡", "lines-0-original": "original", "lines-0-sheets": "1",
