@@ -28,7 +28,11 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, (OperationalError, ProgrammingError)):
         first = (str(error.orig).strip() or type(error.orig).__name__).splitlines()[0]
         missing = "no such table" in first or "does not exist" in first
-        return f"the database has no tables yet ({first}); run `bin/flask db upgrade` first" if missing else f"the database does not answer: {first}"
+        return (
+            f"the database has no tables yet ({first}); run `bin/flask db upgrade` first"
+            if missing
+            else f"the database does not answer: {first}"
+        )
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {(error.strerror or type(error).__name__).lower()}"
     return " ".join(str(error).split()) or type(error).__name__

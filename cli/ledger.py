@@ -25,7 +25,10 @@ def verify() -> None:
     with transactions.reading(), Session(db.engine) as session:
         count, bad = chain.verify(session)
     if bad is not None:
-        stop(f"journal row {bad.entry_id} (stream {bad.stream}, number {bad.seq}) {bad.reason}; restore from a backup and ask who could write there")
+        stop(
+            f"journal row {bad.entry_id} (stream {bad.stream}, number {bad.seq}) {bad.reason}; "
+            "compare with a backup and ask who could write there"
+        )
     click.echo(f"{count} rows, every chain is whole")
 
 

@@ -21,7 +21,10 @@ demo = AppGroup("demo", help="Demonstration data and accounts (only with DAIBAN_
 def load() -> None:
     """Fill the database with the demo; may run again, adds only what is missing."""
     if not current_app.config["DAIBAN_DEMO"]:
-        stop("demo accounts have a known password and belong to no real office; set DAIBAN_DEMO=1 if this is a demonstration", 2)
+        stop(
+            "demo accounts have a known password and are for no real office; set DAIBAN_DEMO=1 for a demonstration",
+            2,
+        )
     session = db.session()
     installation.install(session)
     installation.load_demo_people(session)

@@ -14,8 +14,15 @@ papers = AppGroup("papers", help="Printed forms (pdf_templates/).")
 
 @papers.command("render")
 @click.argument("paper")
-@click.option("--data", "data_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="YAML or JSON with the fields; without it the sample.")
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The PDF to write.")
+@click.option(
+    "--data",
+    "data_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML or JSON with the fields; without it the sample.",
+)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The PDF to write."
+)
 @click.option("--draft", is_flag=True, help="With the diagonal 样张 and without a number.")
 @plain
 def render(paper: str, data_file: Path | None, output: Path, draft: bool) -> None:

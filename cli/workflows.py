@@ -97,7 +97,9 @@ def show(name: str, as_json: bool) -> None:
 
 @process.command("draw")
 @click.argument("name")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; without it standard output.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; without it standard output."
+)
 @click.option("--vertical", is_flag=True, help="From top to bottom, for narrow screens and paper.")
 @click.option("--english", is_flag=True, help="English titles.")
 @plain
@@ -122,7 +124,12 @@ def _names(text: str | None) -> tuple[str, ...]:
 @click.option("--groups", default="", help="Groups of the actor.")
 @click.option("--walk", default="", help="Transitions to fire in turn.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--stdin", "lines", is_flag=True, help="Read {roles, groups, permissions, walk} as JSON lines and answer a line each.")
+@click.option(
+    "--stdin",
+    "lines",
+    is_flag=True,
+    help="Read {roles, groups, permissions, walk} as JSON lines and answer a line each.",
+)
 @plain
 def attempt(path: str, roles: str, permissions: str, groups: str, walk: str, as_json: bool, lines: bool) -> None:
     """Walk through a definition (id or file) as somebody with these roles, without touching any data.
@@ -141,8 +148,11 @@ def attempt(path: str, roles: str, permissions: str, groups: str, walk: str, as_
         click.echo(json.dumps(steps, ensure_ascii=False))
         return
     for step in steps:
-        click.echo(f"{step['state']}: may {', '.join(step['available']) or 'do nothing'}; holds {', '.join(step['permissions']) or 'nothing'}"
-                   + (f"; refused: {step['refused']}" if "refused" in step else ""))
+        click.echo(
+            f"{step['state']}: may {', '.join(step['available']) or 'do nothing'}; "
+            f"holds {', '.join(step['permissions']) or 'nothing'}"
+            + (f"; refused: {step['refused']}" if "refused" in step else "")
+        )
 
 
 def _order(line: str, number: int) -> tuple[tuple[str, ...], ...]:
@@ -150,7 +160,7 @@ def _order(line: str, number: int) -> tuple[tuple[str, ...], ...]:
         asked = json.loads(line)
         return tuple(_list(asked, name) for name in ("roles", "permissions", "groups", "walk"))
     except (ValueError, AttributeError, TypeError) as error:
-        stop(f"line {number} is not {{\"roles\": […], \"groups\": […], \"permissions\": […], \"walk\": […]}}: {error}", 2)
+        stop(f'line {number} is not {{"roles": […], "groups": […], "permissions": […], "walk": […]}}: {error}', 2)
         raise AssertionError from error
 
 
@@ -161,5 +171,3 @@ def _list(asked: dict[str, Any], name: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise TypeError(f"{name} must be a list of names")
     return tuple(value)
-
-

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from process import svg
-from process.definition import Definition, State, Transition
+from process.definition import Definition, State
+from process.drawing_plan import Box, Bus, Plan, anchors_of, plan_of, spread, tracks
 
 INK, SECOND, EDGE, LINE, CARD = "#1F2328", "#57606A", "#848D97", "#D8DEE4", "#FFFFFF"
 DONE, DONE_TINT, NOW, NOW_TINT = "#1A7F37", "#EEF9F1", "#0B5CAD", "#E6F0FA"
@@ -14,165 +14,17 @@ STATE_SIZE, LABEL_SIZE = 13.0, 12.0
 MARGIN = 16.0
 
 
-@dataclass
-class Box:
-    """A state with its place on the sheet."""
-
-    state: State
-    usual: bool
-    x: float = 0.0
-    y: float = 0.0
-    w: float = 0.0
-    h: float = 0.0
-
-    @property
-    def cx(self) -> float:
-        return self.x + self.w / 2
-
-    @property
-    def cy(self) -> float:
-        return self.y + self.h / 2
-
-
-@dataclass
-class Bus:
-    """A transition that is not a step of the usual way: one line from all its sources to its target, named once."""
-
-    transition: Transition
-    sources: tuple[str, ...]
-    target: str
-    ports: dict[tuple[str, bool], float] = field(default_factory=dict)
-    track: int = 0
-
-    def ends(self) -> list[tuple[str, bool]]:
-        return [*((s, False) for s in self.sources), (self.target, True)]
-
-
-@dataclass
-class Plan:
-    """What is drawn, before anybody knows where."""
-
-    definition: Definition
-    boxes: dict[str, Box]
-    steps: list[tuple[Transition, str, str]]
-    buses: list[Bus]
-    loops: dict[str, list[Transition]]
-    locale: str
-    visited: list[str]
-    current: str | None
-
-    @property
-    def way(self) -> list[str]:
-        return [*self.visited, *([self.current] if self.current and (not self.visited or self.visited[-1] != self.current) else [])]
-
-    def went(self, source: str, target: str) -> bool:
-        return (source, target) in set(zip(self.way, self.way[1:], strict=False))
-
-    def title(self, thing: State | Transition) -> str:
-        return thing.title.text(self.locale)
-
-
-def draw(definition: Definition, *, locale: str = "zh_Hans_CN", visited: Sequence[str] = (), current: State | str | None = None,
-         vertical: bool = False) -> str:
+def draw(
+    definition: Definition,
+    *,
+    locale: str = "zh_Hans_CN",
+    visited: Sequence[str] = (),
+    current: State | str | None = None,
+    vertical: bool = False,
+) -> str:
     """The definition as SVG; states in `visited` are ticked, `current` is marked. `vertical` fits a phone."""
-    plan = _plan(definition, locale, visited, current)
+    plan = plan_of(definition, locale, visited, current)
     return _vertical(plan) if vertical else _horizontal(plan)
-
-
-def _plan(definition: Definition, locale: str, visited: Sequence[str], current: State | str | None) -> Plan:
-    now = current.id if isinstance(current, State) else current
-    boxes = {s.id: Box(s, s.usual) for s in definition.states.values()}
-    usual = [s.id for s in definition.states.values() if s.usual]
-    steps: list[tuple[Transition, str, str]] = []
-    taken: set[tuple[str, str]] = set()
-    for source, target in zip(usual, usual[1:], strict=False):
-        found = [t for t in definition.transitions.values() if source in t.sources and t.to == target]
-        if found:
-            best = max(found, key=lambda t: t.primary)
-            steps.append((best, source, target))
-            taken.add((best.id, source))
-    buses: list[Bus] = []
-    loops: dict[str, list[Transition]] = {}
-    for transition in definition.transitions.values():
-        left = tuple(s for s in transition.sources if (transition.id, s) not in taken)
-        for state in left:
-            if transition.to in (None, state):
-                loops.setdefault(state, []).append(transition)
-        moving = tuple(s for s in left if transition.to not in (None, s))
-        if moving and transition.to is not None:
-            buses.append(Bus(transition, moving, transition.to))
-    known = [s for s in visited if s in boxes]
-    return Plan(definition, boxes, steps, buses, loops, locale, known, now if now in boxes else None)
-
-
-def _anchors(plan: Plan) -> dict[str, str]:
-    """Each detour stands by the usual state from which it is first reached."""
-    anchor = {state: state for state, box in plan.boxes.items() if box.usual}
-    waiting = [state for state, box in plan.boxes.items() if not box.usual]
-    while waiting:
-        moved = False
-        for state in list(waiting):
-            sources = [s for bus in plan.buses if bus.target == state for s in bus.sources if s in anchor]
-            if sources:
-                anchor[state] = anchor[max(sources, key=lambda s: list(plan.boxes).index(anchor[s]) * (1 if plan.boxes[s].usual else 0))]
-                waiting.remove(state)
-                moved = True
-        if not moved:
-            anchor |= {state: next(iter(plan.boxes)) for state in waiting}
-            break
-    return anchor
-
-
-def _spread(plan: Plan, *, along: str) -> None:
-    """Gives every line its own place on the sides of the boxes, so that no two lines lie on each other."""
-    middle = {state: (box.cx if along == "x" else box.cy) for state, box in plan.boxes.items()}
-    touching: dict[str, list[tuple[Bus, bool]]] = {state: [] for state in plan.boxes}
-    for bus in plan.buses:
-        for state, incoming in bus.ends():
-            touching[state].append((bus, incoming))
-
-    def elsewhere(bus: Bus, state: str) -> float:
-        others = [middle[s] for s, _ in bus.ends() if s != state]
-        return sum(others) / len(others) if others else middle[state]
-
-    used: list[float] = []
-    for state, ends in touching.items():
-        box = plan.boxes[state]
-        start, size = (box.x, box.w) if along == "x" else (box.y, box.h)
-        for index, (bus, incoming) in enumerate(sorted(ends, key=lambda end: (elsewhere(end[0], state), end[1])), start=1):
-            place = start + size * index / (len(ends) + 1)
-            while along == "x" and any(abs(place - other) < 9 for other in used):
-                place += 3
-            used.append(place)
-            bus.ports[(state, incoming)] = place
-    for bus in plan.buses:
-        _straighten(plan, bus, used, along)
-
-
-def _straighten(plan: Plan, bus: Bus, used: list[float], along: str) -> None:
-    """A line that nearly runs straight runs straight."""
-    if len(bus.sources) > 1:
-        return
-    start, end = bus.ports[(bus.sources[0], False)], bus.ports[(bus.target, True)]
-    box = plan.boxes[bus.target]
-    low, size = (box.x, box.w) if along == "x" else (box.y, box.h)
-    free = not any(abs(start - other) < 9 for other in used if other not in (start, end))
-    if free and 0 < abs(start - end) < 24 and low + 8 < start < low + size - 8:
-        bus.ports[(bus.target, True)] = start
-
-
-def _tracks(plan: Plan, reach: dict[int, tuple[float, float]]) -> int:
-    """Lines whose stretches do not meet share a track; short ones lie nearest to the usual way."""
-    rows: list[list[tuple[float, float]]] = []
-    for index in sorted(range(len(plan.buses)), key=lambda i: reach[i][1] - reach[i][0]):
-        low, high = reach[index]
-        row = next((n for n, taken in enumerate(rows) if all(high + 8 < a or b + 8 < low for a, b in taken)), None)
-        if row is None:
-            row = len(rows)
-            rows.append([])
-        rows[row].append((low, high))
-        plan.buses[index].track = row
-    return len(rows)
 
 
 def _horizontal(plan: Plan) -> str:
@@ -187,16 +39,16 @@ def _horizontal(plan: Plan) -> str:
     high = 66.0 if plan.loops else 52.0
     for index, box in enumerate(usual):
         box.x, box.y, box.w, box.h = MARGIN + index * cell, top, cell - gap, high
-    anchors, order, taken = _anchors(plan), [b.state.id for b in usual], set()
+    anchors, order, taken = anchors_of(plan), [b.state.id for b in usual], set()
     for box in detours:
         wish = order.index(anchors[box.state.id]) if anchors[box.state.id] in order else 0
         free = min((c for c in range(columns) if c not in taken), key=lambda c: (abs(c - wish), -c))
         taken.add(free)
         box.x, box.w, box.h = MARGIN + free * cell, cell - gap, high
-    _spread(plan, along="x")
+    spread(plan, along="x")
     names = [plan.title(bus.transition) for bus in plan.buses]
     reach = {i: _stretch(bus, svg.width_of(names[i], LABEL_SIZE)) for i, bus in enumerate(plan.buses)}
-    rows = _tracks(plan, reach)
+    rows = tracks(plan, reach)
     channel = top + high + 24
     below = channel + rows * 24 + 12
     for box in detours:
@@ -211,15 +63,41 @@ def _horizontal(plan: Plan) -> str:
         for source in sorted(bus.sources, key=lambda s: plan.went(s, bus.target)):
             went = plan.went(source, bus.target)
             x0, x1 = bus.ports[(source, False)], bus.ports[(bus.target, True)]
-            parts.append(_edge([(x0, _side(plan, source)), (x0, y), (x1, y), (x1, _side(plan, bus.target))], went,
-                               "up" if plan.boxes[bus.target].usual else "down"))
-        marks.append(svg.text([name], span[0] + 6, y - 9, size=LABEL_SIZE, fill=DONE if went_any else SECOND, anchor="start", class_="wf-label", halo=True))
+            parts.append(
+                _edge(
+                    [(x0, _side(plan, source)), (x0, y), (x1, y), (x1, _side(plan, bus.target))],
+                    went,
+                    "up" if plan.boxes[bus.target].usual else "down",
+                )
+            )
+        marks.append(
+            svg.text(
+                [name],
+                span[0] + 6,
+                y - 9,
+                size=LABEL_SIZE,
+                fill=DONE if went_any else SECOND,
+                anchor="start",
+                class_="wf-label",
+                halo=True,
+            )
+        )
     for transition, source, target in plan.steps:
         a, b = plan.boxes[source], plan.boxes[target]
         went = plan.went(source, target)
         parts.append(_edge([(a.x + a.w, a.cy), (b.x, b.cy)], went, "right"))
         lines = labels[transition.id]
-        marks.append(svg.text(lines, (a.x + a.w + b.x) / 2, top - 8 - len(lines) * 7.5, size=LABEL_SIZE, fill=DONE if went else INK, class_="wf-label", halo=True))
+        marks.append(
+            svg.text(
+                lines,
+                (a.x + a.w + b.x) / 2,
+                top - 8 - len(lines) * 7.5,
+                size=LABEL_SIZE,
+                fill=DONE if went else INK,
+                class_="wf-label",
+                halo=True,
+            )
+        )
     return _sheet(plan, width, height, [*parts, *marks, *(_state(plan, b) for b in plan.boxes.values())], "h")
 
 
@@ -235,7 +113,7 @@ def _side(plan: Plan, state: str) -> float:
 
 
 def _vertical(plan: Plan) -> str:
-    anchors = _anchors(plan)
+    anchors = anchors_of(plan)
     order: list[str] = []
     for state, box in plan.boxes.items():
         if box.usual:
@@ -247,12 +125,17 @@ def _vertical(plan: Plan) -> str:
     y = MARGIN
     for state in order:
         box = plan.boxes[state]
-        box.x, box.y, box.w, box.h = (left if box.usual else right), y, wide, max(58.0 if state in plan.loops else 46.0, ports[state] * 24.0 + 6)
+        box.x, box.y, box.w, box.h = (
+            (left if box.usual else right),
+            y,
+            wide,
+            max(58.0 if state in plan.loops else 46.0, ports[state] * 24.0 + 6),
+        )
         y += box.h + 36.0
     height = y - 36.0 + MARGIN
-    _spread(plan, along="y")
+    spread(plan, along="y")
     reach = {i: (min(bus.ports.values()), max(bus.ports.values())) for i, bus in enumerate(plan.buses)}
-    rows = max(_tracks(plan, reach), 1)
+    rows = max(tracks(plan, reach), 1)
     inner, outer = left + wide + 26, right - 18
     pitch = min(16.0, (outer - inner) / rows)
     parts: list[str] = []
@@ -263,17 +146,42 @@ def _vertical(plan: Plan) -> str:
         for source in sorted(bus.sources, key=lambda s: plan.went(s, bus.target)):
             went = plan.went(source, bus.target)
             y0, y1 = bus.ports[(source, False)], bus.ports[(bus.target, True)]
-            parts.append(_edge([(_flank(plan, source), y0), (x, y0), (x, y1), (_flank(plan, bus.target), y1)], went,
-                               "left" if plan.boxes[bus.target].usual else "right"))
+            parts.append(
+                _edge(
+                    [(_flank(plan, source), y0), (x, y0), (x, y1), (_flank(plan, bus.target), y1)],
+                    went,
+                    "left" if plan.boxes[bus.target].usual else "right",
+                )
+            )
         first = plan.boxes[bus.sources[0]]
-        marks.append(svg.text([plan.title(bus.transition)], first.x + first.w + 5 if first.usual else first.x - 5, bus.ports[(bus.sources[0], False)] - 8,
-                              size=LABEL_SIZE, fill=DONE if went_any else SECOND, anchor="start" if first.usual else "end", class_="wf-label", halo=True))
+        marks.append(
+            svg.text(
+                [plan.title(bus.transition)],
+                first.x + first.w + 5 if first.usual else first.x - 5,
+                bus.ports[(bus.sources[0], False)] - 8,
+                size=LABEL_SIZE,
+                fill=DONE if went_any else SECOND,
+                anchor="start" if first.usual else "end",
+                class_="wf-label",
+                halo=True,
+            )
+        )
     for transition, source, target in plan.steps:
         a, b = plan.boxes[source], plan.boxes[target]
         went = plan.went(source, target)
         parts.append(_edge([(a.cx - 30, a.y + a.h), (a.cx - 30, b.y)], went, "down"))
-        marks.append(svg.text(step_labels[transition.id], a.cx - 22, b.y - 18, size=LABEL_SIZE, fill=DONE if went else INK, anchor="start",
-                              class_="wf-label", halo=True))
+        marks.append(
+            svg.text(
+                step_labels[transition.id],
+                a.cx - 22,
+                b.y - 18,
+                size=LABEL_SIZE,
+                fill=DONE if went else INK,
+                anchor="start",
+                class_="wf-label",
+                halo=True,
+            )
+        )
     return _sheet(plan, 390.0, height, [*parts, *marks, *(_state(plan, b) for b in plan.boxes.values())], "v")
 
 
@@ -288,7 +196,9 @@ def _edge(points: list[tuple[float, float]], went: bool, towards: str) -> str:
     dx, dy = {"right": (-6, 0), "left": (6, 0), "down": (0, -6), "up": (0, 6)}[towards]
     tip = points[-1]
     shortened = [*points[:-1], (tip[0] + dx, tip[1] + dy)]
-    return svg.line(shortened, stroke=stroke, width=2.4 if went else 1.3, class_=class_) + svg.head(tip, towards, fill=stroke, class_=class_)
+    return svg.line(shortened, stroke=stroke, width=2.4 if went else 1.3, class_=class_) + svg.head(
+        tip, towards, fill=stroke, class_=class_
+    )
 
 
 def _state(plan: Plan, box: Box) -> str:
@@ -296,19 +206,49 @@ def _state(plan: Plan, box: Box) -> str:
     done = not now and box.state.id in plan.visited
     finished = now and box.state.terminal
     kind = "now" if now else "done" if done else "todo"
-    stroke, tint, ink = {"now": (NOW, NOW_TINT, INK), "done": (DONE, DONE_TINT, INK), "todo": (EDGE, CARD, SECOND if plan.current else INK)}[kind]
+    stroke, tint, ink = {
+        "now": (NOW, NOW_TINT, INK),
+        "done": (DONE, DONE_TINT, INK),
+        "todo": (EDGE, CARD, SECOND if plan.current else INK),
+    }[kind]
     if finished:
         stroke, tint = DONE, DONE_TINT
     lines = svg.wrap(plan.title(box.state), box.w - 14, STATE_SIZE, 4 if box.h > 70 else 3)
-    shapes = [svg.tag("rect", x=box.x, y=box.y, width=box.w, height=box.h, rx=6, fill=tint, stroke=stroke, stroke_width=2.6 if now else 1.4,
-                      stroke_dasharray=None if box.usual or now or done else "5 3")]
+    shapes = [
+        svg.tag(
+            "rect",
+            x=box.x,
+            y=box.y,
+            width=box.w,
+            height=box.h,
+            rx=6,
+            fill=tint,
+            stroke=stroke,
+            stroke_width=2.6 if now else 1.4,
+            stroke_dasharray=None if box.usual or now or done else "5 3",
+        )
+    ]
     if box.state.terminal:
         # The double frame is the old sign for an end.
-        shapes.append(svg.tag("rect", x=box.x + 3.5, y=box.y + 3.5, width=box.w - 7, height=box.h - 7, rx=3.5, fill="none", stroke=stroke, stroke_width=0.9))
+        shapes.append(
+            svg.tag(
+                "rect",
+                x=box.x + 3.5,
+                y=box.y + 3.5,
+                width=box.w - 7,
+                height=box.h - 7,
+                rx=3.5,
+                fill="none",
+                stroke=stroke,
+                stroke_width=0.9,
+            )
+        )
     size = STATE_SIZE if len(lines) < 3 else 12.0
     staying = plan.loops.get(box.state.id, [])
     lift = 8.0 if staying else 0.0
-    shapes.append(svg.text(lines, box.cx, box.cy - lift, size=size, fill=ink, weight="700" if now else None, class_="wf-title"))
+    shapes.append(
+        svg.text(lines, box.cx, box.cy - lift, size=size, fill=ink, weight="700" if now else None, class_="wf-title")
+    )
     if staying:
         named = svg.wrap("↻ " + "、".join(plan.title(t) for t in staying), box.w - 10, 11.0, 1)
         shapes.append(svg.text(named, box.cx, box.cy + len(lines) * 8 + 4, size=11.0, fill=SECOND, class_="wf-label"))
@@ -324,15 +264,35 @@ def _badge(box: Box, fill: str, tick: str | None) -> str:
     disc = svg.tag("circle", cx=x, cy=y, r=8, fill=fill, stroke=CARD, stroke_width=1.5)
     if tick is None:
         return disc + svg.tag("circle", cx=x, cy=y, r=3, fill=CARD)
-    return disc + svg.tag("path", d=tick, fill="none", stroke=CARD, stroke_width=1.8, stroke_linecap="round", stroke_linejoin="round", transform=f"translate({x:.1f} {y:.1f})")
+    return disc + svg.tag(
+        "path",
+        d=tick,
+        fill="none",
+        stroke=CARD,
+        stroke_width=1.8,
+        stroke_linecap="round",
+        stroke_linejoin="round",
+        transform=f"translate({x:.1f} {y:.1f})",
+    )
 
 
 def _sheet(plan: Plan, width: float, height: float, parts: Iterable[str], variant: str) -> str:
     named = f"wf-{plan.definition.id}-{variant}"
-    heading = svg.tag("title", svg.escape(plan.definition.title.text(plan.locale)), id=f"{named}-t") + svg.tag("desc", svg.escape(_told(plan)), id=f"{named}-d")
+    heading = svg.tag("title", svg.escape(plan.definition.title.text(plan.locale)), id=f"{named}-t") + svg.tag(
+        "desc", svg.escape(_told(plan)), id=f"{named}-d"
+    )
     body = svg.tag("g", "".join(parts), font_family=svg.FONT)
-    return svg.tag("svg", heading + body, xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width:.0f} {height:.0f}", width=round(width), height=round(height),
-                   role="img", aria_labelledby=f"{named}-t {named}-d", class_=f"wf-drawing wf-drawing--{variant}")
+    return svg.tag(
+        "svg",
+        heading + body,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {width:.0f} {height:.0f}",
+        width=round(width),
+        height=round(height),
+        role="img",
+        aria_labelledby=f"{named}-t {named}-d",
+        class_=f"wf-drawing wf-drawing--{variant}",
+    )
 
 
 def _told(plan: Plan) -> str:
@@ -342,8 +302,11 @@ def _told(plan: Plan) -> str:
     usual = " → ".join(names[s] for s, box in plan.boxes.items() if box.usual)
     told = [f"The usual way: {usual}." if english else f"通常的步骤：{usual}。"]
     aside = ("; " if english else "；").join(
-        f"{plan.title(b.transition)}: {', '.join(names[s] for s in b.sources)} → {names[b.target]}" if english
-        else f"{plan.title(b.transition)}：{'、'.join(names[s] for s in b.sources)} → {names[b.target]}" for b in plan.buses)
+        f"{plan.title(b.transition)}: {', '.join(names[s] for s in b.sources)} → {names[b.target]}"
+        if english
+        else f"{plan.title(b.transition)}：{'、'.join(names[s] for s in b.sources)} → {names[b.target]}"
+        for b in plan.buses
+    )
     if aside:
         told.append(f"Also: {aside}." if english else f"此外：{aside}。")
     if plan.current:

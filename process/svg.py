@@ -25,7 +25,7 @@ def wrap(text: str, limit: float, size: float, most: int = 3) -> list[str]:
             line += piece
     lines.append(line.strip())
     if len(lines) > most:
-        lines = [*lines[:most - 1], lines[most - 1] + "…"]
+        lines = [*lines[: most - 1], lines[most - 1] + "…"]
     if len(lines) == 2 and all(ord(c) > 0x2E7F for c in text):
         # Two even halves read better than five signs and one.
         middle = (len(text) + 1) // 2
@@ -45,7 +45,11 @@ def _pieces(text: str) -> list[str]:
 
 def tag(name: str, body: str = "", **attributes: object) -> str:
     """An element; `class_` and `font_size` become class and font-size."""
-    written = "".join(f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"' for key, value in attributes.items() if value is not None)
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
     return f"<{name}{written}>{body}</{name}>" if body else f"<{name}{written}/>"
 
 
@@ -53,24 +57,36 @@ def _short(value: object) -> str:
     return f"{value:.1f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
-def text(lines: Sequence[str], x: float, y: float, *, size: float, fill: str, anchor: str = "middle", weight: str | None = None,
-         class_: str = "", halo: bool = False) -> str:
+def text(
+    lines: Sequence[str],
+    x: float,
+    y: float,
+    *,
+    size: float,
+    fill: str,
+    anchor: str = "middle",
+    weight: str | None = None,
+    class_: str = "",
+    halo: bool = False,
+) -> str:
     """Lines of text around the middle height `y`; a halo keeps them readable where a line passes behind."""
     step = size * 1.25
     first = y - step * (len(lines) - 1) / 2 + size * 0.36
     spans = "".join(tag("tspan", escape(line), x=float(x), y=float(first + i * step)) for i, line in enumerate(lines))
     edge = {"stroke": "#FFFFFF", "stroke_width": 4, "stroke_linejoin": "round", "paint_order": "stroke"} if halo else {}
-    return tag("text", spans, class_=class_ or None, font_size=size, fill=fill, text_anchor=anchor, font_weight=weight, **edge)
+    return tag(
+        "text", spans, class_=class_ or None, font_size=size, fill=fill, text_anchor=anchor, font_weight=weight, **edge
+    )
 
 
 def line(points: Sequence[tuple[float, float]], *, stroke: str, width: float, class_: str) -> str:
     """A line of right angles with slightly rounded corners."""
-    path = f"M{_short(float(points[0][0]))} {_short(float(points[0][1]))}"
+    path = f"M{_at(points[0])}"
     for before, here, after in zip(points, points[1:], points[2:], strict=False):
         radius = min(5.0, _length(before, here) / 2, _length(here, after) / 2)
         start, end = _towards(here, before, radius), _towards(here, after, radius)
-        path += f"L{_short(start[0])} {_short(start[1])}Q{_short(float(here[0]))} {_short(float(here[1]))} {_short(end[0])} {_short(end[1])}"
-    path += f"L{_short(float(points[-1][0]))} {_short(float(points[-1][1]))}"
+        path += f"L{_at(start)}Q{_at(here)} {_at(end)}"
+    path += f"L{_at(points[-1])}"
     return tag("path", class_=class_, d=path, fill="none", stroke=stroke, stroke_width=width, stroke_linejoin="round")
 
 
@@ -83,6 +99,10 @@ def head(tip: tuple[float, float], towards: str, *, fill: str, class_: str) -> s
     a, b = (back[0] - dy * half, back[1] + dx * half), (back[0] + dy * half, back[1] - dx * half)
     points = " ".join(f"{_short(float(px))},{_short(float(py))}" for px, py in ((x, y), a, b))
     return tag("polygon", class_=class_, points=points, fill=fill)
+
+
+def _at(point: tuple[float, float]) -> str:
+    return f"{_short(float(point[0]))} {_short(float(point[1]))}"
 
 
 def _length(a: tuple[float, float], b: tuple[float, float]) -> float:

@@ -16,7 +16,13 @@ MAX_AUTOMATIC = 100
 class Walker:
     """Somebody with certain roles and one imagined thing in the initial state."""
 
-    def __init__(self, definition: Definition, roles: Collection[str], permissions: Collection[str] = (), groups: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        roles: Collection[str],
+        permissions: Collection[str] = (),
+        groups: Collection[str] = (),
+    ) -> None:
         self.definition = definition
         self.roles = frozenset(roles) | {"Authenticated"}
         self.place_permissions = frozenset(permissions)
@@ -26,7 +32,7 @@ class Walker:
         self._settle()
 
     def holds(self, permission: str) -> bool:
-        """The state's map decides; what it leaves or acquires is the place's: Manager alone, and what was granted there."""
+        """The state's map decides; what it leaves or acquires is the place's: Manager alone, and what was granted."""
         entry = self.definition.states[self.state].permissions.get(permission)
         from_place = permission in self.place_permissions or PLACE_ROLE in self.roles
         if entry is None:
@@ -47,8 +53,11 @@ class Walker:
 
     def available(self) -> list[Transition]:
         # A step that only follows from another thing has no guard of its own and is no button.
-        return [t for t in self.definition.exits(self.state)
-                if t.trigger == "user" and (t.guard.roles or t.guard.permissions or t.guard.groups) and self.passes(t.guard)]
+        return [
+            t
+            for t in self.definition.exits(self.state)
+            if t.trigger == "user" and (t.guard.roles or t.guard.permissions or t.guard.groups) and self.passes(t.guard)
+        ]
 
     def step(self, transition_id: str) -> bool:
         found = next((t for t in self.available() if t.id == transition_id), None)
@@ -59,8 +68,11 @@ class Walker:
         return True
 
     def report(self) -> dict[str, Any]:
-        return {"state": self.state, "available": sorted(t.id for t in self.available()),
-                "permissions": sorted(name for name in self.definition.permissions if self.holds(name))}
+        return {
+            "state": self.state,
+            "available": sorted(t.id for t in self.available()),
+            "permissions": sorted(name for name in self.definition.permissions if self.holds(name)),
+        }
 
     def _take(self, transition: Transition) -> None:
         self.state = transition.to or self.state
@@ -68,14 +80,22 @@ class Walker:
 
     def _settle(self) -> None:
         for _ in range(MAX_AUTOMATIC):
-            found = next((t for t in self.definition.exits(self.state) if t.trigger == "automatic" and self.passes(t.guard)), None)
+            found = next(
+                (t for t in self.definition.exits(self.state) if t.trigger == "automatic" and self.passes(t.guard)),
+                None,
+            )
             if found is None:
                 return
             self._take(found)
 
 
-def walk(definition: Definition, roles: Sequence[str], permissions: Sequence[str] = (), groups: Sequence[str] = (),
-         steps: Sequence[str] = ()) -> list[dict[str, Any]]:
+def walk(
+    definition: Definition,
+    roles: Sequence[str],
+    permissions: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    steps: Sequence[str] = (),
+) -> list[dict[str, Any]]:
     """A report for the start and after each step; one that is not available ends the walk with `refused`."""
     walker = Walker(definition, roles, permissions, groups)
     reports = [walker.report()]

@@ -50,9 +50,17 @@ def write(settings: Settings, engine: Engine, target: Path) -> Told:
         _copy_sqlite(engine, dump) if engine.dialect.name == "sqlite" else _dump_postgres(engine, dump)
         key = work / KEY
         key.write_text(settings.secret_key + "\n")
-        parts = {dump.name: dump, KEY: key, **{FOLDER + name: files.store().path(name) for name in files.store().keys()}}
+        store = files.store()
+        kept = list(store.keys())
+        parts = {dump.name: dump, KEY: key, **{FOLDER + name: store.path(name) for name in kept}}
         hashes = {name: _sha256(path) for name, path in parts.items()}
-        manifest = {"format": FORMAT, "made_at": made_at, "database": engine.dialect.name, "revision": _revision(engine), "sha256": hashes}
+        manifest = {
+            "format": FORMAT,
+            "made_at": made_at,
+            "database": engine.dialect.name,
+            "revision": _revision(engine),
+            "sha256": hashes,
+        }
         draft = work / "archive.tar"
         with tarfile.open(draft, "w") as archive:
             _add(archive, MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
@@ -68,14 +76,19 @@ def write(settings: Settings, engine: Engine, target: Path) -> Told:
 def read(settings: Settings, engine: Engine, source: Path, *, force: bool = False) -> Told:
     """Checks every hash before anything is touched; then files, then the database."""
     if not force and (holds := _holds_something(engine)):
-        raise BackupError(f"this installation is not empty ({holds}); use another DAIBAN_VAR, or --force to replace what is there")
+        raise BackupError(
+            f"this installation is not empty ({holds}); use another DAIBAN_VAR, or --force to replace what is there"
+        )
     try:
         with tempfile.TemporaryDirectory(dir=settings.var, prefix=".restore-") as folder:
             work = Path(folder)
             manifest = _unpack(source, work)
             wanted = SQLITE if engine.dialect.name == "sqlite" else POSTGRES
             if wanted not in manifest["sha256"]:
-                raise BackupError(f"{source.name}: was made from {manifest['database']}, this installation uses {engine.dialect.name}; set DATABASE_URL accordingly")
+                raise BackupError(
+                    f"{source.name}: was made from {manifest['database']}, this installation uses "
+                    f"{engine.dialect.name}; set DATABASE_URL accordingly"
+                )
             count = _bring_files(work, manifest, files.store())
             _restore_sqlite(engine, work / wanted) if wanted == SQLITE else _restore_postgres(engine, work / wanted)
             note = _bring_key(settings, (work / KEY).read_text().strip())
@@ -150,7 +163,10 @@ def _bring_key(settings: Settings, key: str) -> str:
             os.fsync(out.fileno())
         os.replace(draft, path)
         return ""
-    return "SECRET_KEY is set in the environment and is not the one of the backup: set it to the key in the archive (secret.key) before starting"
+    return (
+        "SECRET_KEY is set in the environment and is not the one of the backup: "
+        "set it to the key in the archive (secret.key) before starting"
+    )
 
 
 def _copy_sqlite(engine: Engine, target: Path) -> None:
@@ -189,18 +205,37 @@ def _dump_postgres(engine: Engine, target: Path) -> None:
 
 def _restore_postgres(engine: Engine, dump: Path) -> None:
     engine.dispose()
-    _run("pg_restore", engine, "--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", str(dump))
+    _run(
+        "pg_restore",
+        engine,
+        "--clean",
+        "--if-exists",
+        "--no-owner",
+        "--no-privileges",
+        "--single-transaction",
+        "--exit-on-error",
+        str(dump),
+    )
 
 
 def _run(program: str, engine: Engine, *arguments: str) -> None:
     path = shutil.which(program)
     if path is None:
-        raise BackupError(f"{program} is not on this machine; install the PostgreSQL client (apt-get install postgresql-client)")
+        raise BackupError(
+            f"{program} is not on this machine; install the PostgreSQL client (apt-get install postgresql-client)"
+        )
     url = engine.url
     # The password goes through the environment: everybody may read a command line.
-    known = {"PGPASSWORD": url.password, "PGHOST": url.host or str(url.query.get("host", "")), "PGPORT": str(url.port or ""), "PGUSER": url.username}
+    known = {
+        "PGPASSWORD": url.password,
+        "PGHOST": url.host or str(url.query.get("host", "")),
+        "PGPORT": str(url.port or ""),
+        "PGUSER": url.username,
+    }
     environment = {**os.environ, **{name: str(value) for name, value in known.items() if value}}
-    done = subprocess.run([path, f"--dbname={url.database}", *arguments], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [path, f"--dbname={url.database}", *arguments], env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise BackupError(f"{program} failed: {(done.stderr.strip() or 'no reason given').splitlines()[0]}")
 

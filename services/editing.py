@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import inspect, update
+from sqlalchemy import Table, inspect, update
 from sqlalchemy.orm import Session, attributes
 
 from models.agency import Agency
@@ -27,7 +27,9 @@ LIMITS = {"text": 200, "longtext": 2000, "person_name": 60, "address": 90}
 SETTLED = ("item", "applicant", "case")
 
 
-def edit(session: Session, content: Content, actor: Actor, changes: Mapping[str, Any], *, expected_version: int) -> Content:
+def edit(
+    session: Session, content: Content, actor: Actor, changes: Mapping[str, Any], *, expected_version: int
+) -> Content:
     """Writes the changed fields; the state stays. A second editor who saw an older version is told so."""
     if not access.may(actor, "edit", content, session):
         raise Forbidden("这一件现在不能由您修改。请先看状态：已受理的办件只能按办理步骤改动。")
@@ -63,7 +65,9 @@ def _edit_case(session: Session, case: Case, actor: Actor, changes: Mapping[str,
 
 def _refuse(errors: Mapping[str, str]) -> None:
     if errors:
-        raise InvalidInput("修改没有保存：" + "；".join(f"{name}：{why}" for name, why in errors.items()) + "。", errors)
+        raise InvalidInput(
+            "修改没有保存：" + "；".join(f"{name}：{why}" for name, why in errors.items()) + "。", errors
+        )
 
 
 def _sorted(session: Session, content: Content, changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -149,13 +153,13 @@ def _parsed(parse: Any, raw: Any, sentence: str) -> Any:
 def _count(session: Session, content: Content) -> None:
     """Compare-and-set on the version, as every change of state does."""
     session.flush()
-    table = Content.__table__
+    table = cast(Table, Content.__table__)
     values = {"version": content.version + 1, "modified_at": now()}
-    changed = session.execute(update(table).where(table.c.id == content.id, table.c.version == content.version).values(**values))
+    changed = session.execute(
+        update(table).where(table.c.id == content.id, table.c.version == content.version).values(**values)
+    )
     if changed.rowcount != 1:  # type: ignore[attr-defined]
         session.refresh(content)
         raise Stale("就在刚才，这件已被他人改动。请刷新后再改。")
     for name, value in values.items():
         attributes.set_committed_value(content, name, value)
-
-

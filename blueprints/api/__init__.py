@@ -24,7 +24,12 @@ def _bearer_only() -> ResponseReturnValue | None:
     g._login_user = sessions._bearer(request) or sessions_anonymous()
     if request.endpoint in OPEN or request.method == "OPTIONS" or current_user.is_authenticated:
         return None
-    answer = problem(401, "sign-in", "请先登录", "请先以 POST /api/v1/session 取得令牌，并放在请求头 Authorization: Bearer 中。令牌可能已过期或已退出。")
+    answer = problem(
+        401,
+        "sign-in",
+        "请先登录",
+        "请先以 POST /api/v1/session 取得令牌，并放在请求头 Authorization: Bearer 中。令牌可能已过期或已退出。",
+    )
     answer.headers["WWW-Authenticate"] = 'Bearer realm="daiban"'
     return answer
 

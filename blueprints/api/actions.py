@@ -32,7 +32,9 @@ def act(uid: str, transition: str) -> ResponseReturnValue:
     errors = {name[:60]: "这一步没有这一项" for name in inputs if name not in known}
     if errors:
         # Silently dropping what somebody sent would lose it; nothing of the step stays.
-        raise InvalidInput(f"“{step.transition.title.zh}”没有这些项：{'、'.join(errors)}。请按 actions 里列出的 inputs 提交。", errors)
+        raise InvalidInput(
+            f"“{step.transition.title.zh}”没有这些项：{'、'.join(errors)}。请按 actions 里列出的 inputs 提交。", errors
+        )
     session.flush()
     now_seen = reload(uid)
     if now_seen is None:

@@ -45,17 +45,21 @@ def json_object(*, required: bool = True) -> dict[str, Any]:
     if request.mimetype != "application/json" and not request.mimetype.endswith("+json"):
         raise WrongMediaType("请以 JSON 提交，并写明 Content-Type: application/json。")
     try:
-        value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique)
+        value = json.loads(
+            raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique
+        )
     except RecursionError as error:
         raise BadBody(f"JSON 嵌套超过 {MAX_DEPTH} 层，请展开后再提交。") from error
     except UnicodeDecodeError as error:
         raise BadBody("请求内容不是 UTF-8 编码的 JSON，请检查编码。") from error
     except json.JSONDecodeError as error:
-        raise BadBody(f"JSON 写得不对：第 {error.lineno} 行第 {error.colno} 个字符附近。请检查引号、逗号和括号。") from error
+        raise BadBody(
+            f"JSON 写得不对：第 {error.lineno} 行第 {error.colno} 个字符附近。请检查引号、逗号和括号。"
+        ) from error
     except ValueError as error:
         raise BadBody(str(error) if isinstance(error, _Said) else "JSON 中有过长的数字，请改正后再提交。") from error
     if not isinstance(value, dict):
-        raise InvalidInput("请求内容应是一个 JSON 对象，例如 {\"type\": \"case\"}。")
+        raise InvalidInput('请求内容应是一个 JSON 对象，例如 {"type": "case"}。')
     _check(value, 1)
     return value
 

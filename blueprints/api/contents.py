@@ -43,7 +43,9 @@ def create() -> ResponseReturnValue:
     body = json_object()
     type_id = text(body, "type", required=True, limit=40)
     if type_id not in library.types:
-        raise InvalidInput(f"没有名为“{type_id}”的业务类型。可用的有：{'、'.join(sorted(library.types))}。", {"type": "没有这个类型"})
+        raise InvalidInput(
+            f"没有名为“{type_id}”的业务类型。可用的有：{'、'.join(sorted(library.types))}。", {"type": "没有这个类型"}
+        )
     session, actor = db_session(), current_actor()
     content = verbs.create(session, actor, type_id, {name: value for name, value in body.items() if name != "type"})
     session.flush()
@@ -82,19 +84,36 @@ def history(uid: str) -> ResponseReturnValue:
     full = access.may(actor, access.VIEW_FULL, content, session)
     insider = access.may(actor, "internal", content, session)
     rows = session.scalars(
-        select(JournalEntry).where(JournalEntry.content_id == content.id)
-        .options(joinedload(JournalEntry.person), joinedload(JournalEntry.substitute_for), joinedload(JournalEntry.unit))
-        .order_by(JournalEntry.id.desc()).limit(MAX_HISTORY)).all()
+        select(JournalEntry)
+        .where(JournalEntry.content_id == content.id)
+        .options(
+            joinedload(JournalEntry.person), joinedload(JournalEntry.substitute_for), joinedload(JournalEntry.unit)
+        )
+        .order_by(JournalEntry.id.desc())
+        .limit(MAX_HISTORY)
+    ).all()
 
     def state(name: str | None) -> str | None:
         return words(definition.states[name].title) if name in definition.states else None
 
     items: list[dict[str, Any]] = [
-        {"at": when(row.at), "action": row.action, "title": present.entry_title(content, definition, row.action),
-         "from": row.from_state, "to": row.to_state, "from_title": state(row.from_state), "to_title": state(row.to_state),
-         "person": person(row.person), "unit": agency(row.unit), "on_behalf_of": person(row.substitute_for),
-         "comment": row.comment if full else None, "because": (row.details or {}).get("because")}
-        for row in reversed(rows) if insider or row.action != "personal:reveal"]
+        {
+            "at": when(row.at),
+            "action": row.action,
+            "title": present.entry_title(content, definition, row.action),
+            "from": row.from_state,
+            "to": row.to_state,
+            "from_title": state(row.from_state),
+            "to_title": state(row.to_state),
+            "person": person(row.person),
+            "unit": agency(row.unit),
+            "on_behalf_of": person(row.substitute_for),
+            "comment": row.comment if full else None,
+            "because": (row.details or {}).get("because"),
+        }
+        for row in reversed(rows)
+        if insider or row.action != "personal:reveal"
+    ]
     return jsonify(items=items, next=None)
 
 

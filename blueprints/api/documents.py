@@ -34,14 +34,18 @@ def attach(uid: str) -> ResponseReturnValue:
         raise WrongMediaType("文件请以 multipart/form-data 提交：file、purpose，办件材料再加 material（材料代码）。")
     unknown = sorted((set(request.form) - set(FORM_FIELDS)) | (set(request.files) - {"file"}))
     if unknown:
-        raise InvalidInput(f"不认识的字段“{unknown[0][:40]}”。可用的有：file、purpose、material。", {unknown[0][:40]: "没有这个字段"})
+        raise InvalidInput(
+            f"不认识的字段“{unknown[0][:40]}”。可用的有：file、purpose、material。", {unknown[0][:40]: "没有这个字段"}
+        )
     file = request.files.get("file")
     if file is None or not file.filename:
         raise InvalidInput("没有收到文件，请放在字段 file 里。", {"file": "必填"})
     material = _material(content, request.form.get("material", ""))
     purpose = request.form.get("purpose") or ("material" if material is not None else "attachment")
     document = files.store_document(session, content, actor, file.read(), file.filename, purpose, material)
-    journal.record(session, "document:add", actor, content=content, details={"document": document.uid, "purpose": purpose})
+    journal.record(
+        session, "document:add", actor, content=content, details={"document": document.uid, "purpose": purpose}
+    )
     session.flush()
     answer = jsonify(_told(content, document))
     answer.status_code = 201
@@ -64,8 +68,13 @@ def _material(content: Content, code: str) -> Material | None:
 def documents(uid: str) -> ResponseReturnValue:
     """What was handed in."""
     content = load_or_404(Content, uid, access.VIEW_FULL)
-    rows = db_session().scalars(select(Document).where(Document.content_id == content.id)
-                                .options(joinedload(Document.uploaded_by)).order_by(Document.id).limit(500))
+    rows = db_session().scalars(
+        select(Document)
+        .where(Document.content_id == content.id)
+        .options(joinedload(Document.uploaded_by))
+        .order_by(Document.id)
+        .limit(500)
+    )
     codes = {m.id: m.code for m in getattr(content, "materials", [])}
     return jsonify(items=[_told(content, row, codes) for row in rows], next=None)
 
@@ -73,10 +82,18 @@ def documents(uid: str) -> ResponseReturnValue:
 def _told(content: Content, document: Document, codes: dict[int, str] | None = None) -> dict[str, Any]:
     if codes is None:
         codes = {m.id: m.code for m in getattr(content, "materials", [])}
-    return {"uid": document.uid, "filename": document.filename, "purpose": document.purpose, "media_type": document.media_type,
-            "size": document.size, "sha256": document.sha256, "material": codes.get(document.material_id) if document.material_id else None,
-            "uploaded_by": person(document.uploaded_by), "created": when(document.created_at),
-            "url": url_for("api.document_file", uid=content.uid, document_uid=document.uid)}
+    return {
+        "uid": document.uid,
+        "filename": document.filename,
+        "purpose": document.purpose,
+        "media_type": document.media_type,
+        "size": document.size,
+        "sha256": document.sha256,
+        "material": codes.get(document.material_id) if document.material_id else None,
+        "uploaded_by": person(document.uploaded_by),
+        "created": when(document.created_at),
+        "url": url_for("api.document_file", uid=content.uid, document_uid=document.uid),
+    }
 
 
 def _one(uid: str, document_uid: str) -> tuple[Content, Document]:

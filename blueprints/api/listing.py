@@ -36,9 +36,16 @@ SUBCLASSES = (Case, Delegation, HomeVisit, Errand, Certificate, ServiceItem)
 def options() -> list[Any]:
     """Everything a line shows, loaded with a number of queries that does not depend on the rows."""
     return [
-        joinedload(Content.place), joinedload(Content.unit), joinedload(Content.assignee), joinedload(Content.applicant), joinedload(Content.owner),
-        selectinload(Content.places), selectin_polymorphic(Content, SUBCLASSES),
-        selectinload(Case.item), selectinload(HomeVisit.item), selectinload(Delegation.case),
+        joinedload(Content.place),
+        joinedload(Content.unit),
+        joinedload(Content.assignee),
+        joinedload(Content.applicant),
+        joinedload(Content.owner),
+        selectinload(Content.places),
+        selectin_polymorphic(Content, SUBCLASSES),
+        selectinload(Case.item),
+        selectinload(HomeVisit.item),
+        selectinload(Delegation.case),
     ]
 
 
@@ -47,34 +54,48 @@ def page(session: Session, actor: Actor) -> tuple[Sequence[Content], str | None]
     args = request.args
     unknown = sorted(set(args) - set(FILTERS))
     if unknown:
-        raise InvalidInput(f"不认识的查询条件“{unknown[0][:40]}”。可用的有：{'、'.join(FILTERS)}。", {unknown[0][:40]: "不认识"})
+        raise InvalidInput(
+            f"不认识的查询条件“{unknown[0][:40]}”。可用的有：{'、'.join(FILTERS)}。", {unknown[0][:40]: "不认识"}
+        )
     sort = args.get("sort") or SORTS[0]
     if sort not in SORTS:
         raise InvalidInput("sort 只能是 deadline 或 -created。", {"sort": "只能是 deadline 或 -created"})
     limit = _limit(args.get("limit"))
     statement = _filtered(session, access.visible(select(Content), actor), actor).options(*options())
     cursor = _read(args["after"], sort) if args.get("after") else None
-    rows = _by_created(session, statement, cursor, limit) if sort == "-created" else _by_deadline(session, statement, cursor, limit)
+    rows = (
+        _by_created(session, statement, cursor, limit)
+        if sort == "-created"
+        else _by_deadline(session, statement, cursor, limit)
+    )
     if len(rows) <= limit:
         return rows, None
     last = rows[limit - 1]
     return rows[:limit], _write(sort, last.created_at if sort == "-created" else last.deadline, last.id)
 
 
-def _by_created(session: Session, statement: Select[Any], cursor: tuple[datetime | None, int] | None, limit: int) -> list[Content]:
+def _by_created(
+    session: Session, statement: Select[Any], cursor: tuple[datetime | None, int] | None, limit: int
+) -> list[Content]:
     if cursor is not None:
         at, last = cursor
         statement = statement.where(or_(Content.created_at < at, and_(Content.created_at == at, Content.id < last)))
-    return list(session.scalars(statement.order_by(Content.created_at.desc(), Content.id.desc()).limit(limit + 1)).unique())
+    return list(
+        session.scalars(statement.order_by(Content.created_at.desc(), Content.id.desc()).limit(limit + 1)).unique()
+    )
 
 
-def _by_deadline(session: Session, statement: Select[Any], cursor: tuple[datetime | None, int] | None, limit: int) -> list[Content]:
-    # Things without a deadline come last. Two plain queries use the index on both databases; one with NULLS LAST does not.
+def _by_deadline(
+    session: Session, statement: Select[Any], cursor: tuple[datetime | None, int] | None, limit: int
+) -> list[Content]:
+    # Things without a deadline come last. Two plain queries use the index on both databases, NULLS LAST does not.
     rows: list[Content] = []
     if cursor is None or cursor[0] is not None:
         dated = statement.where(Content.deadline.is_not(None))
         if cursor is not None:
-            dated = dated.where(or_(Content.deadline > cursor[0], and_(Content.deadline == cursor[0], Content.id > cursor[1])))
+            dated = dated.where(
+                or_(Content.deadline > cursor[0], and_(Content.deadline == cursor[0], Content.id > cursor[1]))
+            )
         rows = list(session.scalars(dated.order_by(Content.deadline, Content.id).limit(limit + 1)).unique())
     if len(rows) <= limit:
         undated = statement.where(Content.deadline.is_(None))
@@ -88,7 +109,10 @@ def _filtered(session: Session, statement: Select[Any], actor: Actor) -> Select[
     types = _several("type")
     for name in types:
         if name not in library.types:
-            raise InvalidInput(f"没有名为“{name[:40]}”的业务类型。可用的有：{'、'.join(sorted(library.types))}。", {"type": "没有这个类型"})
+            raise InvalidInput(
+                f"没有名为“{name[:40]}”的业务类型。可用的有：{'、'.join(sorted(library.types))}。",
+                {"type": "没有这个类型"},
+            )
     if types:
         statement = statement.where(Content.type.in_(types))
     states = _several("state")
@@ -119,7 +143,11 @@ def _search(sought: str) -> Any:
         return Content.applicant_id.in_(select(Resident.id).where(Resident.id_index == Resident.index_of(str(number))))
     except InvalidIdNumber:
         pattern = "%" + sought.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        return or_(Content.number == sought, Content.title.ilike(pattern, escape="\\"), Content.search_text.ilike(pattern, escape="\\"))
+        return or_(
+            Content.number == sought,
+            Content.title.ilike(pattern, escape="\\"),
+            Content.search_text.ilike(pattern, escape="\\"),
+        )
 
 
 def _one(name: str) -> str:
@@ -150,8 +178,15 @@ def _read(text: str, sort: str) -> tuple[datetime | None, int]:
     try:
         made_for, at, last = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         moment = datetime.fromisoformat(at) if at is not None else None
-        if made_for != sort or not isinstance(last, int) or not 0 <= last < 2**63 or (moment is None and sort != "deadline"):
+        if (
+            made_for != sort
+            or not isinstance(last, int)
+            or not 0 <= last < 2**63
+            or (moment is None and sort != "deadline")
+        ):
             raise ValueError(text)
         return (moment if moment is None or moment.tzinfo else moment.replace(tzinfo=now().tzinfo)), last
     except (ValueError, TypeError, binascii.Error, UnicodeError, RecursionError) as error:
-        raise InvalidInput("after 不是本接口给出的翻页标记，或排序已换，请从第一页重新取。", {"after": "翻页标记不对"}) from error
+        raise InvalidInput(
+            "after 不是本接口给出的翻页标记，或排序已换，请从第一页重新取。", {"after": "翻页标记不对"}
+        ) from error

@@ -23,8 +23,16 @@ def note(uid: str) -> ResponseReturnValue:
     body = json_object()
     unknown = sorted(set(body) - {"audience", "text"})
     if unknown:
-        raise InvalidInput(f"不认识的字段“{unknown[0][:40]}”。可用的有：audience、text。", {unknown[0][:40]: "没有这个字段"})
-    written = notes.add(db_session(), content, current_actor(), audience=text(body, "audience", required=True), text=text(body, "text", required=True, limit=5000))
+        raise InvalidInput(
+            f"不认识的字段“{unknown[0][:40]}”。可用的有：audience、text。", {unknown[0][:40]: "没有这个字段"}
+        )
+    written = notes.add(
+        db_session(),
+        content,
+        current_actor(),
+        audience=text(body, "audience", required=True),
+        text=text(body, "text", required=True, limit=5000),
+    )
     db_session().flush()
     answer = jsonify(audience=written.audience, text=written.text, author=person(written.author), at=when(written.at))
     answer.status_code = 201

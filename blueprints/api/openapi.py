@@ -17,7 +17,11 @@ from process.library import library
 from services import papers_out
 from services.files import PURPOSES
 
-LIST = {"type": "object", "required": ["items", "next"], "properties": {"items": {"type": "array"}, "next": NULLABLE_TEXT, "next_url": NULLABLE_TEXT}}
+LIST = {
+    "type": "object",
+    "required": ["items", "next"],
+    "properties": {"items": {"type": "array"}, "next": NULLABLE_TEXT, "next_url": NULLABLE_TEXT},
+}
 
 
 @bp.get("/openapi.json", endpoint="description")
@@ -34,7 +38,11 @@ def document() -> dict[str, Any]:
             paths.setdefault(path, {})[method.lower()] = _operation(rule)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "代办 daiban", "version": "1", "description": "事项、办件、代办、上门代办、证照、红色代办任务。动作和字段来自正在生效的流程定义。"},
+        "info": {
+            "title": "代办 daiban",
+            "version": "1",
+            "description": "事项、办件、代办、上门代办、证照、红色代办任务。动作和字段来自正在生效的流程定义。",
+        },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
         "paths": paths,
@@ -50,13 +58,30 @@ def _operation(rule: Rule) -> dict[str, Any]:
     endpoint = rule.endpoint.partition(".")[2]
     view = current_app.view_functions[rule.endpoint]
     told = OPERATIONS.get(endpoint, {})
-    answers = {str(status): {"description": text} | ({"content": content} if content else {}) for status, (text, content) in told.get("answers", {}).items()}
-    answers["default"] = {"description": "RFC 9457 problem", "content": {"application/problem+json": {"schema": ref("Problem")}}}
-    operation: dict[str, Any] = {"operationId": endpoint, "summary": (view.__doc__ or endpoint).strip().splitlines()[0], "responses": answers}
+    answers = {
+        str(status): {"description": text} | ({"content": content} if content else {})
+        for status, (text, content) in told.get("answers", {}).items()
+    }
+    answers["default"] = {
+        "description": "RFC 9457 problem",
+        "content": {"application/problem+json": {"schema": ref("Problem")}},
+    }
+    operation: dict[str, Any] = {
+        "operationId": endpoint,
+        "summary": (view.__doc__ or endpoint).strip().splitlines()[0],
+        "responses": answers,
+    }
     parameters = [_path_parameter(name) for name in sorted(rule.arguments)] + told.get("query", [])
     if set(rule.methods or ()) & {"POST", "PATCH", "DELETE"} and endpoint not in ("sign_in", "sign_out"):
-        parameters.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 200},
-                           "description": "同一个键和同样的内容得到第一次的答复；内容不同则为 422。"})
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "schema": {"type": "string", "maxLength": 200},
+                "description": "同一个键和同样的内容得到第一次的答复；内容不同则为 422。",
+            }
+        )
     if parameters:
         operation["parameters"] = parameters
     if "body" in told:
@@ -64,7 +89,9 @@ def _operation(rule: Rule) -> dict[str, Any]:
     if endpoint in ("sign_in", "description"):
         operation["security"] = []
     if endpoint == "act":
-        operation["x-transitions"] = {kind.id: _steps(library.workflows[kind.workflow]) for kind in library.types.values()}
+        operation["x-transitions"] = {
+            kind.id: _steps(library.workflows[kind.workflow]) for kind in library.types.values()
+        }
     return operation
 
 
@@ -78,8 +105,16 @@ def _path_parameter(name: str) -> dict[str, Any]:
 
 
 def _steps(definition: Definition) -> dict[str, Any]:
-    return {t.id: {"from": list(t.sources), "to": t.to, "title": t.title.zh, "title_en": t.title.en,
-                   "inputs": {i.name: {"kind": i.kind, "required": i.required} for i in t.inputs}} for t in definition.transitions.values()}
+    return {
+        t.id: {
+            "from": list(t.sources),
+            "to": t.to,
+            "title": t.title.zh,
+            "title_en": t.title.en,
+            "inputs": {i.name: {"kind": i.kind, "required": i.required} for i in t.inputs},
+        }
+        for t in definition.transitions.values()
+    }
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
@@ -94,58 +129,128 @@ def _query(name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
 
 
-
 def _creation() -> dict[str, Any]:
     return _json({"oneOf": [ref(f"New_{kind.id}") for kind in library.types.values()]})
 
 
 def _credentials() -> dict[str, Any]:
-    return _json({"type": "object", "required": ["username", "password"], "properties": {"username": TEXT, "password": TEXT}})
+    return _json(
+        {"type": "object", "required": ["username", "password"], "properties": {"username": TEXT, "password": TEXT}}
+    )
 
 
 def _edit() -> dict[str, Any]:
-    return _json({"type": "object", "required": ["version"], "properties": {"version": {"type": "integer"}}, "additionalProperties": True})
+    return _json(
+        {
+            "type": "object",
+            "required": ["version"],
+            "properties": {"version": {"type": "integer"}},
+            "additionalProperties": True,
+        }
+    )
 
 
 def _step() -> dict[str, Any]:
-    return _json({"type": "object", "properties": {"version": {"type": "integer"}, "comment": TEXT, "on_behalf_of": TEXT}, "additionalProperties": True})
+    return _json(
+        {
+            "type": "object",
+            "properties": {"version": {"type": "integer"}, "comment": TEXT, "on_behalf_of": TEXT},
+            "additionalProperties": True,
+        }
+    )
 
 
 def _upload() -> dict[str, Any]:
-    return {"multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {
-        "file": {"type": "string", "contentMediaType": "application/octet-stream"}, "purpose": {"type": "string", "enum": list(PURPOSES)}, "material": TEXT}}}}
+    return {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+                    "purpose": {"type": "string", "enum": list(PURPOSES)},
+                    "material": TEXT,
+                },
+            }
+        }
+    }
 
 
 def _note() -> dict[str, Any]:
-    return _json({"type": "object", "required": ["audience", "text"], "properties": {"audience": {"type": "string", "enum": ["internal", "resident"]}, "text": TEXT}})
+    return _json(
+        {
+            "type": "object",
+            "required": ["audience", "text"],
+            "properties": {"audience": {"type": "string", "enum": ["internal", "resident"]}, "text": TEXT},
+        }
+    )
 
 
 FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 PDF = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
 OPERATIONS: dict[str, dict[str, Any]] = {
     "description": {"answers": {200: ("this description", _json({"type": "object"}))}},
-    "sign_in": {"body": _credentials, "answers": {200: ("a token", _json(ref("Token"))), 401: ("wrong name or password", None), 429: ("guessed too often", None)}},
+    "sign_in": {
+        "body": _credentials,
+        "answers": {
+            200: ("a token", _json(ref("Token"))),
+            401: ("wrong name or password", None),
+            429: ("guessed too often", None),
+        },
+    },
     "sign_out": {"answers": {204: ("the token is dead", None)}},
     "contents": {
         "query": [
-            _query("type", TEXT, "业务类型，可重复或以逗号分开"), _query("state", TEXT, "状态，可重复或以逗号分开"), _query("place", TEXT, "单位代码，含下级"),
-            _query("assignee", {"type": "string", "enum": ["me"]}, "me：我经手的"), _query("q", TEXT, "编号、文字，或完整的身份证号码"),
+            _query("type", TEXT, "业务类型，可重复或以逗号分开"),
+            _query("state", TEXT, "状态，可重复或以逗号分开"),
+            _query("place", TEXT, "单位代码，含下级"),
+            _query("assignee", {"type": "string", "enum": ["me"]}, "me：我经手的"),
+            _query("q", TEXT, "编号、文字，或完整的身份证号码"),
             _query("sort", {"type": "string", "enum": list(SORTS)}, "deadline：最急的在前；-created：最新的在前"),
-            _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, "一页几条"), _query("after", TEXT, "上一页给出的 next"),
-        ], "answers": {200: ("a page of what may be seen", _items("Summary"))}},
-    "worklists": {"answers": {200: ("the lists of this actor", _json({"type": "object", "required": ["items"], "properties": {
-        "items": {"type": "array", "items": ref("Worklist")}}}))}},
+            _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, "一页几条"),
+            _query("after", TEXT, "上一页给出的 next"),
+        ],
+        "answers": {200: ("a page of what may be seen", _items("Summary"))},
+    },
+    "worklists": {
+        "answers": {
+            200: (
+                "the lists of this actor",
+                _json(
+                    {
+                        "type": "object",
+                        "required": ["items"],
+                        "properties": {"items": {"type": "array", "items": ref("Worklist")}},
+                    }
+                ),
+            )
+        }
+    },
     "create": {"body": _creation, "answers": {201: ("registered", _json(ref("Content")))}},
     "show": {"answers": {200: ("the thing", _json(ref("Content")))}},
-    "edit": {"body": _edit, "answers": {200: ("as it is now", _json(ref("Content"))), 409: ("somebody else was faster", None)}},
+    "edit": {
+        "body": _edit,
+        "answers": {200: ("as it is now", _json(ref("Content"))), 409: ("somebody else was faster", None)},
+    },
     "history": {"answers": {200: ("what happened", _items("Event"))}},
     "deadline": {"answers": {200: ("until when and why", _json(ref("Deadline")))}},
-    "act": {"body": _step, "answers": {200: ("as it is now", _json({"anyOf": [ref("Content"), ref("Gone")]})), 409: ("not in this state, or somebody was faster", None)}},
+    "act": {
+        "body": _step,
+        "answers": {
+            200: ("as it is now", _json({"anyOf": [ref("Content"), ref("Gone")]})),
+            409: ("not in this state, or somebody was faster", None),
+        },
+    },
     "attach": {"body": _upload, "answers": {201: ("kept", _json(ref("Document")))}},
     "documents": {"answers": {200: ("what was handed in", _items("Document"))}},
     "document": {"answers": {200: ("one document", _json(ref("Document")))}},
     "document_file": {"answers": {200: ("the file", FILE)}},
     "note": {"body": _note, "answers": {201: ("written", _json(ref("Note")))}},
-    "paper": {"query": [_query("draft", {"type": "string", "enum": ["1"]}, "1：样张")],
-              "answers": {200: ("the PDF", PDF), 202: ("still being drawn, see Retry-After", {"application/problem+json": {"schema": ref("Problem")}})}},
+    "paper": {
+        "query": [_query("draft", {"type": "string", "enum": ["1"]}, "1：样张")],
+        "answers": {
+            200: ("the PDF", PDF),
+            202: ("still being drawn, see Retry-After", {"application/problem+json": {"schema": ref("Problem")}}),
+        },
+    },
 }

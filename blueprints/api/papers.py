@@ -34,8 +34,12 @@ def paper(uid: str, paper: str) -> ResponseReturnValue:
         if request.args["draft"] != "1":
             raise InvalidInput("draft 只能是 1（看样张）。", {"draft": "只能是 1"})
         return _pdf(papers_out.draft_pdf(session, content, paper, actor), f"{paper}-draft.pdf")
-    found = session.scalar(select(Paper).where(Paper.content_id.in_(_holders(session, content, actor)), Paper.paper == paper)
-                           .order_by(Paper.id.desc()).limit(1))
+    found = session.scalar(
+        select(Paper)
+        .where(Paper.content_id.in_(_holders(session, content, actor)), Paper.paper == paper)
+        .order_by(Paper.id.desc())
+        .limit(1)
+    )
     if found is None:
         raise NotFound("这一件还没有制作这种文书。加上 ?draft=1 可以先看样张。")
     if found.status == papers_out.WAITING:
@@ -50,8 +54,14 @@ def _holders(session: Session, content: Content, actor: Actor) -> list[int]:
     """The thing itself, and for a case the certificates that came of it: who asks for the case means its result too."""
     holders = [content.id]
     if isinstance(content, Case):
-        results = session.scalars(access.visible(select(Certificate).where(Certificate.case_id == content.id), actor, Certificate))
-        holders += [c.id for c in results if access.may(actor, "print", c, session) or access.may(actor, access.VIEW_FULL, c, session)]
+        results = session.scalars(
+            access.visible(select(Certificate).where(Certificate.case_id == content.id), actor, Certificate)
+        )
+        holders += [
+            c.id
+            for c in results
+            if access.may(actor, "print", c, session) or access.may(actor, access.VIEW_FULL, c, session)
+        ]
     return holders
 
 

@@ -21,10 +21,22 @@ def remember_reading(content: Content) -> None:
     """Who sees personal data in full is in the journal before it is sent; residents looking at their own are not."""
     session, actor = db_session(), current_actor()
     own = actor.resident_id is not None and actor.resident_id == content.applicant_id
-    if content.applicant_id is None or own or request.method != "GET" or not access.may(actor, access.VIEW_FULL, content, session):
+    if (
+        content.applicant_id is None
+        or own
+        or request.method != "GET"
+        or not access.may(actor, access.VIEW_FULL, content, session)
+    ):
         return
-    seen = session.scalar(select(JournalEntry.id).where(
-        JournalEntry.content_id == content.id, JournalEntry.person_id == actor.person_id, JournalEntry.at > now() - SEEN_AGAIN).limit(1))
+    seen = session.scalar(
+        select(JournalEntry.id)
+        .where(
+            JournalEntry.content_id == content.id,
+            JournalEntry.person_id == actor.person_id,
+            JournalEntry.at > now() - SEEN_AGAIN,
+        )
+        .limit(1)
+    )
     if seen is not None:
         return
     # A reading request has no write transaction: this is the one row it leaves behind.

@@ -21,8 +21,20 @@ def materials(content: Content) -> list[dict[str, Any]]:
     """The material list of a case; `code` names a line in uploads and handover lists."""
     if not isinstance(content, Case):
         return []
-    return [{"code": m.code, "name": m.name, "critical": m.critical, "form": m.form, "provided": m.provided, "original_held": m.original_held,
-             "sheets": m.sheets, "verdict": m.verdict, "defect": m.defect} for m in content.materials]
+    return [
+        {
+            "code": m.code,
+            "name": m.name,
+            "critical": m.critical,
+            "form": m.form,
+            "provided": m.provided,
+            "original_held": m.original_held,
+            "sheets": m.sheets,
+            "verdict": m.verdict,
+            "defect": m.defect,
+        }
+        for m in content.materials
+    ]
 
 
 def papers(session: Session, content: Content) -> list[dict[str, Any]]:
@@ -30,8 +42,17 @@ def papers(session: Session, content: Content) -> list[dict[str, Any]]:
     newest: dict[str, Paper] = {}
     for paper in session.scalars(select(Paper).where(Paper.content_id == content.id).order_by(Paper.id)):
         newest[paper.paper] = paper
-    return [{"paper": p.paper, "title": p.title, "number": p.number, "status": p.status, "error": p.error,
-             "url": url_for("api.paper", uid=content.uid, paper=p.paper)} for p in newest.values()]
+    return [
+        {
+            "paper": p.paper,
+            "title": p.title,
+            "number": p.number,
+            "status": p.status,
+            "error": p.error,
+            "url": url_for("api.paper", uid=content.uid, paper=p.paper),
+        }
+        for p in newest.values()
+    ]
 
 
 def related(session: Session, content: Content, actor: Actor) -> list[dict[str, Any]]:
@@ -48,15 +69,28 @@ def related(session: Session, content: Content, actor: Actor) -> list[dict[str, 
     ids.discard(content.id)
     if not ids:
         return []
-    rows = session.execute(access.visible(select(Content.uid, Content.type, Content.number, Content.state).where(Content.id.in_(ids)), actor).order_by(Content.id))
-    return [{"uid": uid, "type": kind, "number": number, "state": state, "url": url_for("api.show", uid=uid)} for uid, kind, number, state in rows]
+    rows = session.execute(
+        access.visible(
+            select(Content.uid, Content.type, Content.number, Content.state).where(Content.id.in_(ids)), actor
+        ).order_by(Content.id)
+    )
+    return [
+        {"uid": uid, "type": kind, "number": number, "state": state, "url": url_for("api.show", uid=uid)}
+        for uid, kind, number, state in rows
+    ]
 
 
 def own_facts(content: Content) -> dict[str, Any]:
     """Facts of a type that has columns but no form of its own."""
     if isinstance(content, ServiceItem):
-        return {"item": content.code, "category": content.category, "accept_level": content.accept_level, "decide_level": content.decide_level,
-                "delegable": content.delegable, "home_visit": content.home_visit}
+        return {
+            "item": content.code,
+            "category": content.category,
+            "accept_level": content.accept_level,
+            "decide_level": content.decide_level,
+            "delegable": content.delegable,
+            "home_visit": content.home_visit,
+        }
     if isinstance(content, Certificate):
         return {"paper": content.paper_kind, "issued_on": content.issued_on}
     return {}

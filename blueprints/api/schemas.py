@@ -14,8 +14,15 @@ NULLABLE_MOMENT: dict[str, Any] = {"type": ["string", "null"], "format": "date-t
 NUMBER: dict[str, Any] = {"type": "integer"}
 BOOL: dict[str, Any] = {"type": "boolean"}
 KINDS: dict[str, dict[str, Any]] = {
-    "date": {"type": "string", "format": "date"}, "datetime": MOMENT, "bool": BOOL, "number": NUMBER, "list": {"type": "array"},
-    "applicant": {"type": "object", "properties": {"name": TEXT, "id_number": TEXT, "phone": TEXT, "address": TEXT, "household_address": TEXT}},
+    "date": {"type": "string", "format": "date"},
+    "datetime": MOMENT,
+    "bool": BOOL,
+    "number": NUMBER,
+    "list": {"type": "array"},
+    "applicant": {
+        "type": "object",
+        "properties": {"name": TEXT, "id_number": TEXT, "phone": TEXT, "address": TEXT, "household_address": TEXT},
+    },
 }
 
 
@@ -27,8 +34,15 @@ def maybe(name: str) -> dict[str, Any]:
     return {"anyOf": [ref(name), {"type": "null"}]}
 
 
-def shape(required: dict[str, dict[str, Any]], optional: dict[str, dict[str, Any]] | None = None, *, closed: bool = True) -> dict[str, Any]:
-    return {"type": "object", "required": sorted(required), "properties": {**required, **(optional or {})}, "additionalProperties": not closed}
+def shape(
+    required: dict[str, dict[str, Any]], optional: dict[str, dict[str, Any]] | None = None, *, closed: bool = True
+) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": sorted(required),
+        "properties": {**required, **(optional or {})},
+        "additionalProperties": not closed,
+    }
 
 
 def many(items: dict[str, Any]) -> dict[str, Any]:
@@ -39,37 +53,130 @@ def components() -> dict[str, Any]:
     """Every named shape; those of the types come from the definitions in force."""
     states = sorted({state for definition in library.workflows.values() for state in definition.states})
     head = {
-        "uid": TEXT, "number": NULLABLE_TEXT, "type": {"type": "string", "enum": sorted(library.types)}, "title": TEXT,
-        "state": {"type": "string", "examples": states}, "state_title": TEXT, "tone": {"type": "string", "enum": list(TONES)}, "version": NUMBER,
-        "place": maybe("Agency"), "unit": maybe("Agency"), "assignee": maybe("Person"), "deadline": NULLABLE_MOMENT, "created": MOMENT,
-        "modified": MOMENT, "closed": NULLABLE_MOMENT, "url": TEXT, "applicant": maybe("Applicant"), "fields": {"type": "object"},
+        "uid": TEXT,
+        "number": NULLABLE_TEXT,
+        "type": {"type": "string", "enum": sorted(library.types)},
+        "title": TEXT,
+        "state": {"type": "string", "examples": states},
+        "state_title": TEXT,
+        "tone": {"type": "string", "enum": list(TONES)},
+        "version": NUMBER,
+        "place": maybe("Agency"),
+        "unit": maybe("Agency"),
+        "assignee": maybe("Person"),
+        "deadline": NULLABLE_MOMENT,
+        "created": MOMENT,
+        "modified": MOMENT,
+        "closed": NULLABLE_MOMENT,
+        "url": TEXT,
+        "applicant": maybe("Applicant"),
+        "fields": {"type": "object"},
     }
     return {
-        "Problem": shape({"type": TEXT, "title": TEXT, "status": NUMBER, "detail": TEXT, "errors": many(shape({"field": TEXT, "message": TEXT}))}),
+        "Problem": shape(
+            {
+                "type": TEXT,
+                "title": TEXT,
+                "status": NUMBER,
+                "detail": TEXT,
+                "errors": many(shape({"field": TEXT, "message": TEXT})),
+            }
+        ),
         "Token": shape({"token": TEXT, "token_type": TEXT, "expires_in": NUMBER, "person": ref("Person")}),
         "Agency": shape({"id": TEXT, "name": TEXT}),
         "Person": shape({"username": TEXT, "name": TEXT}),
-        "Applicant": shape({"name": NULLABLE_TEXT, "id_number": NULLABLE_TEXT, "phone": NULLABLE_TEXT, "address": NULLABLE_TEXT}),
-        "Input": shape({"name": TEXT, "kind": {"type": "string", "enum": list(INPUT_KINDS)}, "required": BOOL, "title": TEXT},
-                       {"help": TEXT, "max": NUMBER, "options": many(shape({"id": TEXT, "title": TEXT}))}),
-        "Action": shape({"id": TEXT, "title": TEXT, "to": NULLABLE_TEXT, "primary": BOOL, "dangerous": BOOL, "inputs": many(ref("Input"))}),
+        "Applicant": shape(
+            {"name": NULLABLE_TEXT, "id_number": NULLABLE_TEXT, "phone": NULLABLE_TEXT, "address": NULLABLE_TEXT}
+        ),
+        "Input": shape(
+            {"name": TEXT, "kind": {"type": "string", "enum": list(INPUT_KINDS)}, "required": BOOL, "title": TEXT},
+            {"help": TEXT, "max": NUMBER, "options": many(shape({"id": TEXT, "title": TEXT}))},
+        ),
+        "Action": shape(
+            {
+                "id": TEXT,
+                "title": TEXT,
+                "to": NULLABLE_TEXT,
+                "primary": BOOL,
+                "dangerous": BOOL,
+                "inputs": many(ref("Input")),
+            }
+        ),
         "Summary": shape(head),
-        "Content": shape({**head, "masked": many(TEXT), "owner": maybe("Person"), "permissions": many(TEXT), "actions": many(ref("Action")),
-                          "materials": many(ref("Material")), "papers": many(ref("Paper")), "related": many(ref("Related")), "form": many(ref("Question")),
-                          "places": many(shape({"relation": TEXT, "place": maybe("Agency")}))}),
-        "Material": shape({"code": TEXT, "name": TEXT, "critical": BOOL, "form": TEXT, "provided": BOOL, "original_held": BOOL, "sheets": NUMBER,
-                           "verdict": TEXT, "defect": TEXT}),
-        "Paper": shape({"paper": TEXT, "title": TEXT, "number": NULLABLE_TEXT, "status": {"type": "string", "enum": ["waiting", "ready", "failed"]},
-                        "error": NULLABLE_TEXT, "url": TEXT}),
+        "Content": shape(
+            {
+                **head,
+                "masked": many(TEXT),
+                "owner": maybe("Person"),
+                "permissions": many(TEXT),
+                "actions": many(ref("Action")),
+                "materials": many(ref("Material")),
+                "papers": many(ref("Paper")),
+                "related": many(ref("Related")),
+                "form": many(ref("Question")),
+                "places": many(shape({"relation": TEXT, "place": maybe("Agency")})),
+            }
+        ),
+        "Material": shape(
+            {
+                "code": TEXT,
+                "name": TEXT,
+                "critical": BOOL,
+                "form": TEXT,
+                "provided": BOOL,
+                "original_held": BOOL,
+                "sheets": NUMBER,
+                "verdict": TEXT,
+                "defect": TEXT,
+            }
+        ),
+        "Paper": shape(
+            {
+                "paper": TEXT,
+                "title": TEXT,
+                "number": NULLABLE_TEXT,
+                "status": {"type": "string", "enum": ["waiting", "ready", "failed"]},
+                "error": NULLABLE_TEXT,
+                "url": TEXT,
+            }
+        ),
         "Related": shape({"uid": TEXT, "type": TEXT, "number": NULLABLE_TEXT, "state": TEXT, "url": TEXT}),
-        "Question": shape({"name": TEXT, "kind": TEXT, "required": BOOL, "title": TEXT}, {"options": many(shape({"id": TEXT, "title": TEXT}))}),
+        "Question": shape(
+            {"name": TEXT, "kind": TEXT, "required": BOOL, "title": TEXT},
+            {"options": many(shape({"id": TEXT, "title": TEXT}))},
+        ),
         "Gone": shape({"uid": TEXT, "type": TEXT, "state": TEXT, "version": NUMBER, "actions": many(ref("Action"))}),
-        "Event": shape({"at": MOMENT, "action": TEXT, "title": TEXT, "from": NULLABLE_TEXT, "to": NULLABLE_TEXT, "from_title": NULLABLE_TEXT,
-                        "to_title": NULLABLE_TEXT, "person": maybe("Person"), "unit": maybe("Agency"), "on_behalf_of": maybe("Person"),
-                        "comment": NULLABLE_TEXT, "because": NULLABLE_TEXT}),
+        "Event": shape(
+            {
+                "at": MOMENT,
+                "action": TEXT,
+                "title": TEXT,
+                "from": NULLABLE_TEXT,
+                "to": NULLABLE_TEXT,
+                "from_title": NULLABLE_TEXT,
+                "to_title": NULLABLE_TEXT,
+                "person": maybe("Person"),
+                "unit": maybe("Agency"),
+                "on_behalf_of": maybe("Person"),
+                "comment": NULLABLE_TEXT,
+                "because": NULLABLE_TEXT,
+            }
+        ),
         "Deadline": shape({"deadline": NULLABLE_MOMENT, "sentence": TEXT, "clocks": many({"type": "object"})}),
-        "Document": shape({"uid": TEXT, "filename": TEXT, "purpose": TEXT, "media_type": TEXT, "size": NUMBER, "sha256": TEXT,
-                           "material": NULLABLE_TEXT, "uploaded_by": maybe("Person"), "created": MOMENT, "url": TEXT}),
+        "Document": shape(
+            {
+                "uid": TEXT,
+                "filename": TEXT,
+                "purpose": TEXT,
+                "media_type": TEXT,
+                "size": NUMBER,
+                "sha256": TEXT,
+                "material": NULLABLE_TEXT,
+                "uploaded_by": maybe("Person"),
+                "created": MOMENT,
+                "url": TEXT,
+            }
+        ),
         "Note": shape({"audience": TEXT, "text": TEXT, "author": maybe("Person"), "at": MOMENT}),
         "Worklist": shape({"id": TEXT, "title": TEXT, "type": TEXT, "count": NUMBER, "items": TEXT}),
         **{f"New_{kind.id}": _creation(kind) for kind in library.types.values()},

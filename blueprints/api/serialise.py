@@ -51,7 +51,12 @@ def person(one: Person | None) -> dict[str, str] | None:
 def applicant(resident: Resident | None, *, full: bool) -> dict[str, str | None] | None:
     if resident is None:
         return None
-    plain = {"name": resident.name, "id_number": resident.id_number, "phone": resident.phone, "address": resident.address}
+    plain = {
+        "name": resident.name,
+        "id_number": resident.id_number,
+        "phone": resident.phone,
+        "address": resident.address,
+    }
     if full:
         return plain
     masks = {"name": mask_name, "id_number": mask_id_number, "phone": mask_phone, "address": mask_address}
@@ -60,17 +65,28 @@ def applicant(resident: Resident | None, *, full: bool) -> dict[str, str | None]
 
 def action(transition: Transition) -> dict[str, Any]:
     """A step this actor may take now, with everything a form needs."""
-    return {"id": transition.id, "title": words(transition.title), "to": transition.to, "primary": transition.primary, "dangerous": transition.dangerous,
-            "inputs": [
-                {"name": i.name, "kind": i.kind, "required": i.required, "title": words(i.title)}
-                | ({"help": i.help} if i.help else {}) | ({"max": i.maximum} if i.maximum else {})
-                | ({"options": [{"id": oid, "title": words(title)} for oid, title in i.options]} if i.options else {})
-                for i in transition.inputs]}
+    return {
+        "id": transition.id,
+        "title": words(transition.title),
+        "to": transition.to,
+        "primary": transition.primary,
+        "dangerous": transition.dangerous,
+        "inputs": [
+            {"name": i.name, "kind": i.kind, "required": i.required, "title": words(i.title)}
+            | ({"help": i.help} if i.help else {})
+            | ({"max": i.maximum} if i.maximum else {})
+            | ({"options": [{"id": oid, "title": words(title)} for oid, title in i.options]} if i.options else {})
+            for i in transition.inputs
+        ],
+    }
 
 
 def summary(session: Session, content: Content) -> dict[str, Any]:
     """One line of a list: everything personal masked, whoever reads."""
-    return _head(session, content) | {"applicant": applicant(content.applicant, full=False), "fields": fields(content, full=False, listed=True)[0]}
+    return _head(session, content) | {
+        "applicant": applicant(content.applicant, full=False),
+        "fields": fields(content, full=False, listed=True)[0],
+    }
 
 
 def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
@@ -80,23 +96,39 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
     hidden = visits.hidden(session, content, actor).intersection(values)
     values, masked = {name: value for name, value in values.items() if name not in hidden}, sorted({*masked, *hidden})
     return _head(session, content) | {
-        "applicant": applicant(content.applicant, full=full), "fields": values, "masked": masked,
-        "owner": person(content.owner), "places": [{"relation": p.relation, "place": agency(p.place)} for p in content.places if p.until is None],
+        "applicant": applicant(content.applicant, full=full),
+        "fields": values,
+        "masked": masked,
+        "owner": person(content.owner),
+        "places": [{"relation": p.relation, "place": agency(p.place)} for p in content.places if p.until is None],
         "permissions": [p for p in library.of(content, session).permissions if access.may(actor, p, content, session)],
         "actions": [action(t) for t in engine.available(content, actor)],
-        "materials": materials(content) if full else [], "papers": papers(session, content) if full or access.may(actor, "print", content, session) else [],
-        "related": related(session, content, actor), "form": form(content),
+        "materials": materials(content) if full else [],
+        "papers": papers(session, content) if full or access.may(actor, "print", content, session) else [],
+        "related": related(session, content, actor),
+        "form": form(content),
     }
 
 
 def _head(session: Session, content: Content) -> dict[str, Any]:
     state = library.of(content, session).states[content.state]
     return {
-        "uid": content.uid, "number": content.number, "type": content.type, "title": content.title,
-        "state": content.state, "state_title": words(state.title), "tone": state.tone, "version": content.version,
-        "place": agency(content.place), "unit": agency(content.unit), "assignee": person(content.assignee),
-        "deadline": when(content.deadline), "created": when(content.created_at), "modified": when(content.modified_at),
-        "closed": when(content.closed_at), "url": url_for("api.show", uid=content.uid),
+        "uid": content.uid,
+        "number": content.number,
+        "type": content.type,
+        "title": content.title,
+        "state": content.state,
+        "state_title": words(state.title),
+        "tone": state.tone,
+        "version": content.version,
+        "place": agency(content.place),
+        "unit": agency(content.unit),
+        "assignee": person(content.assignee),
+        "deadline": when(content.deadline),
+        "created": when(content.created_at),
+        "modified": when(content.modified_at),
+        "closed": when(content.closed_at),
+        "url": url_for("api.show", uid=content.uid),
     }
 
 
@@ -104,7 +136,10 @@ def fields(content: Content, *, full: bool, listed: bool = False) -> tuple[dict[
     """Values of the type's fields and of the item's form; and the names of those that were masked or left out."""
     values: dict[str, Any] = {}
     masked: list[str] = []
-    values |= {name: when(value) if isinstance(value, (date, datetime)) else value for name, value in own_facts(content).items()}
+    values |= {
+        name: when(value) if isinstance(value, (date, datetime)) else value
+        for name, value in own_facts(content).items()
+    }
     for spec in library.type(content.type).fields:
         if spec.kind == "applicant":
             continue
@@ -161,14 +196,35 @@ def _add_answers(content: Content, values: dict[str, Any], masked: list[str], *,
 def form(content: Content) -> list[dict[str, Any]]:
     """What the form of the item asks, so that a program can fill it in."""
     return [
-        {"name": q.name, "kind": q.kind, "required": q.required, "title": q.title["en"] if str(get_locale()) == "en" else q.title["zh"]}
-        | ({"options": [{"id": o.id, "title": o.title["en"] if str(get_locale()) == "en" else o.title["zh"]} for o in q.options]} if q.options else {})
-        for q in form_questions(content).values()]
+        {
+            "name": q.name,
+            "kind": q.kind,
+            "required": q.required,
+            "title": q.title["en"] if str(get_locale()) == "en" else q.title["zh"],
+        }
+        | (
+            {
+                "options": [
+                    {"id": o.id, "title": o.title["en"] if str(get_locale()) == "en" else o.title["zh"]}
+                    for o in q.options
+                ]
+            }
+            if q.options
+            else {}
+        )
+        for q in form_questions(content).values()
+    ]
 
 
 def form_questions(content: Content) -> dict[str, Any]:
     """The questions by name; other types ask nothing further."""
-    item = content if isinstance(content, ServiceItem) else getattr(content, "item", None) if isinstance(content, (Case, HomeVisit)) else None
+    item = (
+        content
+        if isinstance(content, ServiceItem)
+        else getattr(content, "item", None)
+        if isinstance(content, (Case, HomeVisit))
+        else None
+    )
     if item is None:
         return {}
     record = catalogue.items().get(item.code)

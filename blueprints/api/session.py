@@ -22,14 +22,24 @@ def sign_in() -> ResponseReturnValue:
     if not isinstance(password, str) or not password:
         raise InvalidInput("请填写 password。", {"password": "必填"})
     try:
-        token, person = accounts.sign_in(db.session(), username, password[:1000], address=request.remote_addr or "",
-                                         device=request.user_agent.string, kind="api")
+        token, person = accounts.sign_in(
+            db.session(),
+            username,
+            password[:1000],
+            address=request.remote_addr or "",
+            device=request.user_agent.string,
+            kind="api",
+        )
     except TooMany as refusal:
         return _failed(refusal, 429, {"Retry-After": str(refusal.retry_after)})
     except InvalidInput as refusal:
         return _failed(refusal, 401, {"WWW-Authenticate": 'Bearer realm="daiban"'})
-    return jsonify(token=token, token_type="bearer", expires_in=int(accounts.LIFETIME["api"].total_seconds()),
-                   person={"username": person.username, "name": person.name})
+    return jsonify(
+        token=token,
+        token_type="bearer",
+        expires_in=int(accounts.LIFETIME["api"].total_seconds()),
+        person={"username": person.username, "name": person.name},
+    )
 
 
 def _failed(refusal: InvalidInput | TooMany, status: int, headers: dict[str, str]) -> ResponseReturnValue:

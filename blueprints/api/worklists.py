@@ -27,15 +27,29 @@ def worklists() -> ResponseReturnValue:
     if mine:
         wanted = {(kind.id, state) for kind, worklist in mine for state in worklist.match.get("state", ())}
         # One query for all lists: counts per type and state of what this actor sees.
-        rows = db_session().execute(access.visible(
-            select(Content.type, Content.state, func.count()).where(tuple_(Content.type, Content.state).in_(sorted(wanted)))
-            .group_by(Content.type, Content.state), actor))
+        rows = db_session().execute(
+            access.visible(
+                select(Content.type, Content.state, func.count())
+                .where(tuple_(Content.type, Content.state).in_(sorted(wanted)))
+                .group_by(Content.type, Content.state),
+                actor,
+            )
+        )
         counts = {(kind, state): number for kind, state, number in rows}
-    return jsonify(items=[
-        {"id": f"{kind.id}.{worklist.id}", "title": words(worklist.title), "type": kind.id,
-         "count": sum(counts.get((kind.id, state), 0) for state in worklist.match.get("state", ())),
-         "items": url_for("api.contents", type=kind.id, state=list(worklist.match.get("state", ())), sort="deadline")}
-        for kind, worklist in mine])
+    return jsonify(
+        items=[
+            {
+                "id": f"{kind.id}.{worklist.id}",
+                "title": words(worklist.title),
+                "type": kind.id,
+                "count": sum(counts.get((kind.id, state), 0) for state in worklist.match.get("state", ())),
+                "items": url_for(
+                    "api.contents", type=kind.id, state=list(worklist.match.get("state", ())), sort="deadline"
+                ),
+            }
+            for kind, worklist in mine
+        ]
+    )
 
 
 def _mine(actor: Actor) -> Iterator[tuple[ContentType, Worklist]]:

@@ -18,8 +18,12 @@ from extensions import db
 from process import outbox
 
 REQUESTS = Counter("daiban_requests", "Requests by endpoint, method and status.", ("endpoint", "method", "status"))
-SECONDS = Histogram("daiban_request_seconds", "Time to answer by endpoint.", ("endpoint",),
-                    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
+SECONDS = Histogram(
+    "daiban_request_seconds",
+    "Time to answer by endpoint.",
+    ("endpoint",),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 # Several web processes count together only through files of this folder.
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -49,7 +53,11 @@ class OutboxCollector(Collector):
         for name in ("waiting", "leased", "done", "dead"):
             items.add_metric([name], found[name])
         yield items
-        yield GaugeMetricFamily("daiban_outbox_oldest_seconds", "Age of the oldest row that is not done.", value=max(found["oldest_seconds"], 0))
+        yield GaugeMetricFamily(
+            "daiban_outbox_oldest_seconds",
+            "Age of the oldest row that is not done.",
+            value=max(found["oldest_seconds"], 0),
+        )
 
 
 @bp.get("/metrics")

@@ -46,8 +46,10 @@ def healthz() -> ResponseReturnValue:
     works = next(c.ok for c in concerns if c.name == "database")
     status = 200 if works else 503
     if request.accept_mimetypes.best_match(["text/plain", "application/json"], "text/plain") == "application/json":
-        answer = jsonify(status="ok" if all(c.ok for c in concerns) else "degraded" if works else "down",
-                         concerns={c.name: {"ok": c.ok, "detail": c.told} for c in concerns})
+        answer = jsonify(
+            status="ok" if all(c.ok for c in concerns) else "degraded" if works else "down",
+            concerns={c.name: {"ok": c.ok, "detail": c.told} for c in concerns},
+        )
         return make_response(answer, status)
     lines = "".join(f"{c.name}: {'ok' if c.ok else 'ATTENTION'} {c.told}".rstrip() + "\n" for c in concerns)
     return Response(lines, status=status, mimetype="text/plain")
@@ -88,7 +90,10 @@ def _connection():  # type: ignore[no-untyped-def]
     connection = current_app.extensions.get("daiban-health-redis")
     if connection is None:
         connection = connect(settings.redis_url)
-        connection.connection_pool.connection_kwargs |= {"socket_connect_timeout": REDIS_PATIENCE, "socket_timeout": REDIS_PATIENCE}
+        connection.connection_pool.connection_kwargs |= {
+            "socket_connect_timeout": REDIS_PATIENCE,
+            "socket_timeout": REDIS_PATIENCE,
+        }
         current_app.extensions["daiban-health-redis"] = connection
     return connection
 
@@ -140,6 +145,12 @@ def _workers() -> tuple[bool, str]:
 
 
 CHECKS: tuple[tuple[str, Callable[[], tuple[bool, str]]], ...] = (
-    ("database", _database), ("redis", _redis), ("storage", _storage), ("outbox", _outbox), ("dead_letters", _dead_letters),
-    ("disk", _disk), ("calendar", _calendar), ("workers", _workers),
+    ("database", _database),
+    ("redis", _redis),
+    ("storage", _storage),
+    ("outbox", _outbox),
+    ("dead_letters", _dead_letters),
+    ("disk", _disk),
+    ("calendar", _calendar),
+    ("workers", _workers),
 )

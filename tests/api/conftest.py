@@ -14,7 +14,12 @@ from services.installation import DEMO_PASSWORD
 from tests.api.schema import problems
 
 # Invented people; the numbers carry the right check character.
-LI = {"name": "李桂芬", "id_number": "11010519491231002X", "phone": "13800001234", "address": "杭州市下城区东新街道万家星城社区文晖路18幢2单元902室"}
+LI = {
+    "name": "李桂芬",
+    "id_number": "11010519491231002X",
+    "phone": "13800001234",
+    "address": "杭州市下城区东新街道万家星城社区文晖路18幢2单元902室",
+}
 
 
 class Api:
@@ -32,7 +37,9 @@ class Api:
     def call(self, method: str, path: str, json: Any = None, **kwargs: Any) -> TestResponse:
         headers = {**self.headers, **kwargs.pop("headers", {})}
         path = path if path.startswith("/api") else f"/api/v1{path}"
-        answer = self.client.open(path, method=method, headers=headers, **({"json": json} if json is not None else {}), **kwargs)
+        answer = self.client.open(
+            path, method=method, headers=headers, **({"json": json} if json is not None else {}), **kwargs
+        )
         self._described(answer, method)
         return answer
 
@@ -42,7 +49,12 @@ class Api:
         with self.app.test_request_context():
             described = document()
         endpoint, _ = self.app.url_map.bind("localhost").match(answer.request.path, method=method)
-        operation = next(o for methods in described["paths"].values() for o in methods.values() if f"api.{o['operationId']}" == endpoint)
+        operation = next(
+            o
+            for methods in described["paths"].values()
+            for o in methods.values()
+            if f"api.{o['operationId']}" == endpoint
+        )
         content = operation["responses"][str(answer.status_code)]["content"]
         found = problems(described, content[answer.mimetype]["schema"], answer.json)
         assert not found, found[:5]
@@ -77,11 +89,30 @@ def api(app: Flask) -> Callable[[str | None], Api]:
 @pytest.fixture
 def errand(api: Callable[[str | None], Api]) -> dict[str, Any]:
     """An errand just written down by the dispatcher."""
-    return api("dispatcher").post("/contents", {"type": "errand", "title": "送老年卡到居民家", "purpose": "deliver_result", "from_agency": "dongxin-centre",
-                                                "to_address": LI["address"], "contact": "李桂芬 13800001234"}, 201)
+    return api("dispatcher").post(
+        "/contents",
+        {
+            "type": "errand",
+            "title": "送老年卡到居民家",
+            "purpose": "deliver_result",
+            "from_agency": "dongxin-centre",
+            "to_address": LI["address"],
+            "contact": "李桂芬 13800001234",
+        },
+        201,
+    )
 
 
 @pytest.fixture
 def case(api: Callable[[str | None], Api]) -> dict[str, Any]:
     """A case just opened at the street's counter."""
-    return api("window.clerk").post("/contents", {"type": "case", "item": "senior_card", "place": "dongxin-centre", "applicant": LI | {"household_address": "杭州市下城区东新街道万家星城社区"}}, 201)
+    return api("window.clerk").post(
+        "/contents",
+        {
+            "type": "case",
+            "item": "senior_card",
+            "place": "dongxin-centre",
+            "applicant": LI | {"household_address": "杭州市下城区东新街道万家星城社区"},
+        },
+        201,
+    )

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-TYPES: dict[str, tuple[type, ...]] = {"object": (dict,), "array": (list,), "string": (str,), "integer": (int,), "boolean": (bool,), "null": (type(None),)}
+TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
 READ = {"$ref", "anyOf", "oneOf", "type", "enum", "const", "required", "properties", "additionalProperties", "items"}
 NOTES = {"title", "description", "format", "examples", "minimum", "maximum", "maxLength", "contentMediaType"}
 
@@ -22,9 +29,15 @@ def problems(document: dict[str, Any], schema: dict[str, Any], value: Any, path:
             return [] if any(not found for found in tried) else min(tried, key=len)
     kinds = schema.get("type", list(TYPES))
     kinds = [kinds] if isinstance(kinds, str) else kinds
-    if not any(isinstance(value, TYPES[kind]) and not (kind == "integer" and isinstance(value, bool)) for kind in kinds):
+    if not any(
+        isinstance(value, TYPES[kind]) and not (kind == "integer" and isinstance(value, bool)) for kind in kinds
+    ):
         return [f"{path}: {value!r} is not {kinds}"]
-    found = [f"{path}: {value!r} is not one of {schema['enum']}"] if "enum" in schema and value not in schema["enum"] else []
+    found = (
+        [f"{path}: {value!r} is not one of {schema['enum']}"]
+        if "enum" in schema and value not in schema["enum"]
+        else []
+    )
     if "const" in schema and value != schema["const"]:
         found.append(f"{path}: {value!r} is not {schema['const']!r}")
     if isinstance(value, dict):

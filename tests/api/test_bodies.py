@@ -39,8 +39,18 @@ def test_a_form_is_no_json(api) -> None:
     assert answer.status_code == 415
 
 
-@pytest.mark.parametrize("path", ["/contents/nothing", "/contents/nothing/history", "/contents/nothing/deadline", "/contents/nothing/documents",
-                                  "/contents/nothing/documents/x/file", "/contents/nothing/papers/handover_list.pdf", "/nowhere"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/contents/nothing",
+        "/contents/nothing/history",
+        "/contents/nothing/deadline",
+        "/contents/nothing/documents",
+        "/contents/nothing/documents/x/file",
+        "/contents/nothing/papers/handover_list.pdf",
+        "/nowhere",
+    ],
+)
 def test_what_is_not_there_is_404_with_a_problem(api, path: str) -> None:
     api("dispatcher").get(path, 404)
 
@@ -62,9 +72,19 @@ def test_head_and_options_are_sane(api) -> None:
 
 def test_a_repeated_request_has_one_effect(api) -> None:
     program = api("dispatcher")
-    body = {"type": "errand", "title": "取材料", "purpose": "fetch_papers", "from_agency": "dx-c01", "to_agency": "dongxin-centre"}
+    body = {
+        "type": "errand",
+        "title": "取材料",
+        "purpose": "fetch_papers",
+        "from_agency": "dx-c01",
+        "to_agency": "dongxin-centre",
+    }
     first = program.post("/contents", body, 201, headers={"Idempotency-Key": "k1"})
     again = program.call("POST", "/contents", body, headers={"Idempotency-Key": "k1"})
-    assert again.status_code == 201 and again.json["uid"] == first["uid"] and again.headers["Idempotency-Replayed"] == "true"
+    assert (
+        again.status_code == 201
+        and again.json["uid"] == first["uid"]
+        and again.headers["Idempotency-Replayed"] == "true"
+    )
     program.post("/contents", {**body, "title": "送材料"}, 422, headers={"Idempotency-Key": "k1"})
     assert len(program.get("/contents?type=errand")["items"]) == 1

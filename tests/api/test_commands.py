@@ -72,7 +72,9 @@ def test_check_says_what_is_wrong_and_where(run: Run, tmp_path: Path) -> None:
 
 def test_show_answers_the_normal_form(run: Run) -> None:
     shown = json.loads(ok(run("process", "show", "errand", "--json")))
-    assert shown == json.loads(ok(run("process", "show", WORKFLOW, "--json"))) == library.workflows["errand"].normal_form()
+    assert (
+        shown == json.loads(ok(run("process", "show", WORKFLOW, "--json"))) == library.workflows["errand"].normal_form()
+    )
     assert list(shown) == sorted(shown)
     assert "claim 认领 → claimed [red_courier]" in ok(run("process", "show", "errand"))
     assert "there is no process 'nonsense'" in failed(run("process", "show", "nonsense"))
@@ -85,19 +87,29 @@ def test_draw_writes_a_file_or_prints(run: Run, tmp_path: Path) -> None:
 
 
 def test_try_walks_without_touching_data(run: Run) -> None:
-    walked = json.loads(ok(run("process", "try", "errand", "--roles", "errand_dispatcher", "--walk", "post,claim", "--json")))
+    walked = json.loads(
+        ok(run("process", "try", "errand", "--roles", "errand_dispatcher", "--walk", "post,claim", "--json"))
+    )
     assert [step["state"] for step in walked] == ["posted", "open", "open"]
-    assert walked[0] == {"state": "posted", "available": ["cancel", "post"], "permissions": ["edit", "internal", "print", "view", "view_full"]}
+    assert walked[0] == {
+        "state": "posted",
+        "available": ["cancel", "post"],
+        "permissions": ["edit", "internal", "print", "view", "view_full"],
+    }
     assert walked[-1]["refused"] == "claim"
     nobody = json.loads(ok(run("process", "try", "errand", "--roles", "", "--permissions", "attach", "--json")))
     assert nobody == [{"state": "posted", "available": [], "permissions": ["attach"]}]
     manager = json.loads(ok(run("process", "try", "errand", "--roles", "Manager", "--json")))
-    assert manager[0]["permissions"] == ["attach", "view"], "what the state leaves or acquires is the place's, and there the Manager holds all"
+    assert manager[0]["permissions"] == ["attach", "view"], (
+        "what the state leaves or acquires is the place's, and there the Manager holds all"
+    )
 
 
 def test_try_knows_that_one_person_may_not_do_both(run: Run) -> None:
     roles = "window_clerk,back_office_reviewer,approver"
-    walked = json.loads(ok(run("process", "try", "case", "--roles", roles, "--walk", "submit,accept,review,approve", "--json")))
+    walked = json.loads(
+        ok(run("process", "try", "case", "--roles", roles, "--walk", "submit,accept,review,approve", "--json"))
+    )
     assert walked[-1]["state"] == "reviewed" and walked[-1]["refused"] == "approve"
 
 
@@ -134,7 +146,9 @@ def test_a_paper_is_printed_into_a_file(run: Run, tmp_path: Path) -> None:
     failed(run("papers", "render", "handover_list", "-o", tmp_path / "no" / "such" / "folder.pdf"))
 
 
-@pytest.mark.parametrize("arguments", [("nonsense",), ("process", "nonsense"), ("process", "show"), ("restore", "/no/such/file.tar")])
+@pytest.mark.parametrize(
+    "arguments", [("nonsense",), ("process", "nonsense"), ("process", "show"), ("restore", "/no/such/file.tar")]
+)
 def test_wrong_use_is_told_in_a_line(run: Run, arguments: tuple[str, ...]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2 and "Traceback" not in result.output
@@ -172,7 +186,8 @@ def test_a_backup_brings_everything_back_elsewhere(archive: Path, tmp_path: Path
     with fresh.app_context():
         assert db.session.scalar(select(func.count()).select_from(Person)) == people
         assert db.session.scalar(select(func.count()).select_from(Content)) > 80
-        assert [files.store().read(key) for key in files.store().keys()] == [b"%PDF-1.4 a paper"]
+        keys = list(files.store().keys())
+        assert [files.store().read(key) for key in keys] == [b"%PDF-1.4 a paper"]
         assert ok(fresh.test_cli_runner().invoke(args=["journal", "verify"]))
         db.session.remove()
         db.engine.dispose()
@@ -195,8 +210,10 @@ def test_a_damaged_archive_restores_nothing(archive: Path, tmp_path: Path) -> No
     fresh = other(tmp_path / "fresh")
     runner = fresh.test_cli_runner()
     for name, content, words in (
-        ("flipped", whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1:], "is damaged"), ("short", whole[:-200_000], "cut short"),
-        ("text", b"no archive at all" * 100, "no backup"), ("empty", b"", "no backup"),
+        ("flipped", whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :], "is damaged"),
+        ("short", whole[:-200_000], "cut short"),
+        ("text", b"no archive at all" * 100, "no backup"),
+        ("empty", b"", "no backup"),
     ):
         bad = tmp_path / f"{name}.tar"
         bad.write_bytes(content)

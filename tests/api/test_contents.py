@@ -18,9 +18,21 @@ SECRETS = (LI["id_number"], LI["phone"], LI["name"], "18幢2单元902室")
 
 
 def many(program: Api, count: int) -> list[str]:
-    return [program.post("/contents", {"type": "errand", "title": f"第 {n} 趟", "purpose": "fetch_papers", "from_agency": "dx-c01",
-                                       "to_agency": "dongxin-centre"} | ({"window_end": f"2026-12-{1 + n % 5:02}T10:00:00+08:00"} if n % 3 else {}), 201)["uid"]
-            for n in range(count)]
+    return [
+        program.post(
+            "/contents",
+            {
+                "type": "errand",
+                "title": f"第 {n} 趟",
+                "purpose": "fetch_papers",
+                "from_agency": "dx-c01",
+                "to_agency": "dongxin-centre",
+            }
+            | ({"window_end": f"2026-12-{1 + n % 5:02}T10:00:00+08:00"} if n % 3 else {}),
+            201,
+        )["uid"]
+        for n in range(count)
+    ]
 
 
 @pytest.mark.parametrize("sort", ["-created", "deadline"])
@@ -55,11 +67,25 @@ def test_things_without_a_deadline_come_last_and_page_too(api) -> None:
     assert len(uids) == len(set(uids)) > 60 and pages > 1
 
 
-@pytest.mark.parametrize(("query", "field"), [
-    ("type=nonsense", "type"), ("state=nonsense", "state"), ("place=nowhere", "place"), ("assignee=approver", "assignee"), ("sort=title", "sort"),
-    ("limit=0", "limit"), ("limit=101", "limit"), ("limit=ten", "limit"), ("after=garbage", "after"), ("after=%00", "after"), ("q=a%00b", "q"),
-    ("owner=me", "owner"), ("after=WyJkZWFkbGluZSIsIG51bGwsIDFd", "after"), ("after=W1tbW1tb", "after"),
-])
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("type=nonsense", "type"),
+        ("state=nonsense", "state"),
+        ("place=nowhere", "place"),
+        ("assignee=approver", "assignee"),
+        ("sort=title", "sort"),
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=ten", "limit"),
+        ("after=garbage", "after"),
+        ("after=%00", "after"),
+        ("q=a%00b", "q"),
+        ("owner=me", "owner"),
+        ("after=WyJkZWFkbGluZSIsIG51bGwsIDFd", "after"),
+        ("after=W1tbW1tb", "after"),
+    ],
+)
 def test_a_wrong_filter_is_named(api, query: str, field: str) -> None:
     assert api("dispatcher").get(f"/contents?{query}", 422)["errors"][0]["field"] == field
 
@@ -68,7 +94,10 @@ def test_filters_narrow(api, case: dict[str, Any], errand: dict[str, Any]) -> No
     clerk = api("window.clerk")
     assert [item["uid"] for item in clerk.get("/contents?type=case")["items"]] == [case["uid"]]
     assert clerk.get("/contents?type=case&state=submitted")["items"] == []
-    assert clerk.get("/contents?type=case,errand&state=draft&state=posted&place=dongxin-centre")["items"][0]["uid"] == case["uid"]
+    assert (
+        clerk.get("/contents?type=case,errand&state=draft&state=posted&place=dongxin-centre")["items"][0]["uid"]
+        == case["uid"]
+    )
     assert clerk.get("/contents?type=case&place=dx-c01")["items"] == []
     assert clerk.get("/contents?type=case&assignee=me")["items"] == []
     assert clerk.get(f"/contents?q={case['number']}")["items"][0]["uid"] == case["uid"]
@@ -82,13 +111,22 @@ def test_lists_are_masked_for_everybody(api, case: dict[str, Any], errand: dict[
         text = json.dumps(api(name).get("/contents?limit=100"), ensure_ascii=False)
         assert not [secret for secret in SECRETS if secret in text], name
     row = api("window.clerk").get("/contents?type=case")["items"][0]
-    assert row["applicant"] == {"name": "李*", "id_number": "110***********002X", "phone": "138****1234", "address": "杭州市下城区东新街道万家星城社区***"}
+    assert row["applicant"] == {
+        "name": "李*",
+        "id_number": "110***********002X",
+        "phone": "138****1234",
+        "address": "杭州市下城区东新街道万家星城社区***",
+    }
     assert datetime.fromisoformat(row["created"]).utcoffset().total_seconds() == 8 * 3600
 
 
-def test_inside_the_thing_whoever_works_on_it_sees_it_in_full_and_the_journal_says_so(api, case: dict[str, Any], session: Session) -> None:
+def test_inside_the_thing_whoever_works_on_it_sees_it_in_full_and_the_journal_says_so(
+    api, case: dict[str, Any], session: Session
+) -> None:
     clerk = api("window.clerk")
-    assert clerk.get(f"/contents/{case['uid']}")["applicant"] == {k: LI[k] for k in ("name", "id_number", "phone", "address")}
+    assert clerk.get(f"/contents/{case['uid']}")["applicant"] == {
+        k: LI[k] for k in ("name", "id_number", "phone", "address")
+    }
     clerk.get(f"/contents/{case['uid']}")
     assert len(session.scalars(select(JournalEntry).where(JournalEntry.action == "personal:reveal")).all()) <= 1
     clerk.act(case["uid"], "submit", version=case["version"])
@@ -121,21 +159,41 @@ def test_another_community_sees_nothing(api, case: dict[str, Any], errand: dict[
 def test_edit_changes_fields_and_nothing_else(api, errand: dict[str, Any]) -> None:
     program = api("dispatcher")
     path = f"/contents/{errand['uid']}"
-    changed = program.patch(path, {"version": 1, "envelopes": 3, "window_end": "2026-12-01T10:00:00+08:00", "to_agency": "dx-c01"})
-    assert (changed["version"], changed["state"], changed["fields"]["envelopes"], changed["fields"]["to_agency"]) == (2, "posted", 3, "dx-c01")
+    changed = program.patch(
+        path, {"version": 1, "envelopes": 3, "window_end": "2026-12-01T10:00:00+08:00", "to_agency": "dx-c01"}
+    )
+    assert (changed["version"], changed["state"], changed["fields"]["envelopes"], changed["fields"]["to_agency"]) == (
+        2,
+        "posted",
+        3,
+        "dx-c01",
+    )
     assert changed["deadline"] == "2026-12-01T10:00:00+08:00"
     assert program.get(path)["fields"]["envelopes"] == 3
     assert program.patch(path, {"version": 1, "envelopes": 4}, 409)["type"] == "/problems/stale"
     assert [e["action"] for e in program.get(f"{path}/history")["items"]] == ["errand:create", "content:edit"]
 
 
-@pytest.mark.parametrize(("body", "field"), [
-    ({"envelopes": 3}, "version"), ({"version": "1"}, "version"), ({"version": True}, "version"), ({"version": 1, "state": "open"}, "state"),
-    ({"version": 1, "nonsense": 1}, "nonsense"), ({"version": 1, "acl_id": 1}, "acl_id"), ({"version": 1, "envelopes": "three"}, "envelopes"),
-    ({"version": 1, "purpose": "theft"}, "purpose"), ({"version": 1, "to_agency": "nowhere"}, "to_agency"),
-    ({"version": 1, "window_end": "tomorrow"}, "window_end"), ({"version": 1, "title": ""}, "title"), ({"version": 1, "title": "x" * 300}, "title"),
-])
-def test_a_wrong_edit_names_the_field_and_changes_nothing(api, errand: dict[str, Any], body: dict[str, Any], field: str) -> None:
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"envelopes": 3}, "version"),
+        ({"version": "1"}, "version"),
+        ({"version": True}, "version"),
+        ({"version": 1, "state": "open"}, "state"),
+        ({"version": 1, "nonsense": 1}, "nonsense"),
+        ({"version": 1, "acl_id": 1}, "acl_id"),
+        ({"version": 1, "envelopes": "three"}, "envelopes"),
+        ({"version": 1, "purpose": "theft"}, "purpose"),
+        ({"version": 1, "to_agency": "nowhere"}, "to_agency"),
+        ({"version": 1, "window_end": "tomorrow"}, "window_end"),
+        ({"version": 1, "title": ""}, "title"),
+        ({"version": 1, "title": "x" * 300}, "title"),
+    ],
+)
+def test_a_wrong_edit_names_the_field_and_changes_nothing(
+    api, errand: dict[str, Any], body: dict[str, Any], field: str
+) -> None:
     program = api("dispatcher")
     assert field in [e["field"] for e in program.patch(f"/contents/{errand['uid']}", body, 422)["errors"]]
     assert program.get(f"/contents/{errand['uid']}")["version"] == 1

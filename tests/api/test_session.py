@@ -20,7 +20,9 @@ def test_a_token_opens_the_api_until_sign_out(api) -> None:
     assert "令牌" in program.get("/worklists", 401)["detail"]
 
 
-@pytest.mark.parametrize("body", [{"username": "dispatcher", "password": "wrong"}, {"username": "nobody.here", "password": DEMO_PASSWORD}])
+@pytest.mark.parametrize(
+    "body", [{"username": "dispatcher", "password": "wrong"}, {"username": "nobody.here", "password": DEMO_PASSWORD}]
+)
 def test_wrong_name_and_wrong_password_look_the_same(api, body: dict[str, str]) -> None:
     answer = api(None).call("POST", "/session", body)
     assert answer.status_code == 401
@@ -30,7 +32,10 @@ def test_wrong_name_and_wrong_password_look_the_same(api, body: dict[str, str]) 
 
 def test_guessing_is_slowed_and_the_slowing_survives_the_refusal(api, app: Flask) -> None:
     stranger = api(None)
-    codes = [stranger.call("POST", "/session", {"username": "approver", "password": f"guess-{n}"}).status_code for n in range(accounts.FREE_TRIES + 2)]
+    codes = [
+        stranger.call("POST", "/session", {"username": "approver", "password": f"guess-{n}"}).status_code
+        for n in range(accounts.FREE_TRIES + 2)
+    ]
     assert codes[0] == 401 and codes[-1] == 429
     blocked = stranger.call("POST", "/session", {"username": "approver", "password": DEMO_PASSWORD})
     assert blocked.status_code == 429
@@ -41,8 +46,16 @@ def test_guessing_is_slowed_and_the_slowing_survives_the_refusal(api, app: Flask
     assert api("dispatcher").get("/worklists")
 
 
-@pytest.mark.parametrize("body", [{}, {"username": "dispatcher"}, {"username": "dispatcher", "password": ""}, {"username": 5, "password": "x"},
-                                  {"username": "dispatcher", "password": ["x"]}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"username": "dispatcher"},
+        {"username": "dispatcher", "password": ""},
+        {"username": 5, "password": "x"},
+        {"username": "dispatcher", "password": ["x"]},
+    ],
+)
 def test_incomplete_sign_in_names_the_field(api, body: dict[str, object]) -> None:
     assert api(None).post("/session", body, 422)["errors"]
 

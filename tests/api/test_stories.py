@@ -19,7 +19,9 @@ from tests.services.fertility import data
 def work(session: Session) -> None:
     """What the workers do meanwhile."""
     session.rollback()
-    for item_id in list(session.scalars(select(OutboxItem.id).where(OutboxItem.status == "waiting").order_by(OutboxItem.id))):
+    for item_id in list(
+        session.scalars(select(OutboxItem.id).where(OutboxItem.status == "waiting").order_by(OutboxItem.id))
+    ):
         assert do(session, item_id) == "done"
 
 
@@ -61,7 +63,14 @@ def test_an_errand_from_the_board_to_the_door(api, errand: dict[str, Any]) -> No
     assert courier.act(uid, "set_off")["state"] == "on_way"
     assert courier.act(uid, "deliver")["state"] == "delivered"
     history = courier.get(f"/contents/{uid}/history")["items"]
-    assert [e["to"] for e in history if e["from"] != e["to"]] == ["posted", "open", "claimed", "picked_up", "on_way", "delivered"]
+    assert [e["to"] for e in history if e["from"] != e["to"]] == [
+        "posted",
+        "open",
+        "claimed",
+        "picked_up",
+        "on_way",
+        "delivered",
+    ]
     assert courier.act(uid, "claim", 409)["detail"].startswith("现在的状态是")
     courier.act(uid, "fly", 404)
     assert dispatcher.act(uid, "release", 409, comment="x")
@@ -78,11 +87,17 @@ def test_a_case_from_the_counter_to_the_card(api, session: Session) -> None:
     assert clerk.act(uid, "accept")["state"] == "accepted"
 
     waiting = clerk.call("GET", f"{path}/papers/acceptance_notice.pdf")
-    assert waiting.status_code == 202 and waiting.content_type == "application/problem+json" and int(waiting.headers["Retry-After"]) > 0
+    assert (
+        waiting.status_code == 202
+        and waiting.content_type == "application/problem+json"
+        and int(waiting.headers["Retry-After"]) > 0
+    )
     work(session)
     ready = clerk.call("GET", f"{path}/papers/acceptance_notice.pdf")
     assert (ready.status_code, ready.mimetype, ready.data[:5]) == (200, "application/pdf", b"%PDF-")
-    assert clerk.call("GET", f"{path}/papers/acceptance_notice.pdf").data == ready.data, "a reprint serves the same bytes"
+    assert clerk.call("GET", f"{path}/papers/acceptance_notice.pdf").data == ready.data, (
+        "a reprint serves the same bytes"
+    )
 
     ticks = [{"code": m["code"], "verdict": "accepted"} for m in clerk.get(path)["materials"] if m["provided"]]
     reviewed = api("reviewer").act(uid, "review", materials=ticks, comment="材料齐全")
@@ -101,7 +116,9 @@ def test_a_case_from_the_counter_to_the_card(api, session: Session) -> None:
     work(session)
     issued = issuer.get(f"/contents/{certificate['uid']}")
     assert issued["state"] == "issued" and issued["number"]
-    assert issuer.call("GET", f"{path}/papers/fertility_registration_card.pdf").data[:5] == b"%PDF-", "asked for through the case"
+    assert issuer.call("GET", f"{path}/papers/fertility_registration_card.pdf").data[:5] == b"%PDF-", (
+        "asked for through the case"
+    )
     clock = clerk.get(f"{path}/deadline")
     assert clock["clocks"][0]["working_days"] == 3 and "工作日" in clock["sentence"]
     assert clerk.act(uid, "deliver", way="counter")["state"] == "delivered"
@@ -112,25 +129,44 @@ def test_a_case_from_the_counter_to_the_card(api, session: Session) -> None:
 def test_documents_are_handed_in_listed_and_fetched(api, case: dict[str, Any], session: Session) -> None:
     clerk = api("window.clerk")
     path = f"/contents/{case['uid']}/documents"
-    kept = clerk.post(path, status=201, data={"file": (picture(), "身份证 正面.jpg"), "material": "id_card", "purpose": "material"})
+    kept = clerk.post(
+        path, status=201, data={"file": (picture(), "身份证 正面.jpg"), "material": "id_card", "purpose": "material"}
+    )
     assert (kept["material"], kept["media_type"], kept["purpose"]) == ("id_card", "image/jpeg", "material")
     assert clerk.get(path)["items"] == [kept]
     file = clerk.call("GET", kept["url"])
-    assert file.status_code == 200 and file.headers["Content-Disposition"].startswith("attachment;") and file.data[:2] == b"\xff\xd8"
+    assert (
+        file.status_code == 200
+        and file.headers["Content-Disposition"].startswith("attachment;")
+        and file.data[:2] == b"\xff\xd8"
+    )
     assert file.headers["X-Content-Type-Options"] == "nosniff"
     api("neighbour.clerk").get(path, 404)
     api("neighbour.clerk").get(kept["url"], 404)
-    assert session.scalars(select(JournalEntry).where(JournalEntry.action == "document:add")).one().details == {"document": kept["uid"], "purpose": "material"}
+    assert session.scalars(select(JournalEntry).where(JournalEntry.action == "document:add")).one().details == {
+        "document": kept["uid"],
+        "purpose": "material",
+    }
 
 
-@pytest.mark.parametrize(("form", "status"), [
-    ({"file": (io.BytesIO(b"<script>"), "x.jpg")}, 422), ({"file": (io.BytesIO(b""), "x.jpg")}, 422), ({"purpose": "photo"}, 415),
-    ({"file": (io.BytesIO(b"%PDF-1.4"), "x.pdf"), "material": "nothing"}, 422), ({"file": (io.BytesIO(b"x"), "x.jpg"), "purpose": "joke"}, 422),
-    ({"file": (io.BytesIO(b"x"), "x.jpg"), "owner": "me"}, 422),
-])
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"file": (io.BytesIO(b"<script>"), "x.jpg")}, 422),
+        ({"file": (io.BytesIO(b""), "x.jpg")}, 422),
+        ({"purpose": "photo"}, 415),
+        ({"file": (io.BytesIO(b"%PDF-1.4"), "x.pdf"), "material": "nothing"}, 422),
+        ({"file": (io.BytesIO(b"x"), "x.jpg"), "purpose": "joke"}, 422),
+        ({"file": (io.BytesIO(b"x"), "x.jpg"), "owner": "me"}, 422),
+    ],
+)
 def test_what_is_no_document_is_refused(api, case: dict[str, Any], form: dict[str, Any], status: int) -> None:
     clerk = api("window.clerk")
-    clerk.post(f"/contents/{case['uid']}/documents", status=status, data={k: ((io.BytesIO(v[0].getvalue()), v[1]) if isinstance(v, tuple) else v) for k, v in form.items()})
+    clerk.post(
+        f"/contents/{case['uid']}/documents",
+        status=status,
+        data={k: ((io.BytesIO(v[0].getvalue()), v[1]) if isinstance(v, tuple) else v) for k, v in form.items()},
+    )
     clerk.post(f"/contents/{case['uid']}/documents", {"file": "x"}, 415)
     assert clerk.get(f"/contents/{case['uid']}/documents")["items"] == []
 
@@ -140,7 +176,12 @@ def test_notes_go_to_colleagues_or_to_the_resident(api, case: dict[str, Any]) ->
     path = f"/contents/{case['uid']}/notes"
     assert clerk.post(path, {"audience": "internal", "text": "照片周三补"}, 201)["author"]["username"] == "window.clerk"
     assert clerk.post(path, {"audience": "resident", "text": "请带照片"}, 201)["audience"] == "resident"
-    for wrong in ({"audience": "all", "text": "x"}, {"audience": "internal"}, {"audience": "internal", "text": "  "}, {"audience": "internal", "text": "x", "by": 1}):
+    for wrong in (
+        {"audience": "all", "text": "x"},
+        {"audience": "internal"},
+        {"audience": "internal", "text": "  "},
+        {"audience": "internal", "text": "x", "by": 1},
+    ):
         assert clerk.post(path, wrong, 422)["errors"]
 
 
@@ -156,4 +197,14 @@ def test_unknown_types_and_what_comes_by_itself_cannot_be_registered(api) -> Non
     assert clerk.post("/contents", {"type": "spaceship"}, 422)["errors"][0]["field"] == "type"
     clerk.post("/contents", {"type": "certificate"}, 422)
     clerk.post("/contents", {}, 422)
-    api("courier").post("/contents", {"type": "errand", "title": "x", "purpose": "fetch_papers", "from_agency": "dx-c01", "to_agency": "dongxin-centre"}, 403)
+    api("courier").post(
+        "/contents",
+        {
+            "type": "errand",
+            "title": "x",
+            "purpose": "fetch_papers",
+            "from_agency": "dx-c01",
+            "to_agency": "dongxin-centre",
+        },
+        403,
+    )

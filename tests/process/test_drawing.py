@@ -13,7 +13,9 @@ from process.library import HERE, read_yaml
 
 SVG = "{http://www.w3.org/2000/svg}"
 DEFINITIONS = {path.stem: parse(read_yaml(path), path.name) for path in sorted((HERE / "workflows").glob("*.yaml"))}
-VARIANTS = [(name, vertical, locale) for name in DEFINITIONS for vertical in (False, True) for locale in ("zh_Hans_CN", "en")]
+VARIANTS = [
+    (name, vertical, locale) for name in DEFINITIONS for vertical in (False, True) for locale in ("zh_Hans_CN", "en")
+]
 
 
 def tree(picture: str) -> ElementTree.Element:
@@ -50,9 +52,14 @@ def test_nothing_lies_on_anything_or_outside(name: str, vertical: bool, locale: 
     _, _, width, height = (float(n) for n in root.get("viewBox", "").split())
     for index, (x, y, w, h) in enumerate(found):
         assert x >= 0 and y >= 0 and x + w <= width and y + h <= height
-        assert all(x + w <= a or a + c <= x or y + h <= b or b + d <= y for a, b, c, d in found[index + 1:])
+        assert all(x + w <= a or a + c <= x or y + h <= b or b + d <= y for a, b, c, d in found[index + 1 :])
     assert width <= (390 if vertical else 1280)
-    numbers = [float(n) for path in root.iter(f"{SVG}path") for n in re.findall(r"-?\d+(?:\.\d+)?", path.get("d", "")) if path.get("transform") is None]
+    numbers = [
+        float(n)
+        for path in root.iter(f"{SVG}path")
+        for n in re.findall(r"-?\d+(?:\.\d+)?", path.get("d", ""))
+        if path.get("transform") is None
+    ]
     assert all(-1 <= n <= max(width, height) + 1 for n in numbers)
 
 
@@ -74,7 +81,9 @@ def test_it_may_stand_in_a_page_with_a_strict_policy() -> None:
 
 def test_the_way_one_thing_has_gone_is_marked() -> None:
     definition = DEFINITIONS["case"]
-    root = tree(draw(definition, visited=["draft", "submitted", "accepted", "supplement", "submitted"], current="accepted"))
+    root = tree(
+        draw(definition, visited=["draft", "submitted", "accepted", "supplement", "submitted"], current="accepted")
+    )
     kinds = [g.get("class", "").rpartition("--")[2] for g in root.iter(f"{SVG}g") if "wf-state" in g.get("class", "")]
     assert (kinds.count("now"), kinds.count("done")) == (1, 3)
     done = [p for p in root.iter(f"{SVG}path") if p.get("class") == "wf-edge wf-edge--done"]
@@ -84,7 +93,13 @@ def test_the_way_one_thing_has_gone_is_marked() -> None:
 
 def test_a_finished_thing_is_ticked_to_the_end() -> None:
     definition = DEFINITIONS["errand"]
-    root = tree(draw(definition, visited=["posted", "open", "claimed", "picked_up", "on_way", "delivered"], current=definition.states["confirmed"]))
+    root = tree(
+        draw(
+            definition,
+            visited=["posted", "open", "claimed", "picked_up", "on_way", "delivered"],
+            current=definition.states["confirmed"],
+        )
+    )
     ticks = [p for p in root.iter(f"{SVG}path") if p.get("transform")]
     assert len(ticks) == 7
 
@@ -106,8 +121,20 @@ def test_it_is_told_in_words_in_the_reader_s_language() -> None:
 
 
 def _small(states: int, **transitions: object) -> Definition:
-    named = {f"s{n}": {"title": {"zh": f"状态<{n}>&", "en": f"State <{n}> & \"more\""}, "terminal": n == states - 1} for n in range(states)}
-    return parse({"id": "small", "title": {"zh": "小<b>", "en": "small"}, "initial": "s0", "states": named, "transitions": transitions}, "small.yaml")
+    named = {
+        f"s{n}": {"title": {"zh": f"状态<{n}>&", "en": f'State <{n}> & "more"'}, "terminal": n == states - 1}
+        for n in range(states)
+    }
+    return parse(
+        {
+            "id": "small",
+            "title": {"zh": "小<b>", "en": "small"},
+            "initial": "s0",
+            "states": named,
+            "transitions": transitions,
+        },
+        "small.yaml",
+    )
 
 
 def _step(sources: list[str], to: str | None) -> dict[str, object]:
@@ -115,12 +142,21 @@ def _step(sources: list[str], to: str | None) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("vertical", [False, True])
-@pytest.mark.parametrize("definition", [
-    _small(1, stay=_step(["s0"], None)),
-    _small(2, go=_step(["s0"], "s1")),
-    _small(3, go=_step(["s0"], "s1"), back=_step(["s1"], "s0"), end=_step(["s0", "s1"], "s2"), self=_step(["s1"], "s1")),
-    _small(14, **{f"t{n}": _step([f"s{n}"], f"s{n + 1}") for n in range(13)}, **{f"back{n}": _step([f"s{n}"], "s0") for n in range(1, 13)}),
-])
+@pytest.mark.parametrize(
+    "definition",
+    [
+        _small(1, stay=_step(["s0"], None)),
+        _small(2, go=_step(["s0"], "s1")),
+        _small(
+            3, go=_step(["s0"], "s1"), back=_step(["s1"], "s0"), end=_step(["s0", "s1"], "s2"), self=_step(["s1"], "s1")
+        ),
+        _small(
+            14,
+            **{f"t{n}": _step([f"s{n}"], f"s{n + 1}") for n in range(13)},
+            **{f"back{n}": _step([f"s{n}"], "s0") for n in range(1, 13)},
+        ),
+    ],
+)
 def test_any_graph_is_drawn_and_hostile_titles_stay_text(definition: Definition, vertical: bool) -> None:
     root = tree(draw(definition, vertical=vertical))
     assert len(boxes(root)) == len(definition.states)
