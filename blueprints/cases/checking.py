@@ -27,6 +27,7 @@ from process import access, engine, journal
 from process.library import library
 from process.refusals import Forbidden, InvalidInput, NotFound, Refusal
 from services import actions, files, materials
+from services.catalogue_items import record_of
 
 MAX_FILES = 10
 TICKING = ("review", "supplement_needed")
@@ -177,6 +178,9 @@ def _page(case: Case, *, refusal: Refusal | None = None) -> str:
     posted = request.method == "POST" and refusal is not None
     # The service names lines by their index among the ticked ones; the page shows them beside the slot.
     ticked = [line["code"] for line in _ticks(case)] if posted else []
+    found = materials.defects(case)
+    missing, owed = {m.code for m, _why in found}, {m.code for m in materials.owed(case)}
+    when = {m.id: m.when for m in record_of(case.item).materials}
     rows = []
     for m in case.materials:
         index = ticked.index(m.code) if m.code in ticked else -1
@@ -186,10 +190,9 @@ def _page(case: Case, *, refusal: Refusal | None = None) -> str:
         verdict = request.form.get(f"verdict-{m.code}", m.verdict) if posted else m.verdict
         rows.append(SimpleNamespace(
             code=m.code, name=m.name, critical=m.critical, form_word=str(FORM_WORDS.get(m.form, "")), form=m.form, provided=m.provided or bool(kept.get(m.id)),
-            sheets=m.sheets or 1, original=m.original_held, holder=holder if m.original_held else "", verdict=verdict, files=kept.get(m.id, []), wrong=wrong,
+            sheets=m.sheets or 1, original=m.original_held, holder=holder if m.original_held else "", verdict=verdict, when=when.get(m.code, ""), missing=m.code in missing, owed=m.code in owed, files=kept.get(m.id, []), wrong=wrong,
             defect=request.form.get(f"defect-{m.code}", m.defect) if posted else m.defect,
             checked=_("%(who)s %(when)s 核对", who=m.checked_by.name, when=present.moment(m.checked_at)) if m.checked_by else ""))
-    found = materials.defects(case)
     definition = library.of(case, session)
     return render_template(
         "cases/materials.html", case=case, rows=rows, state=present.state_view(definition.states[case.state]), steps=present.way(session, case, definition),

@@ -90,7 +90,9 @@ function watchIdNumber() {
   });
   form.querySelector("[data-look-now]").addEventListener("click", (event) => {
     event.preventDefault();
-    look(["person", "matter"]);
+    if (last.length === WHOLE) look(["person", "matter"]);
+    box.focus();
+    box.select();
   });
 }
 
@@ -170,13 +172,6 @@ function watchMaterials() {
     }
     count();
   });
-  for (const button of form.querySelectorAll("[data-focus]")) {
-    button.addEventListener("click", () => {
-      const box = form.elements[button.dataset.focus];
-      box.focus();
-      box.select();
-    });
-  }
 }
 
 // A draft brings back ID number and item before their questions are on the page; fetch those, then fill them.
