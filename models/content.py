@@ -17,7 +17,7 @@ class Content(Base):
     """What every thing has: number, place, state, holder, deadline, version. Types with rules of their own add a table."""
 
     __tablename__ = "content"
-    __table_args__ = (
+    __table_args__: tuple = (
         UniqueConstraint("district", "number"),
         Index("ix_content_place_type", "place_path", "type", "state"),
         Index("ix_content_assignee_work", "assignee_id", "deadline", "id", sqlite_where=text("closed_at IS NULL"),

@@ -16,7 +16,7 @@ class Errand(Content):
     """The courier is the assignee. The address is the resident's and stays encrypted until somebody has claimed it."""
 
     __tablename__ = "errand"
-    __table_args__ = (CheckConstraint("envelopes BETWEEN 0 AND 99", name="envelopes"),)
+    __table_args__: tuple = (CheckConstraint("envelopes BETWEEN 0 AND 99", name="envelopes"),)
 
     id: Mapped[int] = mapped_column(ForeignKey("content.id"), primary_key=True)
     purpose: Mapped[str] = mapped_column(String(30), default="deliver_result")

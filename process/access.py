@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, object_session
@@ -17,6 +17,7 @@ from models.person import Grant, Person
 from process.definition import SPECIAL_TOKENS, Definition, State
 from process.library import library
 
+S = TypeVar("S", bound=Select)
 VIEW = "view"
 VIEW_FULL = "view_full"
 
@@ -107,7 +108,7 @@ def may(actor: Actor, permission: str, content: Content, session: Session | None
     return not allowed_tokens(definition, content.state, permission).isdisjoint(tokens(content, actor))
 
 
-def visible(statement: Select[Any], actor: Actor, entity: Any = Content) -> Select[Any]:
+def visible(statement: S, actor: Actor, entity: Any = Content) -> S:
     """Narrows a SELECT over Content (or a subclass) to what the actor may see. The only way views read lists."""
     return statement.where(condition(actor, entity))
 
@@ -166,7 +167,7 @@ def view_acl(session: Session, definition: Definition, state: str) -> int:
     return intern(session, allowed_tokens(definition, state, VIEW))
 
 
-def _acls(wanted: list[str]) -> Select[tuple[int]]:
+def _acls(wanted: list[str]) -> Select[int]:
     return select(AclToken.acl_id).where(AclToken.token.in_(wanted))
 
 

@@ -24,7 +24,7 @@ CACHE_SECONDS = 30
 
 def calendar(session: Session) -> WorkCalendar:
     """The calendar of this installation, re-read every half minute."""
-    key = str(session.get_bind().url) if hasattr(session.get_bind(), "url") else "bound"
+    key = str(session.get_bind().engine.url)
     kept = _CACHE.get(key)
     if kept and monotonic.monotonic() - kept[0] < CACHE_SECONDS:
         return kept[1]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import inspect, select, update
+from sqlalchemy import Table, inspect, select, update
 from sqlalchemy.orm import Session, attributes, object_session
 
 from models.agency import Agency
@@ -21,6 +21,8 @@ from process.inputs import clean_inputs
 from process.library import ContentType, library
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Stale, UnknownTransition
 from process.registry import Step
+
+CONTENT = cast(Table, Content.__table__)
 
 
 def create(session: Session, content: Content, actor: Actor, *, type_id: str, place: Agency, at: datetime | None = None,
@@ -106,8 +108,8 @@ def prefetch(session: Session, contents: Iterable[Content]) -> None:
     if known:
         rows = session.execute(select(JournalEntry.content_id, JournalEntry.action, JournalEntry.person_id, JournalEntry.substitute_for_id)
                                .where(JournalEntry.content_id.in_(known), JournalEntry.to_state.is_not(None)).order_by(JournalEntry.id))
-        for content_id, action, *people in rows:
-            known[content_id][action.partition(":")[2]] = {p for p in people if p is not None}
+        for row in rows:
+            known[row.content_id or 0][row.action.partition(":")[2]] = {p for p in (row.person_id, row.substitute_for_id) if p is not None}
     session.info["did"] = known
 
 
@@ -204,8 +206,7 @@ def _move(session: Session, content: Content, transition: Transition, definition
     session.flush()
     session.info.pop("did", None)
     result = session.execute(
-        update(Content.__table__).where(Content.__table__.c.id == content.id, Content.__table__.c.version == content.version,
-                                        Content.__table__.c.state == content.state).values(**values))
+        update(CONTENT).where(CONTENT.c.id == content.id, CONTENT.c.version == content.version, CONTENT.c.state == content.state).values(**values))
     if result.rowcount != 1:  # type: ignore[attr-defined]
         session.refresh(content)
         raise Stale(f"就在刚才，这件已被他人办理。{_last_move(session, content)}请刷新后再看。")

@@ -92,7 +92,7 @@ def read_review(value: date | None, today: date) -> date:
     return value
 
 
-def visible(actor: Actor) -> Select[tuple[CareEntry]]:
+def visible(actor: Actor) -> Select[CareEntry]:
     """Only the people of the actor's own grid or community."""
     paths = [held.path for held in actor.held if held.role in KEEPERS]
     statement = (
@@ -110,7 +110,7 @@ def visible(actor: Actor) -> Select[tuple[CareEntry]]:
     )
 
 
-def due(actor: Actor, today: date) -> Select[tuple[CareEntry]]:
+def due(actor: Actor, today: date) -> Select[CareEntry]:
     """Entries to look at again, the longest overdue first."""
     return (
         visible(actor)

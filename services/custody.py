@@ -343,25 +343,26 @@ def where_is(session: Session, case: Case) -> list[Whereabouts]:
     for material in case.materials:
         if not material.provided and not material.original_held:
             continue
-        handover, line = last.get(material.id, (None, None))
+        where: tuple[Handover | None, HandoverLine | None] = last.get(material.id) or (None, None)
+        on_list, line = where
         underway = (
-            handover is not None
+            on_list is not None
             and line is not None
-            and handover.action in ("send", "result")
+            and on_list.action in ("send", "result")
             and line.counted is None
-            and handover.to_person_id is None
+            and on_list.to_person_id is None
         )
         place = (
             holder(material)
             if material.original_held
-            else ("已归还申请人" if handover and handover.action == "give_back" else "案卷（复印件或电子件）")
+            else ("已归还申请人" if on_list and on_list.action == "give_back" else "案卷（复印件或电子件）")
         )
         found.append(
             Whereabouts(
                 material,
                 place,
-                handover.at if handover else None,
-                f"已交出，待{handover.to_label}清点" if underway and handover else "",
+                on_list.at if on_list else None,
+                f"已交出，待{on_list.to_label}清点" if underway and on_list else "",
             )
         )
     return found

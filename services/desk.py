@@ -55,7 +55,8 @@ def desk(session: Session, actor: Actor, *, at: datetime | None = None) -> Desk:
     found = _load(session, actor, [and_(Content.workflow == w, Content.state.in_(sorted(s for x, s in pairs(actor) if x == w)))
                                    for w in sorted({w for w, _ in pairs(actor)})], LIMIT)
     engine.prefetch(session, found)
-    mine, others = [], []
+    mine: list[Work] = []
+    others: list[Work] = []
     for content in found:
         transitions = engine.available(content, actor)
         (mine if any(t.primary for t in transitions) else others).append(Work(content, transitions))

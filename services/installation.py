@@ -14,8 +14,9 @@ from models.ledger import CalendarDay
 from models.person import CourierProfile, Grant, GridMembership, Person
 from process.access import Actor, Held
 from process.library import library
-from services import accounts, residents
+from services import accounts
 from services.catalogue_items import load_items
+from services.residents import find_or_create
 
 DEMO_PASSWORD = "daiban-demo"
 SEED = 2026
@@ -122,6 +123,6 @@ def _grant(session: Session, person: Person, role: str, place_id: str) -> None:
 
 def _known_resident(session: Session, key: str) -> int:
     one = people.known_residents()[key]
-    found = residents.find_or_create(session, {"name": one.name, "id_number": one.id_number, "phone": one.phone, "address": one.address,
+    found = find_or_create(session, {"name": one.name, "id_number": one.id_number, "phone": one.phone, "address": one.address,
                                                "household_address": one.household_address}, community=one.community, grid=one.grid)
     return found.id

@@ -45,7 +45,9 @@ def street_above(session: Session, path: str) -> Agency | None:
 
 def desks(session: Session, street: Agency, day: date) -> list[Agency]:
     """Units of a street where papers can be fetched or handed in."""
-    found = session.scalars(select(Agency).where(access.within(Agency.path, street.path), Agency.kind.in_(STAFFED)).order_by(Agency.path))
+    found = session.scalars(
+        select(Agency).where(access.within(Agency.path, street.path), Agency.kind.in_(STAFFED)).order_by(Agency.path)
+    )
     return [agency for agency in found if agency.exists_on(day)]
 
 
@@ -63,7 +65,9 @@ def tree(session: Session, day: date) -> list[Node]:
     """Everything from the city down, in the order of the paths; units that ended stay, marked."""
     nodes: dict[str, Node] = {}
     roots: list[Node] = []
-    rows = session.scalars(select(Agency).order_by(func.length(Agency.path), Agency.number.is_(None), Agency.number, Agency.path))
+    rows = session.scalars(
+        select(Agency).order_by(func.length(Agency.path), Agency.number.is_(None), Agency.number, Agency.path)
+    )
     for agency in sorted(rows, key=lambda a: a.path.count("/")):
         node = nodes[agency.id] = Node(agency, agency.exists_on(day))
         parent = nodes.get(agency.parent_id or "")
@@ -112,24 +116,37 @@ class Totals:
 
 def grids(session: Session, actor: Actor, day: date, *, within: Agency | None = None) -> list[Grid]:
     """The register: number, households, leaders and members, and how much of their work this actor may see is open."""
-    statement = select(Agency).where(Agency.kind == "grid").options(joinedload(Agency.parent)).order_by(Agency.number, Agency.path)
+    statement = (
+        select(Agency)
+        .where(Agency.kind == "grid")
+        .options(joinedload(Agency.parent))
+        .order_by(Agency.number, Agency.path)
+    )
     if within is not None:
         statement = statement.where(access.within(Agency.path, within.path))
     found = [agency for agency in session.scalars(statement) if agency.exists_on(day)]
     ids = [agency.id for agency in found]
     members = _members(session, ids, day)
-    counted = access.visible(select(Content.place_id, func.count()).where(Content.place_id.in_(ids), Content.closed_at.is_(None)), actor)
-    work = dict(session.execute(counted.group_by(Content.place_id)).all())
+    counted = access.visible(
+        select(Content.place_id, func.count()).where(Content.place_id.in_(ids), Content.closed_at.is_(None)), actor
+    )
+    work: dict[str, int] = {row[0]: row[1] for row in session.execute(counted.group_by(Content.place_id))}
     return [Grid(agency, agency.parent, members.get(agency.id, {}), work.get(agency.id, 0)) for agency in found]
 
 
 def _members(session: Session, grid_ids: Iterable[str], day: date) -> dict[str, dict[str, list[str]]]:
     """Grid, capacity, names — of those who are members today and still have an account in use."""
     rows = session.execute(
-        select(GridMembership.grid_id, GridMembership.capacity, Person.name).join(Person, Person.id == GridMembership.person_id)
-        .where(GridMembership.grid_id.in_(list(grid_ids)), Person.active, or_(GridMembership.since.is_(None), GridMembership.since <= day),
-               or_(GridMembership.until.is_(None), GridMembership.until >= day))
-        .order_by(GridMembership.id)).all()
+        select(GridMembership.grid_id, GridMembership.capacity, Person.name)
+        .join(Person, Person.id == GridMembership.person_id)
+        .where(
+            GridMembership.grid_id.in_(list(grid_ids)),
+            Person.active,
+            or_(GridMembership.since.is_(None), GridMembership.since <= day),
+            or_(GridMembership.until.is_(None), GridMembership.until >= day),
+        )
+        .order_by(GridMembership.id)
+    ).all()
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for grid_id, capacity, name in rows:
         found[grid_id][capacity].append(name)
@@ -138,26 +155,42 @@ def _members(session: Session, grid_ids: Iterable[str], day: date) -> dict[str, 
 
 def totals(found: Iterable[Grid]) -> Totals:
     rows = list(found)
-    return Totals(len({g.agency.parent_id for g in rows}), len(rows), sum(len(g.leaders) for g in rows), sum(g.households for g in rows),
-                  sum(g.short_of_leaders for g in rows))
+    return Totals(
+        len({g.agency.parent_id for g in rows}),
+        len(rows),
+        sum(len(g.leaders) for g in rows),
+        sum(g.households for g in rows),
+        sum(g.short_of_leaders for g in rows),
+    )
 
 
 # --- one place -------------------------------------------------------------------------------------------------------
 def staff(session: Session, agency: Agency) -> list[Person]:
     """Who works here; residents with an account belong to a community without working in it."""
-    return list(session.scalars(select(Person).where(Person.unit_id == agency.id, Person.resident_id.is_(None), Person.active)
-                                .order_by(Person.id)))
+    return list(
+        session.scalars(
+            select(Person)
+            .where(Person.unit_id == agency.id, Person.resident_id.is_(None), Person.active)
+            .order_by(Person.id)
+        )
+    )
 
 
 def children(session: Session, agency: Agency) -> list[Agency]:
-    return list(session.scalars(select(Agency).where(Agency.parent_id == agency.id).order_by(Agency.kind, Agency.number, Agency.path)))
+    return list(
+        session.scalars(
+            select(Agency).where(Agency.parent_id == agency.id).order_by(Agency.kind, Agency.number, Agency.path)
+        )
+    )
 
 
 def open_by_type(session: Session, actor: Actor, agency: Agency) -> dict[str, int]:
     """How much is open at this place and below, as far as this actor may see it."""
-    statement = select(Content.type, func.count()).where(access.within(Content.place_path, agency.path), Content.closed_at.is_(None),
-                                                         Content.type.not_in(NOT_WORK))
-    return dict(session.execute(access.visible(statement, actor).group_by(Content.type).order_by(Content.type)).all())
+    statement = select(Content.type, func.count()).where(
+        access.within(Content.place_path, agency.path), Content.closed_at.is_(None), Content.type.not_in(NOT_WORK)
+    )
+    rows = session.execute(access.visible(statement, actor).group_by(Content.type).order_by(Content.type))
+    return {row[0]: row[1] for row in rows}
 
 
 # --- the inbox -------------------------------------------------------------------------------------------------------
@@ -183,14 +216,21 @@ def inbox_units(session: Session, agency: Agency) -> list[str]:
 
 
 def inbox_counts(session: Session, actor: Actor, units: list[str]) -> dict[str, int]:
-    statement = select(Content.type, func.count()).where(Content.unit_id.in_(units), Content.closed_at.is_(None), Content.type.not_in(NOT_WORK))
-    return dict(session.execute(access.visible(statement, actor).group_by(Content.type).order_by(Content.type)).all())
+    statement = select(Content.type, func.count()).where(
+        Content.unit_id.in_(units), Content.closed_at.is_(None), Content.type.not_in(NOT_WORK)
+    )
+    rows = session.execute(access.visible(statement, actor).group_by(Content.type).order_by(Content.type))
+    return {row[0]: row[1] for row in rows}
 
 
-def inbox(session: Session, actor: Actor, units: list[str], *, type_id: str = "", after: str = "", limit: int = PAGE) -> InboxPage:
+def inbox(
+    session: Session, actor: Actor, units: list[str], *, type_id: str = "", after: str = "", limit: int = PAGE
+) -> InboxPage:
     """What lies with these units, most urgent first; what has no deadline comes last."""
     entity = with_polymorphic(Content, "*")
-    statement = select(entity).where(entity.unit_id.in_(units), entity.closed_at.is_(None), entity.type.not_in(NOT_WORK))
+    statement = select(entity).where(
+        entity.unit_id.in_(units), entity.closed_at.is_(None), entity.type.not_in(NOT_WORK)
+    )
     if type_id:
         statement = statement.where(entity.type == type_id)
     start = _read_after(after)
@@ -200,13 +240,27 @@ def inbox(session: Session, actor: Actor, units: list[str], *, type_id: str = ""
         if deadline is None:
             statement = statement.where(undated, entity.id > last_id)
         else:
-            statement = statement.where(or_(undated, entity.deadline > deadline, and_(entity.deadline == deadline, entity.id > last_id)))
+            statement = statement.where(
+                or_(undated, entity.deadline > deadline, and_(entity.deadline == deadline, entity.id > last_id))
+            )
     statement = access.visible(statement, actor, entity).options(
-        joinedload(entity.applicant), joinedload(entity.unit), joinedload(entity.assignee), joinedload(entity.place), selectinload(entity.places))
-    found = list(session.scalars(statement.order_by(entity.deadline.is_(None), entity.deadline, entity.id).limit(limit + 1)).unique())
+        joinedload(entity.applicant),
+        joinedload(entity.unit),
+        joinedload(entity.assignee),
+        joinedload(entity.place),
+        selectinload(entity.places),
+    )
+    found = list(
+        session.scalars(
+            statement.order_by(entity.deadline.is_(None), entity.deadline, entity.id).limit(limit + 1)
+        ).unique()
+    )
     shown = found[:limit]
     engine.prefetch(session, shown)
-    return InboxPage([(content, engine.available(content, actor)) for content in shown], _after(shown[-1]) if len(found) > limit else None)
+    return InboxPage(
+        [(content, engine.available(content, actor)) for content in shown],
+        _after(shown[-1]) if len(found) > limit else None,
+    )
 
 
 def _after(content: Content) -> str:

@@ -174,6 +174,7 @@ def decide(office: Office, case: Case, days: int, until: str) -> None:
             return
         if until in ("delivered", "rated", "issued"):
             # Nobody hands out a card that is not drawn yet; the worker would have drawn it meanwhile.
+            assert certificate.paper_id is not None
             with office.at(office.ago(days, 14, 5)):
                 papers_out.render_paper(office.session, certificate.paper_id)
         office.do("issuer", certificate, "seal", office.ago(days, 14, 10), reason="发证用印")
