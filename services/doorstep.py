@@ -34,6 +34,8 @@ SCREENS: Mapping[str, tuple[str, ...]] = {
     "letter": ("powers", "valid_until", "signature", "fingerprint", "witness_1", "witness_2"),
 }
 DRAFT = "door"
+# While the form of the item may still be completed.
+ASKING = ("requested", "scheduled", "visiting", "missed", "collected")
 
 
 def screen(session: Session, visit: HomeVisit, name: str) -> Transition:
@@ -69,13 +71,19 @@ def keep(session: Session, visit: HomeVisit, actor: Actor, name: str, given: Map
     _remember(visit, DRAFT, {**kept, **cleaned, "screens": [*dict.fromkeys([*kept.get("screens", ()), name])]})
 
 
+def known_answers(visit: HomeVisit) -> dict[str, Any]:
+    """What the office can fill in by itself."""
+    assert visit.applicant is not None
+    return case_forms.known_answers(case_forms.form_of(visit.item), visit.applicant, {})
+
+
 def keep_answers(session: Session, visit: HomeVisit, actor: Actor, given: Mapping[str, Any]) -> None:
-    """What the form of the item asks beyond what the office knows."""
-    require_at_door(session, visit, actor)
+    """What the form of the item asks beyond what the office knows; at the door, or before filing."""
+    if visit.state not in ASKING or not access.may(actor, "edit", visit, session):
+        raise NotAvailable("现在不能改申请表。已经代为申报的，请在办件上补正。")
     form = case_forms.form_of(visit.item)
     answers = case_forms.clean(form, given)
-    assert visit.applicant is not None
-    known = case_forms.known_answers(form, visit.applicant, {})
+    known = known_answers(visit)
     lacking = case_forms.missing(form, {**known, **answers}) if visit.item.code != ELIGIBILITY_CHECK else {}
     if lacking:
         raise InvalidInput("申请表还差：" + "".join(lacking.values()), lacking)

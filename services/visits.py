@@ -22,12 +22,12 @@ from process.identity import IdNumber, normalise_phone
 from process.inputs import LIMITS, clean_text
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
-from services import care, delegation_steps, residents
+from services import care, case_forms, delegation_steps, residents
 from services.catalogue_items import by_code, record_of
 
 PERSON_FIELDS = ("name", "id_number", "phone", "address", "household_address")
 ELIGIBILITY_CHECK = "social_insurance_eligibility_check"
-HEALTH = frozenset({"condition", "proof", "basis", "finding"})
+HEALTH = frozenset({"condition", "proof", "basis", "finding", "form"})
 # The form at the door while it is being filled in.
 UNFINISHED = frozenset({"door"})
 VISITORS = ("grid_leader", "grid_service_worker")
@@ -53,7 +53,9 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> HomeVisit
         raise InvalidInput(
             f"上门条件应为{'、'.join(eligibility.CONDITIONS.values())}之一。", {"condition": "没有这种上门条件"}
         )
-    private = {name: value for name, value in _details(data).items() if value}
+    private: dict[str, Any] = {name: value for name, value in _details(data).items() if value}
+    if isinstance(data.get("form"), Mapping):
+        private["form"] = case_forms.clean(case_forms.form_of(item), data["form"])
     visit = HomeVisit(
         title=f"{item.title}（上门）"[:200],
         item_id=item.id,
@@ -102,17 +104,27 @@ def _applicant(session: Session, actor: Actor, data: Mapping[str, Any]) -> Resid
     found = {name: value for name, value in found.items() if value not in (None, "")}
     if not found and actor.resident_id is not None:
         return session.get_one(Resident, actor.resident_id)
-    if actor.resident_id is not None and found.get("id_number"):
-        known = residents.find_by_id_number(session, str(found["id_number"]))
-        if known is not None and known.id != actor.resident_id:
-            # A relative may ask for somebody, but not change what the office knows about them.
-            found = {name: found[name] for name in ("name", "id_number") if name in found}
+    known = _known(session, found.get("id_number"))
+    if actor.resident_id is not None and known is not None and known.id != actor.resident_id:
+        # A relative may ask for somebody, but not change what the office knows about them.
+        found = {name: found[name] for name in ("name", "id_number") if name in found}
+    elif found.get("address") and not found.get("household_address") and (known is None or not known.household_address):
+        # Whoever is visited at home and says nothing else is registered there.
+        found["household_address"] = found["address"]
     person = residents.find_or_create(session, found, prefix="applicant.")
     missing = {name: word for name, word in (("phone", "联系电话"), ("address", "住址")) if not getattr(person, name)}
     if missing:
         errors = {f"applicant.{name}": f"请填写{word}" for name, word in missing.items()}
         raise InvalidInput(f"上门需要{'和'.join(missing.values())}，请补填。", errors)
     return person
+
+
+def _known(session: Session, number: Any) -> Resident | None:
+    """Whoever is registered under this number; a wrong number is explained where all of the person is read."""
+    try:
+        return residents.find_by_id_number(session, str(number)) if number else None
+    except InvalidInput:
+        return None
 
 
 def _grid(session: Session, place: Any, person: Resident) -> Agency:
@@ -340,7 +352,7 @@ def today_first(actor: Actor) -> Any:
 
 
 def hidden(session: Session, content: Content, actor: Actor) -> frozenset[str]:
-    """Fields this actor may not read although the rest is theirs: health notes are for the grid's leaders and the station."""
+    """What this actor may not read of a visit they see: health notes are for the grid's leaders and the station."""
     if not isinstance(content, HomeVisit):
         return frozenset()
     return UNFINISHED if access.may(actor, "view_health", content, session) else UNFINISHED | HEALTH

@@ -12,8 +12,10 @@ from flask_babel import gettext as _
 from flask_login import login_required
 from flask_wtf import FlaskForm
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from blueprints import present
+from blueprints.content.actions import FEATURE_LINKS
 from blueprints.context import current_actor, db_session, load_or_404
 from blueprints.dynamic_forms import is_mendable, item_form, posted, read_lines, show_refusal, transition_form, uploaded
 from blueprints.visits.bp import bp
@@ -22,6 +24,7 @@ from models.base import now
 from models.delegation import HomeVisit
 from models.paper import Document
 from process import access, clock, engine
+from process.access import Actor
 from process.library import library
 from process.refusals import Refusal
 from services import actions, case_forms, delegations, doorstep, files, letters
@@ -106,8 +109,7 @@ def _usual(visit: HomeVisit) -> list[dict[str, Any]]:
 def _questions(visit: HomeVisit) -> FlaskForm | None:
     """What the item's form asks and nobody has told yet."""
     form = case_forms.form_of(visit.item)
-    assert visit.applicant is not None
-    known = case_forms.known_answers(form, visit.applicant, {})
+    known = doorstep.known_answers(visit)
     left = tuple(f for f in form.fields if f.name not in known and f.name not in ("finding", "found_on"))
     if not left:
         return None
@@ -153,7 +155,7 @@ def _screen(visit: HomeVisit, step: str, form: Any, questions: FlaskForm | None 
     return render_template(
         template, visit=_visit_view(visit), steps=steps, form=form, questions=questions, back_url=back, sync=SimpleNamespace(online=True, waiting=0),
         action_url="", photos=photos, kept=kept,
-        step=SimpleNamespace(index=index + 1, total=len(STEPS), key=step, title=_(TITLES[step]), help=_(HELP[step]) if step in HELP else None, next_label=None), **more)
+        step=SimpleNamespace(index=index + 1, total=len(STEPS), key=step, title=_(TITLES[step]), help=_(HELP[step]) if step in HELP else None, next_label=_("签收材料，收好") if step == "list" else None), **more)
 
 
 def _visit_view(visit: HomeVisit) -> Any:
@@ -204,6 +206,40 @@ def done(uid: str) -> ResponseReturnValue:
     if visit.item.code == ELIGIBILITY_CHECK or delegations.needs_carrying(visit.item):
         where = delegations.default_addressee(db_session(), visit.item, visit.place).name
     return _screen(visit, "done", None, file_url=url_for("content.do", uid=uid, transition="file") if allowed else None, where=where)
+
+
+@bp.route("/<uid>/answers", methods=["GET", "POST"])
+@login_required
+def answers(uid: str) -> ResponseReturnValue:
+    """The item's form on its own, for what was not asked at the door."""
+    session, actor = db_session(), current_actor()
+    visit = load_or_404(HomeVisit, uid, "edit")
+    form = _questions(visit)
+    if form is None or visit.state not in doorstep.ASKING:
+        return redirect(url_for("content.show", uid=uid), 303)
+    if request.method == "POST":
+        try:
+            with session.begin_nested():
+                doorstep.keep_answers(session, visit, actor, posted(form))
+        except Refusal as refusal:
+            if not is_mendable(refusal):
+                raise
+            session.expire_all()
+            show_refusal(form, refusal)
+            return render_template("visits/answers.html", visit=load_or_404(HomeVisit, uid), form=form), 422
+        flash(_("申请表已保存。"), "success")
+        return redirect(url_for("content.show", uid=uid), 303)
+    return render_template("visits/answers.html", visit=visit, form=form)
+
+
+def links(session: Session, visit: HomeVisit, actor: Actor) -> list[tuple[str, str]]:
+    """The application form can be filled in beside the steps."""
+    if visit.state in doorstep.ASKING and access.may(actor, "edit", visit, session) and _questions(visit) is not None:
+        return [(_("填申请表"), url_for("visits.answers", uid=visit.uid))]
+    return []
+
+
+FEATURE_LINKS["home_visit"] = links
 
 
 @bp.route("/<uid>/deliver", methods=["GET", "POST"])

@@ -121,8 +121,6 @@ def new() -> ResponseReturnValue:
     form = _request_form(session, actor, {"item": request.args.get("item", ""), "condition": eligibility.AGE, **_own(session, actor)})
     if request.method == "POST":
         data = posted(form)
-        if data.get("applicant_address") and not data.get("applicant_household_address"):
-            data["applicant_household_address"] = data["applicant_address"]
         try:
             with session.begin_nested():
                 visit = actions.create(session, actor, "home_visit", data)

@@ -23,7 +23,7 @@ from process import access, engine
 from process.access import Actor
 from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
-from services import actions, care, custody, files, papers_out, visits
+from services import actions, care, custody, doorstep, files, papers_out, visits
 from tests.services.fertility import certificate_of, draw_all
 
 As = Callable[[str], Actor]
@@ -40,6 +40,7 @@ YOUNG = {
     "phone": "13800000015",
     "address": "杭州市下城区东新街道万家星城社区文晖路2幢1单元1102室",
 }
+DISABILITY = {"matter": "first", "disability_kind": "physical"}
 LINES = [
     {"material": "本人居民身份证", "original": True, "sheets": 1, "condition": "完好"},
     {"material": "一寸近期免冠彩色照片", "original": True, "sheets": 2},
@@ -385,7 +386,13 @@ def test_disability_documents_by_visit(session: Session, actor: As) -> None:
         session, clerk, item="disability_documents", condition="severe_disability", proof="残疾人证（肢体一级）已核验"
     )
     assert visit.eligible and visit.basis in ("80岁以上", "重度残疾")
-    engine.fire(visit, "schedule", leader, inputs={"slot_start": tomorrow()})
+    for step, inputs in (("schedule", {"slot_start": tomorrow()}), ("set_off", {}), ("collect", collection())):
+        engine.fire(visit, step, leader, inputs=inputs)
+    with pytest.raises(InvalidInput) as refused, session.begin_nested():
+        doorstep.keep_answers(session, visit, leader, {})
+    doorstep.keep_answers(session, visit, leader, dict.fromkeys(refused.value.errors, "") | DISABILITY)
+    engine.fire(visit, "file", leader)
+    assert visits.ticket_of(session, visit).state == "sent" and visit.case.state == "submitted"
 
 
 @pytest.mark.req("S0-23")
@@ -409,6 +416,21 @@ def test_the_care_register_keeps_its_history(session: Session, actor: As) -> Non
     assert session.scalars(care.visible(leader)).all() == [entry]
     for name in ("neighbour.clerk", "dx-c01-g2-leader-a", "window.clerk"):
         assert session.scalars(care.visible(actor(name))).all() == []
+
+
+def test_the_form_of_the_item_goes_along(session: Session, actor: As) -> None:
+    clerk, leader = actor("community.clerk"), actor("grid.leader")
+    with pytest.raises(InvalidInput) as refused:
+        request_visit(session, clerk, form={"emergency_contact_phone": "12"})
+    assert "emergency_contact_phone" in refused.value.errors
+    at_home = {name: OLD_LADY[name] for name in ("name", "id_number", "phone", "address")}
+    visit = at_the_door(session, leader, clerk, applicant=at_home, form={"emergency_contact_name": "沈惠珍"})
+    engine.fire(visit, "collect", leader, inputs=collection())
+    engine.fire(visit, "file", leader)
+    assert visit.case.values["emergency_contact_name"] == "沈惠珍"
+    assert visit.case.values["household_address"] == OLD_LADY["address"]
+    with pytest.raises(NotAvailable):
+        doorstep.keep_answers(session, visit, leader, {})
 
 
 def test_a_relative_asks_but_changes_nothing(session: Session, actor: As) -> None:
