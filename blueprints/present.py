@@ -178,7 +178,7 @@ def entry_title(content: Content, definition: Definition, action: str) -> str:
 
 
 JOURNAL_WORDS = {
-    "custody:difference": "清点有出入", "custody:move": "材料交接", "paper:freeze": "制作文书", "paper:print": "打印文书", "paper:ready": "文书已生成",
+    "errand:wrong_code": "确认码输错", "custody:difference": "清点有出入", "custody:move": "材料交接", "paper:freeze": "制作文书", "paper:print": "打印文书", "paper:ready": "文书已生成",
     "document:add": "上传文件", "personal:reveal": "查看完整个人信息", "letter:sign": "签订代办委托书", "content:edit": "修改内容", "seal:use": "用印",
     "note:add": "记备注", "certificate:draft": "起草证照",
 }

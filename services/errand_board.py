@@ -20,8 +20,11 @@ from services.errands import CARRYING, on_hand
 
 # A column holds these states; the key is where a dragged card lands.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "open": ("open",), "claimed": ("claimed", "assigned"), "on_way": ("picked_up", "on_way"),
-    "delivered": ("delivered",), "confirmed": ("confirmed",),
+    "open": ("open",),
+    "claimed": ("claimed", "assigned"),
+    "on_way": ("picked_up", "on_way"),
+    "delivered": ("delivered",),
+    "confirmed": ("confirmed",),
 }
 # Not on the way to anywhere: somebody must put them (back) on the board.
 STRANDED = ("failed", "posted")
@@ -63,9 +66,19 @@ def glance(session: Session, actor: Actor, at: datetime) -> Glance:
     """Count, newest change and lateness of what this actor sees: it differs whenever the board would."""
     late, soon = Content.deadline < at, Content.deadline < at + SOON
     rows = session.execute(
-        select(Content.state, func.count(), func.max(Content.modified_at), func.sum(Content.version), func.sum(Content.id),
-               func.sum(case((late, 1), else_=0)), func.sum(case((soon, 1), else_=0)))
-        .where(_shown(actor, at)).group_by(Content.state).order_by(Content.state)).all()
+        select(
+            Content.state,
+            func.count(),
+            func.max(Content.modified_at),
+            func.sum(Content.version),
+            func.sum(Content.id),
+            func.sum(case((late, 1), else_=0)),
+            func.sum(case((soon, 1), else_=0)),
+        )
+        .where(_shown(actor, at))
+        .group_by(Content.state)
+        .order_by(Content.state)
+    ).all()
     counts = {state: count for state, count, *_ in rows}
     text = "\n".join(" ".join(str(value) for value in row) for row in rows)
     return Glance(counts, hashlib.sha256(f"{clock.local_day(at)}\n{text}".encode()).hexdigest()[:24])
@@ -73,32 +86,63 @@ def glance(session: Session, actor: Actor, at: datetime) -> Glance:
 
 def board(session: Session, actor: Actor, at: datetime) -> list[Errand]:
     """The cards, most urgent first and the latest done first; three queries however many cards there are."""
-    active = select(Errand).where(Errand.id.in_(select(Content.id).where(_shown(actor, at), Content.state != "confirmed")))
-    done = select(Errand).where(Errand.id.in_(select(Content.id).where(_shown(actor, at), Content.state == "confirmed")))
-    cards = list(session.scalars(active.options(*_whole()).order_by(Errand.deadline.is_(None), Errand.deadline, Errand.id).limit(MAX_ACTIVE)))
-    cards += session.scalars(done.options(*_whole()).order_by(Errand.closed_at.desc(), Errand.id.desc()).limit(MAX_DONE))
+    active = select(Errand).where(
+        Errand.id.in_(select(Content.id).where(_shown(actor, at), Content.state != "confirmed"))
+    )
+    done = select(Errand).where(
+        Errand.id.in_(select(Content.id).where(_shown(actor, at), Content.state == "confirmed"))
+    )
+    cards = list(
+        session.scalars(
+            active.options(*_whole()).order_by(Errand.deadline.is_(None), Errand.deadline, Errand.id).limit(MAX_ACTIVE)
+        )
+    )
+    cards += session.scalars(
+        done.options(*_whole()).order_by(Errand.closed_at.desc(), Errand.id.desc()).limit(MAX_DONE)
+    )
     return cards
 
 
 def _whole() -> tuple:
-    return (joinedload(Errand.from_agency).joinedload(Agency.parent), joinedload(Errand.to_agency).joinedload(Agency.parent),
-            joinedload(Errand.place).joinedload(Agency.parent), joinedload(Errand.assignee), selectinload(Errand.places))
+    return (
+        joinedload(Errand.from_agency).joinedload(Agency.parent),
+        joinedload(Errand.to_agency).joinedload(Agency.parent),
+        joinedload(Errand.place).joinedload(Agency.parent),
+        joinedload(Errand.assignee),
+        selectinload(Errand.places),
+    )
 
 
 def mine(session: Session, actor: Actor) -> list[Errand]:
     """What this courier has to do, by deadline; delivered ones wait below for the receiver."""
     statement = access.visible(
-        select(Errand).where(Errand.assignee_id == actor.person_id, Errand.closed_at.is_(None), Errand.state != "open"), actor, Errand)
-    found = session.scalars(statement.options(*_whole(), joinedload(Errand.applicant))
-                            .order_by(Errand.deadline.is_(None), Errand.deadline, Errand.id).limit(MAX_DONE))
+        select(Errand).where(Errand.assignee_id == actor.person_id, Errand.closed_at.is_(None), Errand.state != "open"),
+        actor,
+        Errand,
+    )
+    found = session.scalars(
+        statement.options(*_whole(), joinedload(Errand.applicant))
+        .order_by(Errand.deadline.is_(None), Errand.deadline, Errand.id)
+        .limit(MAX_DONE)
+    )
     return sorted(found, key=lambda errand: errand.state not in CARRYING)
 
 
 def done_recently(session: Session, actor: Actor, at: datetime) -> int:
     """How many this courier brought to the end in the last days."""
-    return session.scalar(select(func.count()).select_from(Content).where(
-        Content.assignee_id == actor.person_id, Content.type == "errand", Content.state == "confirmed",
-        Content.closed_at >= at - timedelta(days=DONE_DAYS))) or 0
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Content)
+            .where(
+                Content.assignee_id == actor.person_id,
+                Content.type == "errand",
+                Content.state == "confirmed",
+                Content.closed_at >= at - timedelta(days=DONE_DAYS),
+            )
+        )
+        or 0
+    )
 
 
 def load_of(session: Session, actor: Actor) -> Load | None:
@@ -132,21 +176,46 @@ class Courier:
 def couriers(session: Session, street: Agency, day: date) -> list[Courier]:
     """The couriers of a street by station and point; in the order of the points, not of anybody's numbers."""
     rows = session.execute(
-        select(CourierProfile, Person, Agency).join(Person, Person.id == CourierProfile.person_id)
-        .join(Agency, Agency.id == CourierProfile.point_id).where(Person.active, access.within(Agency.path, street.path))
-        .order_by(Agency.kind != "errand_station", Agency.path, Person.name, Person.id)).all()
+        select(CourierProfile, Person, Agency)
+        .join(Person, Person.id == CourierProfile.person_id)
+        .join(Agency, Agency.id == CourierProfile.point_id)
+        .where(Person.active, access.within(Agency.path, street.path))
+        .order_by(Agency.kind != "errand_station", Agency.path, Person.name, Person.id)
+    ).all()
     ids = [profile.person_id for profile, _, _ in rows]
-    trained = set(session.scalars(
-        select(Grant.person_id).where(Grant.person_id.in_(ids), Grant.role == "red_courier",
-                                      or_(Grant.since.is_(None), Grant.since <= day), or_(Grant.until.is_(None), Grant.until >= day))))
+    trained = set(
+        session.scalars(
+            select(Grant.person_id).where(
+                Grant.person_id.in_(ids),
+                Grant.role == "red_courier",
+                or_(Grant.since.is_(None), Grant.since <= day),
+                or_(Grant.until.is_(None), Grant.until >= day),
+            )
+        )
+    )
     counted = session.execute(
-        select(Content.assignee_id, func.sum(case((Content.state.in_(CARRYING), 1), else_=0)),
-               func.sum(case((Content.state == "confirmed", 1), else_=0)))
-        .where(Content.type == "errand", Content.assignee_id.in_(ids)).group_by(Content.assignee_id)).all()
+        select(
+            Content.assignee_id,
+            func.sum(case((Content.state.in_(CARRYING), 1), else_=0)),
+            func.sum(case((Content.state == "confirmed", 1), else_=0)),
+        )
+        .where(Content.type == "errand", Content.assignee_id.in_(ids))
+        .group_by(Content.assignee_id)
+    ).all()
     sums = {person_id: (int(open_ or 0), int(done or 0)) for person_id, open_, done in counted}
-    return [Courier(person.id, person.username, person.name, point, profile.trained_until,
-                    profile.trained_until is None or profile.trained_until < day, *_sums(sums, person.id, profile.errand_limit))
-            for profile, person, point in rows if person.id in trained]
+    return [
+        Courier(
+            person.id,
+            person.username,
+            person.name,
+            point,
+            profile.trained_until,
+            profile.trained_until is None or profile.trained_until < day,
+            *_sums(sums, person.id, profile.errand_limit),
+        )
+        for profile, person, point in rows
+        if person.id in trained
+    ]
 
 
 def _sums(sums: Mapping[int, tuple[int, int]], person_id: int, limit: int) -> tuple[int, int, int]:
@@ -161,6 +230,10 @@ def assignable(found: Sequence[Courier]) -> list[Courier]:
 
 def points_of(session: Session, street: Agency, day: date) -> list[Agency]:
     """Station and points of a street: the nodes of its board."""
-    found = session.scalars(select(Agency).where(access.within(Agency.path, street.path), Agency.kind.in_(("errand_station", "errand_point")))
-                            .options(joinedload(Agency.parent)).order_by(Agency.kind != "errand_station", Agency.path))
+    found = session.scalars(
+        select(Agency)
+        .where(access.within(Agency.path, street.path), Agency.kind.in_(("errand_station", "errand_point")))
+        .options(joinedload(Agency.parent))
+        .order_by(Agency.kind != "errand_station", Agency.path)
+    )
     return [agency for agency in found if agency.exists_on(day)]

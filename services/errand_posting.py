@@ -32,23 +32,59 @@ USUAL_END = time(17, 30)
 _PERSONAL = re.compile(r"\d{7,}|\d+\s*[-－—]\s*\d+\s*[-－—]\s*\d+|\d+\s*(?:幢|单元|室|号楼|弄)")
 
 
-def post_for(step: Step, related: Content, *, title: str, purpose: str, from_agency: Agency, to_agency: Agency | None,
-             to_address: str | None = None, envelopes: int = 1, contact: str | None = None, needs: Iterable[str] = ()) -> Errand:
-    """A step of another thing asks a red courier: the errand stands on the board of the street when that step is done."""
+def post_for(
+    step: Step,
+    related: Content,
+    *,
+    title: str,
+    purpose: str,
+    from_agency: Agency,
+    to_agency: Agency | None,
+    to_address: str | None = None,
+    envelopes: int = 1,
+    contact: str | None = None,
+    needs: Iterable[str] = (),
+) -> Errand:
+    """A step of another thing asks a red courier: the errand is on the board of the street once it is done."""
     errand = Errand(
-        title=title[:200], purpose=purpose, related_id=related.id, applicant_id=related.applicant_id, from_agency_id=from_agency.id,
-        to_agency_id=to_agency.id if to_agency else None, to_address=to_address, contact=contact, envelopes=envelopes, needs=list(needs),
-        window_end=usual_end(step.session, step.at), confirm_code=new_code(), search_text=title[:500],
+        title=title[:200],
+        purpose=purpose,
+        related_id=related.id,
+        applicant_id=related.applicant_id,
+        from_agency_id=from_agency.id,
+        to_agency_id=to_agency.id if to_agency else None,
+        to_address=to_address,
+        contact=contact,
+        envelopes=envelopes,
+        needs=list(needs),
+        window_end=usual_end(step.session, step.at),
+        confirm_code=new_code(),
+        search_text=title[:500],
     )
     place = from_agency if street_of(from_agency) is not None or to_agency is None else to_agency
-    engine.create(step.session, errand, step.actor, type_id="errand", place=place, at=step.at, allowed=True,
-                  details={"because": f"{step.content.type}:{step.transition.id}"})
+    engine.create(
+        step.session,
+        errand,
+        step.actor,
+        type_id="errand",
+        place=place,
+        at=step.at,
+        allowed=True,
+        details={"because": f"{step.content.type}:{step.transition.id}"},
+    )
     admit_receiver(errand, to_agency)
     engine.fire(errand, "post", step.actor, on_behalf_of=step.on_behalf_of, cause=step)
     if to_address and related.applicant_id is not None:
         # Told in the thread of the related thing, which the courier cannot open.
-        step.session.add(Note(content_id=related.id, audience="resident", at=step.at,
-                              text=f"红色代办的跑腿工会把材料送到您手上（任务 {errand.number}），确认码 {errand.confirm_code}，当面收到后再告诉他。"))
+        step.session.add(
+            Note(
+                content_id=related.id,
+                audience="resident",
+                at=step.at,
+                text=f"红色代办的跑腿工会把材料送到您手上（任务 {errand.number}）。"
+                f"确认码 {errand.confirm_code}，当面收到后再告诉他。",
+            )
+        )
     return errand
 
 
@@ -59,7 +95,15 @@ def new_code() -> str:
 def admit_receiver(errand: Errand, to_agency: Agency | None) -> None:
     """The unit the errand goes to sees it once it is under way, so that its clerks can confirm."""
     if to_agency is not None:
-        errand.places.append(ContentPlace(relation="addressee", place_id=to_agency.id, place_path=to_agency.path, cause="errand", cause_uid=errand.uid))
+        errand.places.append(
+            ContentPlace(
+                relation="addressee",
+                place_id=to_agency.id,
+                place_path=to_agency.path,
+                cause="errand",
+                cause_uid=errand.uid,
+            )
+        )
 
 
 def street_of(agency: Agency) -> Agency | None:
@@ -124,10 +168,21 @@ def create_errand(session: Session, actor: Actor, data: Mapping[str, Any]) -> Er
         raise InvalidInput("任务还不能发布：" + "；".join(errors.values()) + "。", errors)
     assert place is not None
     errand = Errand(
-        title=title, purpose=purpose, related_id=related.id if related else None, applicant_id=related.applicant_id if related else None,
-        from_agency_id=start.id if start else None, to_agency_id=end.id if end else None, from_address=from_address or None,
-        to_address=to_address or None, contact=contact or None, envelopes=envelopes, needs=list(needs), window_start=window_start,
-        window_end=window_end or usual_end(session, now()), confirm_code=new_code(), search_text=title,
+        title=title,
+        purpose=purpose,
+        related_id=related.id if related else None,
+        applicant_id=related.applicant_id if related else None,
+        from_agency_id=start.id if start else None,
+        to_agency_id=end.id if end else None,
+        from_address=from_address or None,
+        to_address=to_address or None,
+        contact=contact or None,
+        envelopes=envelopes,
+        needs=list(needs),
+        window_start=window_start,
+        window_end=window_end or usual_end(session, now()),
+        confirm_code=new_code(),
+        search_text=title,
     )
     engine.create(session, errand, actor, type_id="errand", place=place)
     admit_receiver(errand, end)

@@ -56,7 +56,11 @@ def code_blocked(errand: Errand) -> bool:
 
 def code_for(errand: Errand, actor: Actor) -> str | None:
     """The confirmation code for those who may pass it to the receiver; never for the courier."""
-    if errand.state in ("confirmed", "cancelled") or errand.confirm_code is None or errand.assignee_id == actor.person_id:
+    if (
+        errand.state in ("confirmed", "cancelled")
+        or errand.confirm_code is None
+        or errand.assignee_id == actor.person_id
+    ):
         return None
     held = access.tokens(errand, actor)
     if not RECEIVERS.isdisjoint(held) or access.may(actor, access.VIEW_FULL, errand):
@@ -75,7 +79,9 @@ def below_limit(step: Step) -> None:
     assert step.actor.person_id is not None
     on_hand, limit = counted_under_lock(step.session, step.actor.person_id)
     if on_hand >= limit:
-        raise RequirementUnmet(f"您手上已有 {on_hand} 单没送完，最多同时 {limit} 单。请先送达一单，或把来不及送的放回任务板，再来认领。")
+        raise RequirementUnmet(
+            f"您手上已有 {on_hand} 单没送完，最多同时 {limit} 单。请先送达一单，或把来不及送的放回任务板，再来认领。"
+        )
 
 
 @registry.requirement("courier_available")
@@ -85,37 +91,62 @@ def courier_available(step: Step) -> None:
     person = _person(session, str(step.inputs["courier"]))
     courier = access.load_actor(session, person.id, clock.local_day(step.at)) if person is not None else access.NOBODY
     if person is None or "red_courier" not in access.tokens(errand, courier):
-        raise RequirementUnmet("没有找到这位跑腿工，或不在本街道的跑腿工名册里。请从名册中选一位。", {"courier": "请从名册中选一位"})
+        raise RequirementUnmet(
+            "没有找到这位跑腿工，或不在本街道的跑腿工名册里。请从名册中选一位。", {"courier": "请从名册中选一位"}
+        )
     require_trained(session.get(CourierProfile, person.id), step.at, person.name)
     if not not_the_receiver(session, errand, courier):
         raise RequirementUnmet(f"{person.name}就是这一单的收件人，请改派别人。", {"courier": "收件人不能自己送"})
     on_hand, limit = counted_under_lock(session, person.id)
     if on_hand >= limit:
-        raise RequirementUnmet(f"{person.name}手上已有 {on_hand} 单，最多同时 {limit} 单。请改派别人，或等送完再派。", {"courier": f"已有 {on_hand}/{limit} 单"})
+        raise RequirementUnmet(
+            f"{person.name}手上已有 {on_hand} 单，最多同时 {limit} 单。请改派别人，或等送完再派。",
+            {"courier": f"已有 {on_hand}/{limit} 单"},
+        )
     step.inputs["courier"] = person.id
 
 
 def require_trained(profile: CourierProfile | None, at: datetime, who: str) -> None:
     """Only trained couriers carry; training that has run out needs a refresher first."""
     if profile is None:
-        raise RequirementUnmet(f"{who}还没有登记为跑腿工。请先到红色代办站登记并参加培训。", {"courier": "没有登记为跑腿工"})
+        raise RequirementUnmet(
+            f"{who}还没有登记为跑腿工。请先到红色代办站登记并参加培训。", {"courier": "没有登记为跑腿工"}
+        )
     if profile.trained_until is None:
-        raise RequirementUnmet(f"{who}还没有跑腿工培训记录。请先参加培训，由红色代办站登记。", {"courier": "没有培训记录"})
+        raise RequirementUnmet(
+            f"{who}还没有跑腿工培训记录。请先参加培训，由红色代办站登记。", {"courier": "没有培训记录"}
+        )
     until = profile.trained_until
     if until < clock.local_day(at):
-        raise RequirementUnmet(f"{who}的跑腿工培训已于 {until.year}年{until.month}月{until.day}日到期。请参加复训，由红色代办站登记新日期；手上的任务可以继续送完。",
-                               {"courier": "培训已到期"})
+        raise RequirementUnmet(
+            f"{who}的跑腿工培训已于 {until.year}年{until.month}月{until.day}日到期。请参加复训，由代办站登记新日期；"
+            "手上的任务可以继续送完。",
+            {"courier": "培训已到期"},
+        )
 
 
 def counted_under_lock(session: Session, person_id: int) -> tuple[int, int]:
     """How many the courier has on hand, and the limit; two claims of one courier count one after the other."""
-    limit = session.scalar(select(CourierProfile.errand_limit).where(CourierProfile.person_id == person_id).with_for_update())
+    limit = session.scalar(
+        select(CourierProfile.errand_limit).where(CourierProfile.person_id == person_id).with_for_update()
+    )
     return on_hand(session, person_id), limit or 0
 
 
 def on_hand(session: Session, person_id: int) -> int:
-    return session.scalar(select(func.count()).select_from(Content).where(
-        Content.assignee_id == person_id, Content.closed_at.is_(None), Content.type == "errand", Content.state.in_(CARRYING))) or 0
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Content)
+            .where(
+                Content.assignee_id == person_id,
+                Content.closed_at.is_(None),
+                Content.type == "errand",
+                Content.state.in_(CARRYING),
+            )
+        )
+        or 0
+    )
 
 
 def _person(session: Session, named: str) -> Person | None:
@@ -151,8 +182,10 @@ def free_errand(step: Step) -> None:
 def envelopes_match(step: Step) -> None:
     said, counted = step.content.envelopes, step.inputs["envelopes"]
     if counted != said and not step.inputs.get("difference"):
-        raise RequirementUnmet(f"任务上写的是 {said} 件，您点的是 {counted} 件。请和交出人当面再点一次；确实不符，请写明差在哪里再取件。",
-                               {"difference": "件数不符，请写明差在哪里"})
+        raise RequirementUnmet(
+            f"任务上写的是 {said} 件，您点的是 {counted} 件。请和交出人当面再点一次；确实不符，请写明差在哪里再取件。",
+            {"difference": "件数不符，请写明差在哪里"},
+        )
 
 
 @registry.effect("carry_papers")
@@ -161,15 +194,26 @@ def carry_papers(step: Step) -> None:
     errand, counted = step.content, step.inputs["envelopes"]
     errand.picked_up_at = step.at
     giver = custody.unit(errand.from_agency) if errand.from_agency else custody.Party("交出人")
-    handover = custody.write(step.session, errand, "carry", giver, custody.somebody(step.actor), _envelopes(errand), step.at)
+    handover = custody.write(
+        step.session, errand, "carry", giver, custody.somebody(step.actor), _envelopes(errand), step.at
+    )
     for line in handover.lines:
         line.counted, line.difference = counted, step.inputs.get("difference", "")
     if step.inputs.get("signature"):
-        handover.from_signature_id = files.store_signature(step.session, errand, step.actor, step.inputs["signature"], "交出人签名").id
+        handover.from_signature_id = files.store_signature(
+            step.session, errand, step.actor, step.inputs["signature"], "交出人签名"
+        ).id
     step.details |= {"envelopes": errand.envelopes, "counted": counted}
     if counted != errand.envelopes:
-        journal.record(step.session, custody.DIFFERENCE, step.actor, content=errand, comment=step.inputs["difference"],
-                       details={"handover": handover.id, "listed": errand.envelopes, "counted": counted}, at=step.at)
+        journal.record(
+            step.session,
+            custody.DIFFERENCE,
+            step.actor,
+            content=errand,
+            comment=step.inputs["difference"],
+            details={"handover": handover.id, "listed": errand.envelopes, "counted": counted},
+            at=step.at,
+        )
         errand.envelopes = counted
     _originals_now_with(step, custody.somebody(step.actor))
 
@@ -184,7 +228,9 @@ def _originals_now_with(step: Step, party: custody.Party) -> None:
         return
     underway = custody.latest(step.session, step.content.related, "send", "result")
     if underway is not None and underway.to_person_id is None:
-        custody.hold(step.session, [line.material_id for line in underway.lines if line.original and line.material_id], party)
+        custody.hold(
+            step.session, [line.material_id for line in underway.lines if line.original and line.material_id], party
+        )
 
 
 @registry.requirement("code_right")
@@ -198,20 +244,30 @@ def check_code(step: Step, code: str) -> None:
     """Compares in constant time; every wrong try is counted even though the step is undone."""
     errand = step.content
     if code_blocked(errand):
-        raise RequirementUnmet(f"确认码已输错 {MAX_WRONG_CODES} 次，不能再试。请不填确认码先登记送达，再请调度员向收件人核实后确认。", {"code": "已停用，请调度员确认"})
+        raise RequirementUnmet(
+            f"确认码已输错 {MAX_WRONG_CODES} 次，不能再试。请不填确认码先登记送达，再请调度员向收件人核实后确认。",
+            {"code": "已停用，请调度员确认"},
+        )
     if errand.confirm_code is not None and hmac.compare_digest(code.strip().encode(), errand.confirm_code.encode()):
         return
     left = MAX_WRONG_CODES - errand.code_failures - 1
     errand_id, actor = errand.id, step.actor
 
     def count(session: Session) -> None:
-        session.execute(update(Errand.__table__).where(Errand.__table__.c.id == errand_id)
-                        .values(code_failures=Errand.__table__.c.code_failures + 1))
+        session.execute(
+            update(Errand)
+            .where(Errand.id == errand_id)
+            .values(code_failures=Errand.code_failures + 1)
+            .execution_options(synchronize_session=False)
+        )
         journal.record(session, "errand:wrong_code", actor, content=session.get(Errand, errand_id))
 
     transactions.keep_despite_refusal(step.session, count)
     further = f"还可以再试 {left} 次。" if left else "确认码已停用，请不填确认码登记送达，再请调度员确认。"
-    raise RequirementUnmet(f"确认码不对。请收件人再看一遍 6 位数字；{further}", {"code": f"确认码不对，还可再试 {left} 次" if left else "确认码不对，已停用"})
+    raise RequirementUnmet(
+        f"确认码不对。请收件人再看一遍 6 位数字；{further}",
+        {"code": f"确认码不对，还可再试 {left} 次" if left else "确认码不对，已停用"},
+    )
 
 
 @registry.effect("arrive")
@@ -233,9 +289,14 @@ def confirmed_by_receiver(step: Step) -> None:
         check_code(step, code)
     elif DISPATCHER in access.tokens(errand, actor):
         if not step.inputs.get("comment"):
-            raise RequirementUnmet("请写明怎么向收件人核实的，例如几点打的电话、谁接的。", {"comment": "请写明怎么核实的"})
+            raise RequirementUnmet(
+                "请写明怎么向收件人核实的，例如几点打的电话、谁接的。", {"comment": "请写明怎么核实的"}
+            )
     elif not is_receiver(errand, actor) or code_blocked(errand):
-        raise RequirementUnmet("请填收件人报出的 6 位确认码；收件人不在场，就请收件人自己在系统里确认，或请调度员核实。", {"code": "请填确认码"})
+        raise RequirementUnmet(
+            "请填收件人报出的 6 位确认码；收件人不在场，就请收件人自己在系统里确认，或请调度员核实。",
+            {"code": "请填确认码"},
+        )
 
 
 @registry.effect("papers_arrived")
@@ -272,7 +333,9 @@ def papers_back_to_point(step: Step) -> None:
     errand.failures += 1
     profile = step.session.get(CourierProfile, errand.assignee_id)
     point = profile.point if profile is not None else errand.place
-    custody.write(step.session, errand, "return", custody.somebody(step.actor), custody.unit(point), _envelopes(errand), step.at)
+    custody.write(
+        step.session, errand, "return", custody.somebody(step.actor), custody.unit(point), _envelopes(errand), step.at
+    )
     _originals_now_with(step, custody.unit(point))
     errand.from_agency_id, errand.from_address = point.id, None
     step.session.flush()

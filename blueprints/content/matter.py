@@ -26,6 +26,7 @@ from process.library import library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 from services import visits
 from services.catalogue_items import record_of
+from services.errands import code_for
 
 FORM_WORDS = {"original": "原件", "copy": "复印件", "either": "原件或复印件"}
 
@@ -36,6 +37,9 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
     hidden = visits.hidden(session, content, actor)
     health = bool(hidden & visits.HEALTH)
     sections = [s for s in (_own(content, full and not health), _linked(session, content, actor), _fields(content, full, hidden)) if s is not None and s.facts]
+    code = code_for(content, actor) if isinstance(content, Errand) else None
+    if code and sections:
+        sections[0].facts.append(SimpleNamespace(label=_("收件确认码（只告诉收件人）"), value=code, wide=False))
     answer: dict[str, Any] = {"sections": sections, "papers": papers, "materials": [], "materials_note": "", "materials_action": None}
     case = content if isinstance(content, Case) else getattr(content, "case", None)
     if isinstance(case, Case) and case.materials:

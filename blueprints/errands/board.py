@@ -31,10 +31,19 @@ def board() -> ResponseReturnValue:
     scope = places.street_of_actor(db_session(), actor)
     load = errand_board.load_of(db_session(), actor)
     return render_template(
-        "errands/board.html", place_name=scope.name if scope else actor.unit_name, hall=hall, **_cards(actor, errand_board.glance(db_session(), actor, at), load, at, hall),
-        poll_url=url_for("errands.cards", screen="hall" if hall else None), hall_url=url_for("errands.board", screen="hall"),
-        board_url=url_for("errands.board"), mine_url=url_for("errands.mine") if load else None, couriers_url=url_for("errands.couriers"),
-        post_url=url_for("errands.new") if actor.roles & POSTING_ROLES else None, my_open=load.on_hand if load else None, my_limit=load.limit if load else None)
+        "errands/board.html",
+        place_name=scope.name if scope else actor.unit_name,
+        hall=hall,
+        **_cards(actor, errand_board.glance(db_session(), actor, at), load, at, hall),
+        poll_url=url_for("errands.cards", screen="hall" if hall else None),
+        hall_url=url_for("errands.board", screen="hall"),
+        board_url=url_for("errands.board"),
+        mine_url=url_for("errands.mine") if load else None,
+        couriers_url=url_for("errands.couriers"),
+        post_url=url_for("errands.new") if actor.roles & POSTING_ROLES else None,
+        my_open=load.on_hand if load else None,
+        my_limit=load.limit if load else None,
+    )
 
 
 @bp.get("/board/cards", endpoint="cards")
@@ -48,14 +57,20 @@ def board_cards() -> ResponseReturnValue:
         response = Response(status=304)
     else:
         poll_url = url_for("errands.cards", screen="hall" if hall else None)
-        response = make_response(render_template("errands/_board.html", hall=hall, poll_url=poll_url, **_cards(actor, glance, load, at, hall)))
+        response = make_response(
+            render_template(
+                "errands/_board.html", hall=hall, poll_url=poll_url, **_cards(actor, glance, load, at, hall)
+            )
+        )
     response.set_etag(etag, weak=True)
     return response
 
 
 def _cards(actor: Actor, glance: Glance, load: Load | None, at: datetime, hall: bool) -> dict[str, Any]:
     session = db_session()
-    return {"columns": cards.columns(session, actor, errand_board.board(session, actor, at), glance, load, at, hall=hall)}
+    return {
+        "columns": cards.columns(session, actor, errand_board.board(session, actor, at), glance, load, at, hall=hall)
+    }
 
 
 def _etag(glance: Glance, actor: Actor, load: Load | None, hall: bool) -> str:
@@ -84,4 +99,3 @@ def press(uid: str, step: str) -> ResponseReturnValue:
     if request.form.get("from") == "phone":
         return redirect(url_for("errands.mine"), 303)
     return redirect(url_for("errands.board"), 303)
-

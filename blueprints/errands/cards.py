@@ -1,4 +1,4 @@
-"""An errand as a card: what, from where to where by community, when, and what may be done now. Never an address, never a contact."""
+"""An errand as a card: what, from where to where by community, when, what may be done now. Never an address."""
 
 from __future__ import annotations
 
@@ -33,25 +33,57 @@ WITHIN_COMMUNITY = ("grid", "errand_point", "community_station")
 LATE, NEEDS_YOU, DONE = "late", "needs", "done"
 
 
-def columns(session: Session, actor: Actor, errands: list[Errand], glance: Glance, load: Load | None, at: datetime, *, hall: bool) -> list[Any]:
+def columns(
+    session: Session,
+    actor: Actor,
+    errands: list[Errand],
+    glance: Glance,
+    load: Load | None,
+    at: datetime,
+    *,
+    hall: bool,
+) -> list[Any]:
     """The board from left to right; a courier's own lane comes first."""
-    titles = {"open": _("待认领"), "claimed": _("已认领"), "on_way": _("途中"), "delivered": _("待确认"), "confirmed": _("已完成")}
-    empty = {"open": _("没有等人认领的任务。窗口、社区或调度员发布后会出现在这里。"), "confirmed": _("近三天还没有完成的。")}
+    titles = {
+        "open": _("待认领"),
+        "claimed": _("已认领"),
+        "on_way": _("途中"),
+        "delivered": _("待确认"),
+        "confirmed": _("已完成"),
+    }
+    empty = {
+        "open": _("没有等人认领的任务。窗口、社区或调度员发布后会出现在这里。"),
+        "confirmed": _("近三天还没有完成的。"),
+    }
     cards: dict[str, list[Any]] = {key: [] for key in (WAITING, *COLUMNS)}
     for errand in errands:
         cards[COLUMN_OF.get(errand.state, WAITING)].append(card(session, errand, actor, at, hall=hall))
     made = []
     for key, states in COLUMNS.items():
         limited = load is not None and key == "claimed" and not hall
-        made.append(SimpleNamespace(
-            key=key, title=titles[key], count=sum(glance.counts.get(state, 0) for state in states), limit=load.limit if limited and load else None,
-            full=bool(limited and load and load.full), empty=empty.get(key), lanes=_lanes(cards[key], split=load is not None and not hall)))
+        made.append(
+            SimpleNamespace(
+                key=key,
+                title=titles[key],
+                count=sum(glance.counts.get(state, 0) for state in states),
+                limit=load.limit if limited and load else None,
+                full=bool(limited and load and load.full),
+                empty=empty.get(key),
+                lanes=_lanes(cards[key], split=load is not None and not hall),
+            )
+        )
     if cards[WAITING] and not hall:
         # Above what waits to be claimed, where a press or a drag puts them back.
         for lane in made[0].lanes:
             lane.title = lane.title or _("等认领")
-        made[0].lanes.insert(0, SimpleNamespace(title=_("未完成，要处理（%(n)s）", n=sum(glance.counts.get(s, 0) for s in STRANDED)), mine=False,
-                                                cards=cards[WAITING]))
+        made[0].lanes.insert(
+            0,
+            SimpleNamespace(
+                title=_("未完成，要处理（%(n)s）", n=sum(glance.counts.get(s, 0) for s in STRANDED)),
+                mine=False,
+                cards=cards[WAITING],
+            ),
+        )
     return made
 
 
@@ -69,23 +101,40 @@ def card(session: Session, errand: Errand, actor: Actor, at: datetime, *, hall: 
     tone, word = lateness(errand, at)
     courier = errand.assignee.name if errand.assignee is not None and not own else None
     return SimpleNamespace(
-        key=errand.uid, title=purposes().get(errand.purpose, "") if hall else errand.title, url=None if hall else url_of(errand, own),
-        from_place=place_name(errand.from_agency) or (mask_address(errand.from_address) if errand.from_address else errand.place.name),
-        to_place=place_name(errand.to_agency) or mask_address(errand.to_address or ""), window=window(errand, at), envelopes=errand.envelopes,
-        needs=[_(NEEDS[need]) for need in errand.needs or [] if need in NEEDS], tone=tone, tone_label=word, mine=own and not hall,
+        key=errand.uid,
+        title=purposes().get(errand.purpose, "") if hall else errand.title,
+        url=None if hall else url_for("errands.task", uid=errand.uid),
+        from_place=place_name(errand.from_agency)
+        or (mask_address(errand.from_address) if errand.from_address else errand.place.name),
+        to_place=place_name(errand.to_agency) or mask_address(errand.to_address or ""),
+        window=window(errand, at),
+        envelopes=errand.envelopes,
+        needs=[_(NEEDS[need]) for need in errand.needs or [] if need in NEEDS],
+        tone=tone,
+        tone_label=word,
+        mine=own and not hall,
         courier=mask_name(courier) if courier and hall else courier,
-        actions=[] if hall else [_action(errand, t, actor) for t in engine.available(errand, actor) if t.id in ON_THE_CARD])
-
-
-def url_of(errand: Errand, own: bool) -> str:
-    return url_for("errands.task", uid=errand.uid) if own else url_for("content.show", uid=errand.uid)
+        actions=[]
+        if hall
+        else [_action(errand, t, actor) for t in engine.available(errand, actor) if t.id in ON_THE_CARD],
+    )
 
 
 def _action(errand: Errand, transition: Transition, actor: Actor) -> Any:
     at_once = transition.id in AT_ONCE and (transition.id != "confirm" or is_receiver(errand, actor))
-    url = url_for("errands.press", uid=errand.uid, step=transition.id) if at_once else url_for(f"errands.{transition.id}", uid=errand.uid)
-    return SimpleNamespace(label=word(errand, transition, actor), url=url, method="post" if at_once else "get", primary=transition.primary,
-                           to=COLUMN_OF.get(transition.to or "", ""), confirm=None)
+    url = (
+        url_for("errands.press", uid=errand.uid, step=transition.id)
+        if at_once
+        else url_for(f"errands.{transition.id}", uid=errand.uid)
+    )
+    return SimpleNamespace(
+        label=word(errand, transition, actor),
+        url=url,
+        method="post" if at_once else "get",
+        primary=transition.primary,
+        to=COLUMN_OF.get(transition.to or "", ""),
+        confirm=None,
+    )
 
 
 def word(errand: Errand, transition: Transition, actor: Actor) -> str:
@@ -133,13 +182,46 @@ def _when(moment: datetime | None, at: datetime) -> str:
     return f"{near or day(moment)} {local:%H:%M}"
 
 
+# The next step first, then the ways out; where each is taken.
+ORDER = {
+    "claim": 0,
+    "pick_up": 0,
+    "set_off": 0,
+    "deliver": 0,
+    "confirm": 0,
+    "post": 0,
+    "reopen": 0,
+    "assign": 1,
+    "fail": 1,
+    "release": 2,
+    "cancel": 3,
+}
+
+
 def next_steps(session: Session, errand: Errand, actor: Actor) -> list[Any]:
-    """What the courier does next, the main one first."""
-    order = {"set_off": 0, "pick_up": 0, "deliver": 0, "confirm": 0 if is_receiver(errand, actor) else 1, "fail": 1, "release": 2}
-    found = [t for t in engine.available(errand, actor) if t.id in order]
-    return [SimpleNamespace(id=t.id, label=word(errand, t, actor), primary=order[t.id] == 0, method="post" if t.id == "set_off" else "get",
-                            url=url_for("errands.press", uid=errand.uid, step=t.id) if t.id == "set_off" else url_for(f"errands.{t.id}", uid=errand.uid))
-            for t in sorted(found, key=lambda t: order[t.id])]
+    """What this person does next, the main one first."""
+    found = sorted((t for t in engine.available(errand, actor) if t.id in ORDER), key=lambda t: ORDER[t.id])
+    steps = []
+    for transition in found:
+        asked = transition.id not in AT_ONCE or (transition.id == "confirm" and not is_receiver(errand, actor))
+        if not asked:
+            url = url_for("errands.press", uid=errand.uid, step=transition.id)
+        elif transition.id == "cancel":
+            url = url_for("content.do", uid=errand.uid, transition="cancel")
+        else:
+            url = url_for(f"errands.{transition.id}", uid=errand.uid)
+        # A courier waiting for the receiver has nothing to press first of all.
+        main = ORDER[transition.id] == 0 and not (transition.id == "confirm" and errand.assignee_id == actor.person_id)
+        steps.append(
+            SimpleNamespace(
+                id=transition.id,
+                label=word(errand, transition, actor),
+                primary=main,
+                method="get" if asked else "post",
+                url=url,
+            )
+        )
+    return steps
 
 
 def state_of(session: Session, errand: Errand) -> Any:
@@ -148,7 +230,7 @@ def state_of(session: Session, errand: Errand) -> Any:
 
 
 def facts(session: Session, errand: Errand, actor: Actor) -> list[tuple[str, str, str]]:
-    """Where to fetch, where to bring, whom to ask for; in full only for those who carry or answer for it. (icon, label, text)"""
+    """(icon, label, text): where from, where to, whom to ask; in full only for those who carry or answer for it."""
     full = access.may(actor, access.VIEW_FULL, errand, session)
 
     def where(agency: Agency | None, address: str | None) -> str:
@@ -156,7 +238,10 @@ def facts(session: Session, errand: Errand, actor: Actor) -> list[tuple[str, str
             return "，".join(part for part in (agency.name if agency else "", address or "") if part)
         return place_name(agency) or mask_address(address or "")
 
-    lines = [("inbox", _("从"), where(errand.from_agency, errand.from_address)), ("pin", _("到"), where(errand.to_agency, errand.to_address))]
+    lines = [
+        ("inbox", _("从"), where(errand.from_agency, errand.from_address)),
+        ("pin", _("到"), where(errand.to_agency, errand.to_address)),
+    ]
     if full and errand.contact:
         lines.append(("phone", _("联系人"), errand.contact))
     return [(sign, label, text) for sign, label, text in lines if text]

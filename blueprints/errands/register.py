@@ -31,7 +31,11 @@ def new() -> ResponseReturnValue:
     street = places.street_of_actor(session, actor)
     if street is None:
         raise NotFound()
-    form = ErrandForm(places.desks(session, street, clock.local_day(now())), related=request.args.get("related", ""), from_agency=actor.unit_id)
+    form = ErrandForm(
+        places.desks(session, street, clock.local_day(now())),
+        related=request.args.get("related", ""),
+        from_agency=actor.unit_id,
+    )
     if request.method == "GET":
         return render_template("errands/new.html", form=form, back_url=url_for("errands.board"))
     try:
@@ -48,7 +52,7 @@ def new() -> ResponseReturnValue:
 @bp.get("/couriers")
 @login_required
 def couriers() -> ResponseReturnValue:
-    """Who carries for which point; training, what is on hand, what was done. No ranking: the order is that of the points."""
+    """Who carries for which point: training, on hand, what was done. The order is that of the points, no ranking."""
     actor, session = current_actor(), db_session()
     if not actor.roles & BOARD_ROLES:
         raise Forbidden(_("跑腿工名册由代办站、社区和窗口使用。"))
@@ -60,8 +64,22 @@ def couriers() -> ResponseReturnValue:
     found = errand_board.couriers(session, street, today)
     for courier in found:
         by_point[courier.point.id].append(courier)
-    nodes = [SimpleNamespace(id=node.id, name=node.name, kind=_("站") if node.kind == "errand_station" else _("点"), illustrative=node.illustrative,
-                             phone=(node.details or {}).get("phone", ""), couriers=by_point.get(node.id, []))
-             for node in errand_board.points_of(session, street, today)]
-    return render_template("errands/couriers.html", street=street, nodes=nodes, total=len(found), expired=sum(c.expired for c in found),
-                           board_url=url_for("errands.board"))
+    nodes = [
+        SimpleNamespace(
+            id=node.id,
+            name=node.name,
+            kind=_("站") if node.kind == "errand_station" else _("点"),
+            illustrative=node.illustrative,
+            phone=(node.details or {}).get("phone", ""),
+            couriers=by_point.get(node.id, []),
+        )
+        for node in errand_board.points_of(session, street, today)
+    ]
+    return render_template(
+        "errands/couriers.html",
+        street=street,
+        nodes=nodes,
+        total=len(found),
+        expired=sum(c.expired for c in found),
+        board_url=url_for("errands.board"),
+    )

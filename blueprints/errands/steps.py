@@ -1,4 +1,4 @@
-"""The courier's phone: my errands, the next step as one big button, and the forms of the steps that ask for something."""
+"""The courier's phone: my errands, the next step as one big button, and forms where a step asks for something."""
 
 from __future__ import annotations
 
@@ -41,12 +41,25 @@ HELP = {
 def mine() -> ResponseReturnValue:
     """What I have on hand, most urgent first, each with its next step."""
     actor, session, at = current_actor(), db_session(), now()
-    tasks = [SimpleNamespace(
-        card=cards.card(session, errand, actor, at, hall=False), number=errand.number, state=cards.state_of(session, errand),
-        facts=cards.facts(session, errand, actor), steps=cards.next_steps(session, errand, actor), url=url_for("errands.task", uid=errand.uid))
-        for errand in errand_board.mine(session, actor)]
-    return render_template("errands/mine.html", tasks=tasks, load=errand_board.load_of(session, actor), board_url=url_for("errands.board"),
-                           done=errand_board.done_recently(session, actor, at), days=errand_board.DONE_DAYS)
+    tasks = [
+        SimpleNamespace(
+            card=cards.card(session, errand, actor, at, hall=False),
+            number=errand.number,
+            state=cards.state_of(session, errand),
+            facts=cards.facts(session, errand, actor),
+            steps=cards.next_steps(session, errand, actor),
+            url=url_for("errands.task", uid=errand.uid),
+        )
+        for errand in errand_board.mine(session, actor)
+    ]
+    return render_template(
+        "errands/mine.html",
+        tasks=tasks,
+        load=errand_board.load_of(session, actor),
+        board_url=url_for("errands.board"),
+        done=errand_board.done_recently(session, actor, at),
+        days=errand_board.DONE_DAYS,
+    )
 
 
 @bp.get("/<uid>")
@@ -54,10 +67,20 @@ def mine() -> ResponseReturnValue:
 def task(uid: str) -> ResponseReturnValue:
     """One errand on the phone."""
     errand, actor, session = load_or_404(Errand, uid), current_actor(), db_session()
+    carrier = "red_courier" in actor.roles
     return render_template(
-        "errands/task.html", errand=errand, card=cards.card(session, errand, actor, now(), hall=False), state=cards.state_of(session, errand),
-        facts=cards.facts(session, errand, actor), steps=cards.next_steps(session, errand, actor), code=code_for(errand, actor),
-        handovers=_handovers(errand), whole_url=url_for("content.show", uid=uid), back_url=url_for("errands.mine"))
+        "errands/task.html",
+        errand=errand,
+        card=cards.card(session, errand, actor, now(), hall=False),
+        state=cards.state_of(session, errand),
+        facts=cards.facts(session, errand, actor),
+        steps=cards.next_steps(session, errand, actor),
+        code=code_for(errand, actor),
+        handovers=_handovers(errand),
+        whole_url=url_for("content.show", uid=uid),
+        back_url=url_for("errands.mine" if carrier else "errands.board"),
+        back_label=_("我的任务") if carrier else _("红色代办"),
+    )
 
 
 def _handovers(errand: Errand) -> list[Any]:
@@ -66,8 +89,16 @@ def _handovers(errand: Errand) -> list[Any]:
     for action in ("carry", "return", "arrive"):
         handover = custody.latest(db_session(), errand, action)
         if handover is not None:
-            found.append(SimpleNamespace(what=_(custody.ACTIONS[action]), giver=handover.from_label, taker=handover.to_label, when=moment(handover.at),
-                                         lines=handover.lines, at=handover.at))
+            found.append(
+                SimpleNamespace(
+                    what=_(custody.ACTIONS[action]),
+                    giver=handover.from_label,
+                    taker=handover.to_label,
+                    when=moment(handover.at),
+                    lines=handover.lines,
+                    at=handover.at,
+                )
+            )
     return sorted(found, key=lambda h: h.at)
 
 
@@ -82,7 +113,9 @@ def _step_page(uid: str, step: str) -> ResponseReturnValue:
     version = request.form.get("version", "")
     try:
         with session.begin_nested():
-            done = actions.perform(errand, step, actor, posted(form), expected_version=int(version) if version.isdigit() else None)
+            done = actions.perform(
+                errand, step, actor, posted(form), expected_version=int(version) if version.isdigit() else None
+            )
     except Refusal as refusal:
         session.expire_all()
         if not is_mendable(refusal):
@@ -90,21 +123,40 @@ def _step_page(uid: str, step: str) -> ResponseReturnValue:
         show_refusal(form, refusal)
         return _form_page(load_or_404(Errand, uid), transition, form, True, refusal), 422
     state = library.of(errand, session).states[errand.state]
-    flash(_("%(number)s：%(what)s，现在是“%(state)s”。", number=errand.number or "", what=title_of(done.transition), state=title_of(state)), "success")
+    flash(
+        _(
+            "%(number)s：%(what)s，现在是“%(state)s”。",
+            number=errand.number or "",
+            what=title_of(done.transition),
+            state=title_of(state),
+        ),
+        "success",
+    )
     return redirect(url_for("errands.mine" if "red_courier" in actor.roles else "errands.board"), 303)
 
 
 for _step in PAGES:
-    bp.add_url_rule(f"/<uid>/{_step}", _step, login_required(_step_page), defaults={"step": _step}, methods=["GET", "POST"])
+    bp.add_url_rule(
+        f"/<uid>/{_step}", _step, login_required(_step_page), defaults={"step": _step}, methods=["GET", "POST"]
+    )
 
 
 def _form_page(errand: Errand, transition: Transition, form: Any, allowed: bool, refusal: Refusal | None = None) -> str:
     actor, session = current_actor(), db_session()
     own = errand.assignee_id == actor.person_id
     return render_template(
-        "errands/step.html", errand=errand, transition=transition, form=form, allowed=allowed, title=title_of(transition), problem=refusal,
-        help=_(HELP[transition.id]), facts=cards.facts(session, errand, actor), card=cards.card(session, errand, actor, now(), hall=False),
-        back_url=url_for("errands.task", uid=errand.uid) if own else url_for("errands.board"))
+        "errands/step.html",
+        errand=errand,
+        transition=transition,
+        form=form,
+        allowed=allowed,
+        title=title_of(transition),
+        problem=refusal,
+        help=_(HELP[transition.id]),
+        facts=cards.facts(session, errand, actor),
+        card=cards.card(session, errand, actor, now(), hall=False),
+        back_url=url_for("errands.task", uid=errand.uid) if own else url_for("errands.board"),
+    )
 
 
 def _choices(errand: Errand, step: str) -> dict[str, list[tuple[str, str]]]:

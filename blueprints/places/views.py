@@ -24,8 +24,19 @@ from services.places import Grid
 
 bp = Blueprint("places", __name__, url_prefix="/places")
 
-KINDS = {"city": "市", "district": "区", "street": "街道", "street_centre": "行政服务中心", "errand_station": "红色代办站", "community": "社区",
-         "community_station": "公共服务站", "errand_point": "红色代办点", "grid": "网格", "town": "镇", "village": "村"}
+KINDS = {
+    "city": "市",
+    "district": "区",
+    "street": "街道",
+    "street_centre": "行政服务中心",
+    "errand_station": "红色代办站",
+    "community": "社区",
+    "community_station": "公共服务站",
+    "errand_point": "红色代办点",
+    "grid": "网格",
+    "town": "镇",
+    "village": "村",
+}
 
 
 @bp.get("/")
@@ -33,8 +44,14 @@ KINDS = {"city": "市", "district": "区", "street": "街道", "street_centre": 
 def index() -> ResponseReturnValue:
     """The whole tree, with the period of each unit and what is invented."""
     today = clock.local_day(now())
-    return render_template("places/index.html", roots=places.tree(db_session(), today), kinds=_kinds(), marks=marks, period=period,
-                           grids_url=url_for("places.grids"))
+    return render_template(
+        "places/index.html",
+        roots=places.tree(db_session(), today),
+        kinds=_kinds(),
+        marks=marks,
+        period=period,
+        grids_url=url_for("places.grids"),
+    )
 
 
 @bp.get("/grids")
@@ -44,14 +61,25 @@ def grids() -> ResponseReturnValue:
     session, actor, today = db_session(), current_actor(), clock.local_day(now())
     chosen = request.args.get("community", "")
     everything = places.grids(session, actor, today)
-    communities = sorted({g.community.id: g.community for g in everything if g.community}.values(), key=lambda c: (c.number or 0, c.path))
+    communities = sorted(
+        {g.community.id: g.community for g in everything if g.community}.values(), key=lambda c: (c.number or 0, c.path)
+    )
     if chosen and chosen not in {c.id for c in communities}:
         raise NotFound()
     shown = [g for g in everything if not chosen or g.agency.parent_id == chosen]
     if request.args.get("short"):
         shown = [g for g in shown if g.short_of_leaders]
-    return render_template("places/grids.html", rows=shown, shown=places.totals(shown), whole=places.totals(everything), communities=communities,
-                           chosen=chosen, short=bool(request.args.get("short")), marks=marks, capacities=_capacities())
+    return render_template(
+        "places/grids.html",
+        rows=shown,
+        shown=places.totals(shown),
+        whole=places.totals(everything),
+        communities=communities,
+        chosen=chosen,
+        short=bool(request.args.get("short")),
+        marks=marks,
+        capacities=_capacities(),
+    )
 
 
 @bp.get("/inbox")
@@ -75,14 +103,37 @@ def inbox(place_id: str) -> ResponseReturnValue:
     units = places.inbox_units(session, agency)
     counts = places.inbox_counts(session, actor, units)
     chosen = request.args.get("type", "")
-    page = places.inbox(session, actor, units, type_id=chosen if chosen in counts else "", after=request.args.get("after", ""))
-    filters = [SimpleNamespace(label=_("全部"), url=url_for("places.inbox", place_id=place_id), active=chosen not in counts, count=sum(counts.values()))]
-    filters += [SimpleNamespace(label=present.title_of(library.type(kind)), url=url_for("places.inbox", place_id=place_id, type=kind),
-                                active=chosen == kind, count=count) for kind, count in counts.items()]
+    page = places.inbox(
+        session, actor, units, type_id=chosen if chosen in counts else "", after=request.args.get("after", "")
+    )
+    filters = [
+        SimpleNamespace(
+            label=_("全部"),
+            url=url_for("places.inbox", place_id=place_id),
+            active=chosen not in counts,
+            count=sum(counts.values()),
+        )
+    ]
+    filters += [
+        SimpleNamespace(
+            label=present.title_of(library.type(kind)),
+            url=url_for("places.inbox", place_id=place_id, type=kind),
+            active=chosen == kind,
+            count=count,
+        )
+        for kind, count in counts.items()
+    ]
     return render_template(
-        "places/inbox.html", agency=agency, rows=[present.row(session, content, actor, steps) for content, steps in page.works], filters=filters,
-        total=sum(counts.values()), place_url=url_for("places.show", place_id=place_id),
-        next_url=url_for("places.inbox", place_id=place_id, type=chosen or None, after=page.after) if page.after else None)
+        "places/inbox.html",
+        agency=agency,
+        rows=[present.row(session, content, actor, steps) for content, steps in page.works],
+        filters=filters,
+        total=sum(counts.values()),
+        place_url=url_for("places.show", place_id=place_id),
+        next_url=url_for("places.inbox", place_id=place_id, type=chosen or None, after=page.after)
+        if page.after
+        else None,
+    )
 
 
 @bp.get("/<place_id>")
@@ -93,15 +144,30 @@ def show(place_id: str) -> ResponseReturnValue:
     agency = _place(place_id)
     below = places.children(session, agency)
     found = places.grids(session, actor, today, within=agency) if agency.kind in ("community", "grid") else []
-    work = [SimpleNamespace(label=present.title_of(library.type(kind)), count=count)
-            for kind, count in places.open_by_type(session, actor, agency).items()]
+    work = [
+        SimpleNamespace(label=present.title_of(library.type(kind)), count=count)
+        for kind, count in places.open_by_type(session, actor, agency).items()
+    ]
     inside = places.belongs(actor, agency)
     inbox_counts = places.inbox_counts(session, actor, places.inbox_units(session, agency)) if inside else {}
     return render_template(
-        "places/show.html", agency=agency, parent=agency.parent, kinds=_kinds(), facts=_facts(agency), marks=marks, period=period,
-        desks=[a for a in below if a.kind != "grid"], grids=found, totals=places.totals(found), staff=places.staff(session, agency), work=work,
-        members=_members(found) if agency.kind == "grid" else [], capacities=_capacities(),
-        inbox_url=url_for("places.inbox", place_id=place_id) if inside else None, inbox_total=sum(inbox_counts.values()))
+        "places/show.html",
+        agency=agency,
+        parent=agency.parent,
+        kinds=_kinds(),
+        facts=_facts(agency),
+        marks=marks,
+        period=period,
+        desks=[a for a in below if a.kind != "grid"],
+        grids=found,
+        totals=places.totals(found),
+        staff=places.staff(session, agency),
+        work=work,
+        members=_members(found) if agency.kind == "grid" else [],
+        capacities=_capacities(),
+        inbox_url=url_for("places.inbox", place_id=place_id) if inside else None,
+        inbox_total=sum(inbox_counts.values()),
+    )
 
 
 def _place(place_id: str) -> Agency:
@@ -115,9 +181,15 @@ def _facts(agency: Agency) -> list[tuple[str, str, bool]]:
     """(label, value, invented): what is known of the unit."""
     details = agency.details or {}
     invented = set(details.get("illustrative_fields") or ())
-    rows = ((_("代码"), agency.code, "code"), (_("文号用字"), agency.paper_name, "paper_name"), (_("地址"), details.get("address"), "address"),
-            (_("电话"), details.get("phone"), "phone"), (_("办公时间"), details.get("hours"), "hours"),
-            (_("户数"), details.get("households"), "households"), (_("区域"), "、".join(details.get("zones") or ()), "zones"))
+    rows = (
+        (_("代码"), agency.code, "code"),
+        (_("文号用字"), agency.paper_name, "paper_name"),
+        (_("地址"), details.get("address"), "address"),
+        (_("电话"), details.get("phone"), "phone"),
+        (_("办公时间"), details.get("hours"), "hours"),
+        (_("户数"), details.get("households"), "households"),
+        (_("区域"), "、".join(details.get("zones") or ()), "zones"),
+    )
     return [(label, str(value), agency.illustrative or name in invented) for label, value, name in rows if value]
 
 
@@ -146,11 +218,16 @@ def _kinds() -> dict[str, str]:
 
 def _capacities() -> dict[str, str]:
     english = str(get_locale()) == "en"
-    return {role.id: role.name_en if english else role.name for role in catalogue.roles().values() if role.tier == "grid"}
+    return {
+        role.id: role.name_en if english else role.name for role in catalogue.roles().values() if role.tier == "grid"
+    }
 
 
 def _members(found: list[Grid]) -> list[Any]:
     """By capacity, leaders first."""
     titles = _capacities()
-    return [SimpleNamespace(capacity=titles.get(capacity, capacity), names=names) for grid in found
-            for capacity, names in sorted(grid.members.items(), key=lambda pair: pair[0] != places.LEADER)]
+    return [
+        SimpleNamespace(capacity=titles.get(capacity, capacity), names=names)
+        for grid in found
+        for capacity, names in sorted(grid.members.items(), key=lambda pair: pair[0] != places.LEADER)
+    ]

@@ -24,7 +24,14 @@ from services.errand_posting import create_errand
 As = Callable[[str], FlaskClient]
 ADDRESS, CONTACT = "文晖路5幢2单元601室", "骆水珍 13800000018"
 WAY = ("post", "claim", "pick_up", "set_off", "deliver", "confirm")
-DOER = {"post": "community.clerk", "claim": "courier", "pick_up": "courier", "set_off": "courier", "deliver": "courier", "confirm": "window.clerk"}
+DOER = {
+    "post": "community.clerk",
+    "claim": "courier",
+    "pick_up": "courier",
+    "set_off": "courier",
+    "deliver": "courier",
+    "confirm": "window.clerk",
+}
 
 
 class Text(HTMLParser):
@@ -42,7 +49,12 @@ class Text(HTMLParser):
         if "data-lane" in found:
             self.lane = found["data-lane"]
         if "data-card" in found:
-            self.card = self.cards[found["data-card"] or ""] = {"lane": self.lane, "to": [], "text": "", "class": found.get("class") or ""}
+            self.card = self.cards[found["data-card"] or ""] = {
+                "lane": self.lane,
+                "to": [],
+                "text": "",
+                "class": found.get("class") or "",
+            }
         if self.card is not None and tag == "form" and "data-to" in found:
             self.card["to"].append(found["data-to"])
 
@@ -60,12 +72,32 @@ def errand(session: Session, actor: Callable[[str], Actor]) -> Callable[..., Err
     """An errand of 万家星城 with everything personal on it, brought as far as asked and committed."""
 
     def make(until: str = "post", **fields: object) -> Errand:
-        made = create_errand(session, actor("community.clerk"), {
-            "title": "送老年卡", "purpose": "deliver_result", "from_agency": "dongxin-centre", "to_agency": "dx-c01", "to_address": ADDRESS,
-            "contact": CONTACT, "envelopes": 1, "needs": ["signature"], **fields})
+        made = create_errand(
+            session,
+            actor("community.clerk"),
+            {
+                "title": "送老年卡",
+                "purpose": "deliver_result",
+                "from_agency": "dongxin-centre",
+                "to_agency": "dx-c01",
+                "to_address": ADDRESS,
+                "contact": CONTACT,
+                "envelopes": 1,
+                "needs": ["signature"],
+                **fields,
+            },
+        )
         for step in WAY[: WAY.index(until) + 1] if until != "create" else ():
-            engine.fire(made, step, actor(DOER[step] if step != "confirm" else "community.clerk"),
-                        inputs={"envelopes": made.envelopes} if step == "pick_up" else {"code": made.confirm_code} if step == "confirm" else None)
+            engine.fire(
+                made,
+                step,
+                actor(DOER[step] if step != "confirm" else "community.clerk"),
+                inputs={"envelopes": made.envelopes}
+                if step == "pick_up"
+                else {"code": made.confirm_code}
+                if step == "confirm"
+                else None,
+            )
         session.commit()
         return made
 
@@ -93,8 +125,16 @@ def reload(session: Session, made: Errand) -> Errand:
 
 @pytest.mark.req("S2-23")
 def test_cards_stand_in_their_columns_and_never_show_an_address(errand: Callable[..., Errand], client_as: As) -> None:
-    lanes = {errand(until).uid: lane for until, lane in (
-        ("post", "open"), ("claim", "claimed"), ("pick_up", "on_way"), ("deliver", "delivered"), ("confirm", "confirmed"))}
+    lanes = {
+        errand(until).uid: lane
+        for until, lane in (
+            ("post", "open"),
+            ("claim", "claimed"),
+            ("pick_up", "on_way"),
+            ("deliver", "delivered"),
+            ("confirm", "confirmed"),
+        )
+    }
     for who in ("dispatcher", "community.clerk", "courier", "supervisor"):
         page = client_as(who).get("/errands/board")
         assert page.status_code == 200
@@ -139,7 +179,9 @@ def test_the_board_needs_a_sign_in(client_as: As, app: Any) -> None:
 
 
 @pytest.mark.req("S2-23")
-def test_polling_answers_304_until_something_changes(errand: Callable[..., Errand], client_as: As, session: Session) -> None:
+def test_polling_answers_304_until_something_changes(
+    errand: Callable[..., Errand], client_as: As, session: Session
+) -> None:
     made = errand()
     watcher, claimer = client_as("courier2"), client_as("courier")
     first = watcher.get("/errands/board/cards")
@@ -147,13 +189,17 @@ def test_polling_answers_304_until_something_changes(errand: Callable[..., Erran
     assert first.status_code == 200 and etag.startswith('W/"') and "<html" not in first.text and made.uid in first.text
     again = watcher.get("/errands/board/cards", headers={"If-None-Match": etag})
     assert again.status_code == 304 and again.data == b"" and again.headers["ETag"] == etag
-    assert claimer.get("/errands/board/cards", headers={"If-None-Match": etag}).status_code == 200, "another person has another board"
+    assert claimer.get("/errands/board/cards", headers={"If-None-Match": etag}).status_code == 200, (
+        "another person has another board"
+    )
     claimer.post(f"/errands/{made.uid}/press/claim")
     changed = watcher.get("/errands/board/cards", headers={"If-None-Match": etag})
     assert changed.status_code == 200 and made.uid not in changed.text
 
 
-def test_growing_late_changes_the_board_although_nobody_touched_it(errand: Callable[..., Errand], client_as: As, session: Session) -> None:
+def test_growing_late_changes_the_board_although_nobody_touched_it(
+    errand: Callable[..., Errand], client_as: As, session: Session
+) -> None:
     made = errand(window_end=(now() + timedelta(hours=5)).isoformat())
     client = client_as("dispatcher")
     etag = client.get("/errands/board/cards").headers["ETag"]
@@ -196,7 +242,9 @@ def test_the_hall_screen_has_no_buttons_links_or_names(errand: Callable[..., Err
 
 
 @pytest.mark.req("S2-24")
-def test_two_press_claim_and_the_second_hears_who_was_faster(errand: Callable[..., Errand], client_as: As, session: Session) -> None:
+def test_two_press_claim_and_the_second_hears_who_was_faster(
+    errand: Callable[..., Errand], client_as: As, session: Session
+) -> None:
     made = errand()
     first, second = client_as("courier"), client_as("courier2")
     assert first.post(f"/errands/{made.uid}/press/claim").status_code == 303
@@ -214,10 +262,19 @@ def test_the_way_of_an_errand_on_the_phone(errand: Callable[..., Errand], client
     assert ADDRESS not in before.text and "13800000018" not in before.text
     client.post(f"/errands/{made.uid}/press/claim", data={"from": "phone"})
     after = client.get("/errands/mine")
-    assert ADDRESS in after.text and CONTACT in after.text and f"/errands/{made.uid}/pick_up" in after.text and "btn-primary btn-big" in after.text
+    assert (
+        ADDRESS in after.text
+        and CONTACT in after.text
+        and f"/errands/{made.uid}/pick_up" in after.text
+        and "btn-primary btn-big" in after.text
+    )
     wrong = client.post(f"/errands/{made.uid}/pick_up", data={"envelopes": "1"})
     assert wrong.status_code == 422 and "任务上写的是 2 件" in wrong.text and 'value="1"' in wrong.text
-    assert client.post(f"/errands/{made.uid}/pick_up", data={"envelopes": "2"}).headers["Location"].endswith("/errands/mine")
+    assert (
+        client.post(f"/errands/{made.uid}/pick_up", data={"envelopes": "2"})
+        .headers["Location"]
+        .endswith("/errands/mine")
+    )
     assert "跑腿取件" in client.get(f"/errands/{made.uid}").text
     client.post(f"/errands/{made.uid}/press/set_off", data={"from": "phone"})
     code = reload(session, made).confirm_code
@@ -228,7 +285,9 @@ def test_the_way_of_an_errand_on_the_phone(errand: Callable[..., Errand], client
 
 
 @pytest.mark.req("S2-24")
-def test_wrong_codes_count_although_the_page_refuses(errand: Callable[..., Errand], client_as: As, session: Session) -> None:
+def test_wrong_codes_count_although_the_page_refuses(
+    errand: Callable[..., Errand], client_as: As, session: Session
+) -> None:
     made = errand("set_off")
     wrong = f"{(int(made.confirm_code or 0) + 1) % 1_000_000:06d}"
     client = client_as("courier")
@@ -243,20 +302,29 @@ def test_wrong_codes_count_although_the_page_refuses(errand: Callable[..., Erran
     assert sure.status_code == 303 and reload(session, made).state == "confirmed"
 
 
-def test_failing_needs_a_reason_and_lands_with_the_dispatcher(errand: Callable[..., Errand], client_as: As, session: Session) -> None:
+def test_failing_needs_a_reason_and_lands_with_the_dispatcher(
+    errand: Callable[..., Errand], client_as: As, session: Session
+) -> None:
     made = errand("set_off")
     client = client_as("courier")
     assert client.post(f"/errands/{made.uid}/fail", data={}).status_code == 422
     assert client.post(f"/errands/{made.uid}/fail", data={"comment": "家里没人"}).status_code == 303
     board = client_as("dispatcher").get("/errands/board")
     card = Text(board.text).cards[made.uid]
-    assert card["lane"] == "open" and card["to"] == ["open"] and "没送成" in card["text"] and "未完成，要处理（1）" in board.text
+    assert (
+        card["lane"] == "open"
+        and card["to"] == ["open"]
+        and "没送成" in card["text"]
+        and "未完成，要处理（1）" in board.text
+    )
     assert made.uid not in Text(client.get("/errands/board").text).cards
     client_as("dispatcher").post(f"/errands/{made.uid}/press/reopen")
     assert reload(session, made).state == "open"
 
 
-def test_the_dispatcher_assigns_from_the_register(errand: Callable[..., Errand], client_as: As, session: Session, person: Callable) -> None:
+def test_the_dispatcher_assigns_from_the_register(
+    errand: Callable[..., Errand], client_as: As, session: Session, person: Callable
+) -> None:
     made = errand()
     profile = session.get_one(CourierProfile, person("courier2").id)
     profile.trained_until = date(2026, 1, 1)
@@ -274,19 +342,45 @@ def test_posting_puts_it_on_the_board_and_mistakes_keep_what_was_typed(client_as
     client = client_as("community.clerk")
     form = client.get("/errands/new")
     assert form.status_code == 200 and "万家星城社区红色代办点" in form.text
-    data = {"title": "送补贴材料", "purpose": "hand_in", "from_agency": "dx-c01", "to_agency": "", "envelopes": "2", "window_end": "2020-02-31T10:00"}
+    data = {
+        "title": "送补贴材料",
+        "purpose": "hand_in",
+        "from_agency": "dx-c01",
+        "to_agency": "",
+        "envelopes": "2",
+        "window_end": "2020-02-31T10:00",
+    }
     wrong = client.post("/errands/new", data=data)
-    assert wrong.status_code == 422 and "送补贴材料" in wrong.text and "请选送到哪个单位" in wrong.text and "时间请写成" in wrong.text
-    right = client.post("/errands/new", data={**data, "to_agency": "dongxin-centre", "window_end": "", "needs": ["id_check"]})
+    assert (
+        wrong.status_code == 422
+        and "送补贴材料" in wrong.text
+        and "请选送到哪个单位" in wrong.text
+        and "时间请写成" in wrong.text
+    )
+    right = client.post(
+        "/errands/new", data={**data, "to_agency": "dongxin-centre", "window_end": "", "needs": ["id_check"]}
+    )
     assert right.status_code == 303
     assert "送补贴材料" in client_as("courier").get("/errands/board").text
 
 
 @pytest.mark.req("S2-23")
-def test_the_register_lists_station_and_points_and_flags_expired_training(client_as: As, session: Session, person: Callable) -> None:
+def test_the_register_lists_station_and_points_and_flags_expired_training(
+    client_as: As, session: Session, person: Callable
+) -> None:
     session.get_one(CourierProfile, person("courier2").id).trained_until = date(2026, 1, 1)
     session.commit()
     page = client_as("dispatcher").get("/errands/couriers")
     assert page.status_code == 200 and "17 个站点" in page.text
     assert page.text.index("东新街道红色代办站") < page.text.index("万家星城社区红色代办点")
     assert "方志远" in page.text and "2027-06-30" in page.text and page.text.count("已到期，不能认领") == 1
+
+
+def test_the_code_is_shown_to_those_who_receive_and_not_to_the_courier(
+    errand: Callable[..., Errand], client_as: As
+) -> None:
+    made = errand("claim", from_agency="dx-c01", to_agency="dongxin-centre", to_address="")
+    for who, told in (("window.clerk", True), ("dispatcher", True), ("courier", False), ("supervisor", False)):
+        for address in (f"/errands/{made.uid}", f"/c/{made.uid}"):
+            page = client_as(who).get(address)
+            assert page.status_code == 200 and ((made.confirm_code or "-") in page.text) == told, (who, address)

@@ -34,7 +34,9 @@ def posted(session: Session, actor: Callable[[str], Actor]) -> Callable[..., Err
 
 @pytest.mark.req("S0-12")
 @pytest.mark.req("S0-11")
-def test_the_register_counts_communities_grids_and_leaders(session: Session, actor: Callable[[str], Actor], client_as: As) -> None:
+def test_the_register_counts_communities_grids_and_leaders(
+    session: Session, actor: Callable[[str], Actor], client_as: As
+) -> None:
     found = places.grids(session, actor("supervisor"), TODAY)
     whole = places.totals(found)
     assert (whole.communities, whole.grids, whole.leaders, whole.short) == (16, 56, 112, 0)
@@ -44,14 +46,21 @@ def test_the_register_counts_communities_grids_and_leaders(session: Session, act
     for value in ("16", "56", "112", str(whole.households)):
         assert f"<b>{value}</b>" in page.text
     one = client_as("supervisor").get("/places/grids?community=dx-c01")
-    assert one.text.count("<tr data-row>") == 4 and "4 个网格，网格长 8 人，1610 户" in one.text and "<b>56</b>" in one.text
+    assert (
+        one.text.count("<tr data-row>") == 4
+        and "4 个网格，网格长 8 人，1610 户" in one.text
+        and "<b>56</b>" in one.text
+    )
     assert client_as("supervisor").get("/places/grids?community=nowhere").status_code == 404
 
 
 @pytest.mark.req("S0-13")
 def test_a_grid_with_fewer_than_two_active_leaders_is_flagged(session: Session, client_as: As) -> None:
-    memberships = session.scalars(select(GridMembership).where(GridMembership.grid_id.in_(("dx-c01-g1", "dx-c02-g1", "dx-c03-g1")))
-                                  .order_by(GridMembership.id)).all()
+    memberships = session.scalars(
+        select(GridMembership)
+        .where(GridMembership.grid_id.in_(("dx-c01-g1", "dx-c02-g1", "dx-c03-g1")))
+        .order_by(GridMembership.id)
+    ).all()
     by_grid = {m.grid_id: m for m in memberships}
     by_grid["dx-c01-g1"].until = date(2026, 1, 1)
     session.get_one(Person, by_grid["dx-c02-g1"].person_id).active = False
@@ -81,8 +90,18 @@ def test_the_tree_shows_every_unit_with_its_period_and_what_is_invented(session:
     session.commit()
     page = client_as("community.clerk").get("/places/")
     assert page.status_code == 200
-    for word in ("杭州市", "下城区", "东新街道行政服务中心", "万家星城社区公共服务站", "社区16红色代办点", "第56网格", "虚构", "部分为示例",
-                 "2018-01-01 – 2026-06-30", "不在有效期"):
+    for word in (
+        "杭州市",
+        "下城区",
+        "东新街道行政服务中心",
+        "万家星城社区公共服务站",
+        "社区16红色代办点",
+        "第56网格",
+        "虚构",
+        "部分为示例",
+        "2018-01-01 – 2026-06-30",
+        "不在有效期",
+    ):
         assert word in page.text
     assert page.text.count("tree__row") == len(session.scalars(select(Agency.id)).all())
 
@@ -92,10 +111,22 @@ def test_a_community_shows_its_desks_grids_and_own_work(posted: Callable[..., Er
     posted()
     page = client_as("community.clerk").get("/places/dx-c01")
     assert page.status_code == 200
-    for word in ("万家星城社区公共服务站", "万家星城社区红色代办点", "第1网格", "俞国芳", "章晓㛃", "在办红色代办任务", "/places/dx-c01/inbox"):
+    for word in (
+        "万家星城社区公共服务站",
+        "万家星城社区红色代办点",
+        "第1网格",
+        "俞国芳",
+        "章晓㛃",
+        "在办红色代办任务",
+        "/places/dx-c01/inbox",
+    ):
         assert word in page.text
     other = client_as("neighbour.clerk").get("/places/dx-c01")
-    assert other.status_code == 200 and "在办" not in other.text.split("下设")[0] and "/places/dx-c01/inbox" not in other.text
+    assert (
+        other.status_code == 200
+        and "在办" not in other.text.split("下设")[0]
+        and "/places/dx-c01/inbox" not in other.text
+    )
     assert client_as("neighbour.clerk").get("/places/nowhere").status_code == 404
     assert "林若琳" not in page.text, "a resident is not staff"
 
@@ -114,8 +145,9 @@ def test_a_clerk_sees_the_inbox_of_the_own_station_only(posted: Callable[..., Er
 
 
 @pytest.mark.req("S0-02")
-def test_the_inbox_is_sorted_by_deadline_and_pages_without_gaps(session: Session, posted: Callable[..., Errand], actor: Callable[[str], Actor],
-                                                               client_as: As) -> None:
+def test_the_inbox_is_sorted_by_deadline_and_pages_without_gaps(
+    session: Session, posted: Callable[..., Errand], actor: Callable[[str], Actor], client_as: As
+) -> None:
     made = [posted(window_end=(now() + timedelta(hours=30 - n % 4)).isoformat()) for n in range(9)]
     for errand in made[:2]:
         errand.deadline = None
@@ -128,5 +160,7 @@ def test_the_inbox_is_sorted_by_deadline_and_pages_without_gaps(session: Session
         if page.after is None:
             break
         after = page.after
-    assert [c.id for c in seen] == [c.id for c in sorted(made, key=lambda e: (e.deadline is None, e.deadline or now(), e.id))]
+    assert [c.id for c in seen] == [
+        c.id for c in sorted(made, key=lambda e: (e.deadline is None, e.deadline or now(), e.id))
+    ]
     assert client_as("community.clerk").get("/places/dx-c01/inbox?after=nonsense&type=errand").status_code == 200

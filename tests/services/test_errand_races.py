@@ -39,15 +39,19 @@ def server() -> Iterator[str]:
 def office(request: pytest.FixtureRequest, app: Flask, tmp_path: Path) -> Iterator[Engine]:
     """An installed office that many threads write to, in a file or on a server."""
     if request.param == "sqlite":
-        made = create_engine(f"sqlite:///{tmp_path}/daiban.db", connect_args={"check_same_thread": False, "timeout": 60},
-                             pool_size=THREADS + 5)
+        made = create_engine(
+            f"sqlite:///{tmp_path}/daiban.db",
+            connect_args={"check_same_thread": False, "timeout": 60},
+            pool_size=THREADS + 5,
+        )
         transactions.prepare(made)
         yield made
         made.dispose()
         return
     schema = f"races_{secrets.token_hex(4)}"
-    made = create_engine(request.getfixturevalue("server"), pool_size=THREADS + 5,
-                         connect_args={"options": f"-csearch_path={schema}"})
+    made = create_engine(
+        request.getfixturevalue("server"), pool_size=THREADS + 5, connect_args={"options": f"-csearch_path={schema}"}
+    )
     with made.begin() as connection:
         connection.execute(text(f"CREATE SCHEMA {schema}"))
     Base.metadata.create_all(made)
@@ -66,17 +70,33 @@ def runners(session: Session, count: int) -> list[int]:
     assert street is not None and point is not None
     ids = []
     for number in range(count):
-        person = Person(username=f"runner{number}", name=f"跑腿工{number}", password_hash=accounts.NO_PASSWORD, unit_id=point.id)
+        person = Person(
+            username=f"runner{number}", name=f"跑腿工{number}", password_hash=accounts.NO_PASSWORD, unit_id=point.id
+        )
         session.add(person)
         session.flush()
-        session.add(Grant(person_id=person.id, role="red_courier", place_id=street.id, place_path=street.path, since=date(2025, 1, 1)))
-        session.add(CourierProfile(person_id=person.id, point_id=point.id, trained_until=date(2030, 1, 1), errand_limit=3, area=[]))
+        session.add(
+            Grant(
+                person_id=person.id,
+                role="red_courier",
+                place_id=street.id,
+                place_path=street.path,
+                since=date(2025, 1, 1),
+            )
+        )
+        session.add(
+            CourierProfile(
+                person_id=person.id, point_id=point.id, trained_until=date(2030, 1, 1), errand_limit=3, area=[]
+            )
+        )
         ids.append(person.id)
     return ids
 
 
 def on_the_board(session: Session, count: int) -> list[int]:
-    dispatcher = load_actor(session, session.scalars(select(Person.id).where(Person.username == "dispatcher")).one(), DAY)
+    dispatcher = load_actor(
+        session, session.scalars(select(Person.id).where(Person.username == "dispatcher")).one(), DAY
+    )
     ids = []
     for number in range(count):
         errand = create_errand(session, dispatcher, {"title": f"送材料第{number + 1}份", "to_agency": "dongxin-centre"})
@@ -136,6 +156,15 @@ def test_one_courier_with_many_fingers_still_keeps_the_limit(office: Engine) -> 
         session.commit()
     answers = all_at_once(office, [(person, errand) for errand in errands])
     assert answers.count("claimed") == 3
-    assert all(isinstance(a, RequirementUnmet) and "最多同时 3 单" in a.detail for a in answers if not isinstance(a, str))
+    assert all(
+        isinstance(a, RequirementUnmet) and "最多同时 3 单" in a.detail for a in answers if not isinstance(a, str)
+    )
     with Session(office) as session:
-        assert session.scalar(select(func.count()).select_from(Content).where(Content.assignee_id == person, Content.state == "claimed")) == 3
+        assert (
+            session.scalar(
+                select(func.count())
+                .select_from(Content)
+                .where(Content.assignee_id == person, Content.state == "claimed")
+            )
+            == 3
+        )

@@ -1,4 +1,4 @@
-"""Errands: who may do what in which state, the limit, the training, the code, custody, and one holder however many press at once."""
+"""Errands: who may do what in which state; limit, training, code, custody."""
 
 from __future__ import annotations
 
@@ -20,14 +20,38 @@ from services import actions, errands
 from services.errand_posting import create_errand
 
 Act = Callable[[str], Actor]
-WAY = {"posted": (), "open": ("post",), "claimed": ("post", "claim"), "assigned": ("post", "assign"), "picked_up": ("post", "claim", "pick_up"),
-       "on_way": ("post", "claim", "pick_up", "set_off"), "delivered": ("post", "claim", "pick_up", "set_off", "deliver"),
-       "failed": ("post", "claim", "pick_up", "fail"), "confirmed": ("post", "claim", "pick_up", "set_off", "deliver", "confirm"),
-       "cancelled": ("cancel",)}
-DOER = {"post": "community.clerk", "claim": "courier", "assign": "dispatcher", "pick_up": "courier", "set_off": "courier", "deliver": "courier",
-        "fail": "courier", "confirm": "window.clerk", "cancel": "dispatcher", "release": "courier", "reopen": "dispatcher"}
-INPUTS = {"assign": {"courier": "courier"}, "pick_up": {"envelopes": 2}, "fail": {"comment": "敲门没人"}, "cancel": {"comment": "已自取"},
-          "release": {"comment": "临时有事"}}
+WAY = {
+    "posted": (),
+    "open": ("post",),
+    "claimed": ("post", "claim"),
+    "assigned": ("post", "assign"),
+    "picked_up": ("post", "claim", "pick_up"),
+    "on_way": ("post", "claim", "pick_up", "set_off"),
+    "delivered": ("post", "claim", "pick_up", "set_off", "deliver"),
+    "failed": ("post", "claim", "pick_up", "fail"),
+    "confirmed": ("post", "claim", "pick_up", "set_off", "deliver", "confirm"),
+    "cancelled": ("cancel",),
+}
+DOER = {
+    "post": "community.clerk",
+    "claim": "courier",
+    "assign": "dispatcher",
+    "pick_up": "courier",
+    "set_off": "courier",
+    "deliver": "courier",
+    "fail": "courier",
+    "confirm": "window.clerk",
+    "cancel": "dispatcher",
+    "release": "courier",
+    "reopen": "dispatcher",
+}
+INPUTS = {
+    "assign": {"courier": "courier"},
+    "pick_up": {"envelopes": 2},
+    "fail": {"comment": "敲门没人"},
+    "cancel": {"comment": "已自取"},
+    "release": {"comment": "临时有事"},
+}
 # Who may take which step in which state; whoever is not named may not.
 ALLOWED = {
     "post": {"posted": {"community.clerk", "dispatcher"}},
@@ -42,12 +66,30 @@ ALLOWED = {
     "reopen": {"failed": {"dispatcher", "community.clerk"}},
     "cancel": {"posted": {"dispatcher", "community.clerk"}, "open": {"dispatcher", "community.clerk"}},
 }
-PEOPLE = ("community.clerk", "window.clerk", "neighbour.clerk", "dispatcher", "courier", "courier2", "reviewer", "supervisor", "admin", "resident")
+PEOPLE = (
+    "community.clerk",
+    "window.clerk",
+    "neighbour.clerk",
+    "dispatcher",
+    "courier",
+    "courier2",
+    "reviewer",
+    "supervisor",
+    "admin",
+    "resident",
+)
 
 
 def post(session: Session, actor: Actor, **fields: object) -> Errand:
-    data = {"title": "送补贴申请材料", "purpose": "hand_in", "from_agency": "dx-c01", "to_agency": "dongxin-centre", "envelopes": 2,
-            "contact": "骆水珍 13800000018", **fields}
+    data = {
+        "title": "送补贴申请材料",
+        "purpose": "hand_in",
+        "from_agency": "dx-c01",
+        "to_agency": "dongxin-centre",
+        "envelopes": 2,
+        "contact": "骆水珍 13800000018",
+        **fields,
+    }
     return create_errand(session, actor, data)
 
 
@@ -67,7 +109,9 @@ def errand_in(session: Session, actor: Act) -> Callable[[str], Errand]:
 
 @pytest.mark.req("S2-24")
 @pytest.mark.parametrize("state", WAY)
-def test_every_step_is_for_the_people_named_and_only_in_its_states(session: Session, actor: Act, errand_in: Callable[[str], Errand], state: str) -> None:
+def test_every_step_is_for_the_people_named_and_only_in_its_states(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand], state: str
+) -> None:
     errand = errand_in(state)
     for username in PEOPLE:
         expected = {step for step, states in ALLOWED.items() if username in states.get(state, ())}
@@ -79,7 +123,9 @@ def test_every_step_is_for_the_people_named_and_only_in_its_states(session: Sess
 
 
 @pytest.mark.req("S2-24")
-def test_a_claim_gives_it_to_one_and_tells_the_other_who_and_when(session: Session, actor: Act, errand_in: Callable[[str], Errand]) -> None:
+def test_a_claim_gives_it_to_one_and_tells_the_other_who_and_when(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand]
+) -> None:
     errand = errand_in("open")
     engine.fire(errand, "claim", actor("courier"))
     assert errand.assignee_id == actor("courier").person_id and errand.claimed_at is not None
@@ -89,7 +135,9 @@ def test_a_claim_gives_it_to_one_and_tells_the_other_who_and_when(session: Sessi
 
 
 @pytest.mark.req("S2-24")
-def test_the_limit_counts_what_is_on_hand_and_says_what_to_do(session: Session, actor: Act, errand_in: Callable[[str], Errand]) -> None:
+def test_the_limit_counts_what_is_on_hand_and_says_what_to_do(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand]
+) -> None:
     held = [errand_in("claimed"), errand_in("picked_up"), errand_in("on_way")]
     fourth = errand_in("open")
     with pytest.raises(RequirementUnmet) as refusal:
@@ -104,8 +152,9 @@ def test_the_limit_counts_what_is_on_hand_and_says_what_to_do(session: Session, 
 
 @pytest.mark.req("S2-24")
 @pytest.mark.parametrize(("until", "words"), [(date(2026, 3, 1), "2026年3月1日到期"), (None, "还没有跑腿工培训记录")])
-def test_without_valid_training_nobody_claims_or_is_assigned(session: Session, actor: Act, errand_in: Callable[[str], Errand], until: date | None,
-                                                             words: str) -> None:
+def test_without_valid_training_nobody_claims_or_is_assigned(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand], until: date | None, words: str
+) -> None:
     errand = errand_in("open")
     profile = session.get(CourierProfile, actor("courier").person_id)
     assert profile is not None
@@ -125,7 +174,9 @@ def test_training_holds_on_its_last_day(session: Session, actor: Act, errand_in:
     assert errand.state == "claimed"
 
 
-def test_only_somebody_of_the_register_can_be_assigned(session: Session, actor: Act, errand_in: Callable[[str], Errand]) -> None:
+def test_only_somebody_of_the_register_can_be_assigned(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand]
+) -> None:
     errand = errand_in("open")
     for name in ("window.clerk", "nobody", "999999"):
         with pytest.raises(RequirementUnmet, match="名册"):
@@ -134,7 +185,9 @@ def test_only_somebody_of_the_register_can_be_assigned(session: Session, actor: 
     assert errand.assignee_id == actor("courier2").person_id
 
 
-def test_released_with_a_reason_it_is_open_again(session: Session, actor: Act, errand_in: Callable[[str], Errand]) -> None:
+def test_released_with_a_reason_it_is_open_again(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand]
+) -> None:
     errand = errand_in("claimed")
     with pytest.raises(InvalidInput):
         engine.fire(errand, "release", actor("courier"))
@@ -144,29 +197,49 @@ def test_released_with_a_reason_it_is_open_again(session: Session, actor: Act, e
     assert entry.comment == "临时有事"
 
 
-def test_a_different_count_needs_its_note_and_is_recorded(session: Session, actor: Act, errand_in: Callable[[str], Errand]) -> None:
+def test_a_different_count_needs_its_note_and_is_recorded(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand]
+) -> None:
     errand = errand_in("claimed")
     with pytest.raises(RequirementUnmet) as refusal:
         engine.fire(errand, "pick_up", actor("courier"), inputs={"envelopes": 1})
     assert "2 件" in refusal.value.detail and "1 件" in refusal.value.detail and "difference" in refusal.value.errors
     engine.fire(errand, "pick_up", actor("courier"), inputs={"envelopes": 1, "difference": "少一个信封"})
     handover = session.scalars(select(Handover).where(Handover.content_id == errand.id)).one()
-    assert (handover.action, handover.from_unit_id, handover.to_person_id) == ("carry", "dx-c01", actor("courier").person_id)
+    assert (handover.action, handover.from_unit_id, handover.to_person_id) == (
+        "carry",
+        "dx-c01",
+        actor("courier").person_id,
+    )
     assert [(line.sheets, line.counted, line.difference) for line in handover.lines] == [(2, 1, "少一个信封")]
-    assert session.scalars(select(JournalEntry).where(JournalEntry.action == "custody:difference")).one().comment == "少一个信封"
+    assert (
+        session.scalars(select(JournalEntry).where(JournalEntry.action == "custody:difference")).one().comment
+        == "少一个信封"
+    )
 
 
-def test_the_code_of_the_receiver_ends_it_at_the_door(session: Session, actor: Act, errand_in: Callable[[str], Errand]) -> None:
+def test_the_code_of_the_receiver_ends_it_at_the_door(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand]
+) -> None:
     errand = errand_in("on_way")
     assert errand.confirm_code is not None and len(errand.confirm_code) == 6
     engine.fire(errand, "deliver", actor("courier"), inputs={"code": errand.confirm_code})
     assert errand.state == "confirmed" and errand.closed_at is not None
-    steps = session.execute(select(JournalEntry.action, JournalEntry.from_state, JournalEntry.to_state)
-                            .where(JournalEntry.content_id == errand.id).order_by(JournalEntry.id.desc()).limit(2)).all()
-    assert [tuple(s) for s in steps] == [("errand:confirm", "delivered", "confirmed"), ("errand:deliver", "on_way", "delivered")]
+    steps = session.execute(
+        select(JournalEntry.action, JournalEntry.from_state, JournalEntry.to_state)
+        .where(JournalEntry.content_id == errand.id)
+        .order_by(JournalEntry.id.desc())
+        .limit(2)
+    ).all()
+    assert [tuple(s) for s in steps] == [
+        ("errand:confirm", "delivered", "confirmed"),
+        ("errand:deliver", "on_way", "delivered"),
+    ]
 
 
-def test_five_wrong_codes_stop_the_code_and_leave_it_to_the_dispatcher(session: Session, actor: Act, errand_in: Callable[[str], Errand]) -> None:
+def test_five_wrong_codes_stop_the_code_and_leave_it_to_the_dispatcher(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand]
+) -> None:
     errand = errand_in("on_way")
     session.commit()
     wrong = f"{(int(errand.confirm_code or 0) + 1) % 1_000_000:06d}"
@@ -180,15 +253,20 @@ def test_five_wrong_codes_stop_the_code_and_leave_it_to_the_dispatcher(session: 
         engine.fire(errand, "deliver", actor("courier"), inputs={"code": errand.confirm_code})
     assert errand.state == "on_way" and errand.code_failures == 5
     engine.fire(errand, "deliver", actor("courier"))
-    assert [name for name in ("courier", "window.clerk", "community.clerk", "dispatcher")
-            if engine.available(errand, actor(name))] == ["dispatcher"]
+    assert [
+        name
+        for name in ("courier", "window.clerk", "community.clerk", "dispatcher")
+        if engine.available(errand, actor(name))
+    ] == ["dispatcher"]
     with pytest.raises(RequirementUnmet, match="核实"):
         engine.fire(errand, "confirm", actor("dispatcher"))
     engine.fire(errand, "confirm", actor("dispatcher"), inputs={"comment": "9点电话核实，窗口沈丽娟已收"})
     assert errand.state == "confirmed"
 
 
-def test_without_the_code_only_the_receiver_confirms(session: Session, actor: Act, errand_in: Callable[[str], Errand]) -> None:
+def test_without_the_code_only_the_receiver_confirms(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand]
+) -> None:
     errand = errand_in("delivered")
     for name in ("courier", "community.clerk"):
         with pytest.raises(RequirementUnmet, match="确认码"):
@@ -196,10 +274,15 @@ def test_without_the_code_only_the_receiver_confirms(session: Session, actor: Ac
     engine.fire(errand, "confirm", actor("window.clerk"))
     arrival = session.scalars(select(Handover).where(Handover.action == "arrive")).one()
     assert (arrival.from_person_id, arrival.to_unit_id, arrival.to_person_id) == (
-        actor("courier").person_id, "dongxin-centre", actor("window.clerk").person_id)
+        actor("courier").person_id,
+        "dongxin-centre",
+        actor("window.clerk").person_id,
+    )
 
 
-def test_a_failed_errand_goes_back_to_the_point_and_on_the_board_again(session: Session, actor: Act, errand_in: Callable[[str], Errand]) -> None:
+def test_a_failed_errand_goes_back_to_the_point_and_on_the_board_again(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand]
+) -> None:
     errand = errand_in("on_way")
     with pytest.raises(InvalidInput):
         engine.fire(errand, "fail", actor("courier"))
@@ -211,19 +294,33 @@ def test_a_failed_errand_goes_back_to_the_point_and_on_the_board_again(session: 
     engine.fire(errand, "claim", actor("courier2"))
 
 
-def test_nobody_carries_to_themselves(session: Session, actor: Act, person: Callable, agency: Callable, errand_in: Callable[[str], Errand]) -> None:
+def test_nobody_carries_to_themselves(
+    session: Session, actor: Act, person: Callable, agency: Callable, errand_in: Callable[[str], Errand]
+) -> None:
     from models.person import Grant
 
     errand = errand_in("open")
-    session.add(Grant(person_id=person("courier").id, role="window_clerk", place_id="dongxin-centre", place_path=agency("dongxin-centre").path))
+    session.add(
+        Grant(
+            person_id=person("courier").id,
+            role="window_clerk",
+            place_id="dongxin-centre",
+            place_path=agency("dongxin-centre").path,
+        )
+    )
     session.flush()
     assert "claim" not in {t.id for t in engine.available(errand, actor("courier"))}
     with pytest.raises(RequirementUnmet, match="收件人"):
         engine.fire(errand, "assign", actor("dispatcher"), inputs={"courier": "courier"})
 
 
-def test_couriers_see_the_board_and_their_own_nobody_else_of_it(session: Session, actor: Act, errand_in: Callable[[str], Errand]) -> None:
-    states = {state: errand_in(state, title=f"任务{state}") for state in ("posted", "open", "claimed", "delivered", "failed", "cancelled")}
+def test_couriers_see_the_board_and_their_own_nobody_else_of_it(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand]
+) -> None:
+    states = {
+        state: errand_in(state, title=f"任务{state}")
+        for state in ("posted", "open", "claimed", "delivered", "failed", "cancelled")
+    }
 
     def seen(name: str) -> set[str]:
         return {e.state for e in session.scalars(access.visible(select(Errand), actor(name), Errand))}
@@ -237,17 +334,43 @@ def test_couriers_see_the_board_and_their_own_nobody_else_of_it(session: Session
     assert access.may(actor("courier"), access.VIEW_FULL, states["claimed"])
 
 
-def test_the_code_is_for_the_receiver_never_for_the_courier(session: Session, actor: Act, errand_in: Callable[[str], Errand]) -> None:
+def test_the_code_is_for_the_receiver_never_for_the_courier(
+    session: Session, actor: Act, errand_in: Callable[[str], Errand]
+) -> None:
     errand = errand_in("claimed")
-    told = {name: errands.code_for(errand, actor(name)) is not None for name in ("window.clerk", "community.clerk", "dispatcher", "courier", "courier2", "neighbour.clerk")}
-    assert told == {"window.clerk": True, "community.clerk": True, "dispatcher": True, "courier": False, "courier2": False, "neighbour.clerk": False}
+    told = {
+        name: errands.code_for(errand, actor(name)) is not None
+        for name in ("window.clerk", "community.clerk", "dispatcher", "courier", "courier2", "neighbour.clerk")
+    }
+    assert told == {
+        "window.clerk": True,
+        "community.clerk": True,
+        "dispatcher": True,
+        "courier": False,
+        "courier2": False,
+        "neighbour.clerk": False,
+    }
 
 
-@pytest.mark.parametrize(("fields", "wrong"), [
-    ({"title": ""}, "title"), ({"title": "送给13800000018"}, "title"), ({"title": "送到3幢2单元"}, "title"), ({"purpose": "carry"}, "purpose"),
-    ({"to_agency": "nowhere"}, "to_agency"), ({"to_agency": None}, "to_agency"), ({"to_agency": "dx-c01"}, "to_agency"), ({"envelopes": 100}, "envelopes"),
-    ({"envelopes": "两"}, "envelopes"), ({"window_end": "明天"}, "window_end"), ({"window_end": "2020-01-01T10:00"}, "window_end"),
-    ({"needs": ["cash"]}, "needs"), ({"place": "hangzhou"}, "place"), ({"related": "x"}, "related")])
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"title": ""}, "title"),
+        ({"title": "送给13800000018"}, "title"),
+        ({"title": "送到3幢2单元"}, "title"),
+        ({"purpose": "carry"}, "purpose"),
+        ({"to_agency": "nowhere"}, "to_agency"),
+        ({"to_agency": None}, "to_agency"),
+        ({"to_agency": "dx-c01"}, "to_agency"),
+        ({"envelopes": 100}, "envelopes"),
+        ({"envelopes": "两"}, "envelopes"),
+        ({"window_end": "明天"}, "window_end"),
+        ({"window_end": "2020-01-01T10:00"}, "window_end"),
+        ({"needs": ["cash"]}, "needs"),
+        ({"place": "hangzhou"}, "place"),
+        ({"related": "x"}, "related"),
+    ],
+)
 def test_a_posting_names_what_is_wrong(session: Session, actor: Act, fields: dict, wrong: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         post(session, actor("community.clerk"), **fields)
@@ -257,7 +380,9 @@ def test_a_posting_names_what_is_wrong(session: Session, actor: Act, fields: dic
 def test_addresses_rest_encrypted_and_the_deadline_is_the_window(session: Session, actor: Act) -> None:
     end = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
     errand = post(session, actor("dispatcher"), to_address="文晖路5幢2单元601室", window_end=end.isoformat())
-    assert errand.deadline == end and errand.place_id == "dongxin-red-station" and (errand.number or "").startswith("PT-")
+    assert (
+        errand.deadline == end and errand.place_id == "dongxin-red-station" and (errand.number or "").startswith("PT-")
+    )
     raw = session.connection().exec_driver_sql("SELECT to_address, contact, confirm_code FROM errand").one()
     assert all("文晖路".encode() not in value and (errand.confirm_code or "").encode() not in value for value in raw)
 
