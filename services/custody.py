@@ -344,12 +344,12 @@ def where_is(session: Session, case: Case) -> list[Whereabouts]:
         if not material.provided and not material.original_held:
             continue
         where: tuple[Handover | None, HandoverLine | None] = last.get(material.id) or (None, None)
-        on_list, line = where
+        on_list, on_line = where
         underway = (
             on_list is not None
-            and line is not None
+            and on_line is not None
             and on_list.action in ("send", "result")
-            and line.counted is None
+            and on_line.counted is None
             and on_list.to_person_id is None
         )
         place = (
