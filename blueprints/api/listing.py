@@ -20,12 +20,11 @@ from models.content import Content
 from models.delegation import Delegation, HomeVisit
 from models.errand import Errand
 from models.paper import Certificate
-from models.resident import Resident
 from process import access
 from process.access import Actor
-from process.identity import IdNumber, InvalidIdNumber
 from process.library import library
 from process.refusals import InvalidInput
+from services.search import matching
 
 SORTS = ("-created", "deadline")
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
@@ -132,22 +131,8 @@ def _filtered(session: Session, statement: Select[Any], actor: Actor) -> Select[
             raise InvalidInput("assignee 只能是 me（我经手的）。", {"assignee": "只能是 me"})
         statement = statement.where(Content.assignee_id == actor.person_id)
     if sought := _one("q"):
-        statement = statement.where(_search(sought))
+        statement = statement.where(matching(session, actor, sought))
     return statement
-
-
-def _search(sought: str) -> Any:
-    """A number, words, or a whole ID number; never a part of one."""
-    try:
-        number = IdNumber.parse(sought)
-        return Content.applicant_id.in_(select(Resident.id).where(Resident.id_index == Resident.index_of(str(number))))
-    except InvalidIdNumber:
-        pattern = "%" + sought.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        return or_(
-            Content.number == sought,
-            Content.title.ilike(pattern, escape="\\"),
-            Content.search_text.ilike(pattern, escape="\\"),
-        )
 
 
 def _one(name: str) -> str:

@@ -9,11 +9,10 @@ from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from blueprints import present
-from blueprints.cases import questions
 from blueprints.cases.bp import bp
 from blueprints.catalogue.offers import COUNTER_ROLES, name_of
 from blueprints.context import current_actor, db_session
@@ -24,7 +23,8 @@ from models.case import Case
 from process import access
 from process.access import Actor
 from process.library import library
-from services import cases, residents
+from services import cases
+from services.search import matching
 
 PAGE = 50
 # What people call a group of states; a single state may be chosen as well.
@@ -39,7 +39,7 @@ def index() -> ResponseReturnValue:
     chosen = {name: request.args.get(name, "")[:80] for name in ("state", "item", "place")}
     words = " ".join(request.args.get("q", "").split())[:100]
     statement = access.visible(select(Case), actor, Case).options(*present.list_options(Case))
-    statement = _narrowed(session, statement, chosen, words)
+    statement = _narrowed(session, actor, statement, chosen, words)
     after = request.args.get("after", "")
     if after.isascii() and after.isdigit():
         statement = statement.where(Case.id < int(after))
@@ -55,7 +55,7 @@ def index() -> ResponseReturnValue:
                            filtered=bool(words or any(chosen.values())), may_file=bool(actor.roles & COUNTER_ROLES))
 
 
-def _narrowed(session: Session, statement: Select[Any], chosen: dict[str, str], words: str) -> Select[Any]:
+def _narrowed(session: Session, actor: Actor, statement: Select[Any], chosen: dict[str, str], words: str) -> Select[Any]:
     if chosen["state"] == OPEN:
         statement = statement.where(Case.closed_at.is_(None))
     elif chosen["state"] == LATE:
@@ -67,16 +67,7 @@ def _narrowed(session: Session, statement: Select[Any], chosen: dict[str, str], 
     if chosen["place"]:
         place = session.get(Agency, chosen["place"])
         statement = statement.where(access.within(Case.place_path, place.path)) if place else statement.where(Case.id == -1)
-    return statement.where(_matches(session, words)) if words else statement
-
-
-def _matches(session: Session, words: str) -> Any:
-    number = questions.parse(words)
-    if number is not None:
-        resident = residents.find_by_id_number(session, number.value)
-        return Case.applicant_id == (resident.id if resident else -1)
-    each = [Case.search_text.contains(word, autoescape=True) for word in words.split(" ")[:5]]
-    return or_(and_(*each), func.upper(Case.number) == words.upper())
+    return statement.where(matching(session, actor, words, Case)) if words else statement
 
 
 def _places(session: Session, actor: Actor) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from blueprints import present
@@ -22,6 +22,7 @@ from process.library import library
 from process.masking import mask_name
 from process.refusals import NotFound, RequirementUnmet
 from services import papers_out
+from services.search import matching
 
 bp = Blueprint("certificates", __name__)
 PAGE = 50
@@ -45,7 +46,7 @@ def index() -> ResponseReturnValue:
     elif not words and actor.resident_id is None:
         statement = statement.where(Certificate.state.in_(WORK))
     if words:
-        statement = statement.where(or_(Certificate.search_text.contains(words, autoescape=True), Certificate.number == words.upper()))
+        statement = statement.where(matching(session, actor, words, Certificate))
     after = request.args.get("after", "")
     if after.isascii() and after.isdigit():
         statement = statement.where(Certificate.id < int(after))

@@ -8,20 +8,19 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import selectinload, with_polymorphic
 
 from blueprints import present
 from blueprints.context import current_actor, db_session, load_or_404
-from extensions import db
 from models.base import now
 from models.content import Content
 from process import access, engine
-from process.identity import IdNumber, InvalidIdNumber
 from process.refusals import Refusal
-from services import actions, residents
+from services import actions
 from services.desk import Work
 from services.desk import desk as read_desk
+from services.search import matching
 
 bp = Blueprint("desk", __name__, url_prefix="/desk")
 SEARCH_LIMIT = 50
@@ -84,21 +83,9 @@ def search() -> ResponseReturnValue:
     if q:
         entity = with_polymorphic(Content, "*")
         statement = access.visible(select(entity), actor, entity).options(*present.list_options(entity), selectinload(entity.places))
-        statement = statement.where(_matches(entity, q)).order_by(entity.closed_at.is_not(None), entity.id.desc()).limit(SEARCH_LIMIT)
+        statement = statement.where(matching(session, actor, q, entity)).order_by(entity.closed_at.is_not(None), entity.id.desc()).limit(SEARCH_LIMIT)
         found = list(session.scalars(statement).unique())
     engine.prefetch(session, found)
     rows = [present.row(session, c, actor, engine.available(c, actor)) for c in found]
     return render_template("desk/search.html", q=q, rows=rows, limit=SEARCH_LIMIT)
 
-
-def _matches(entity: type[Content], q: str):  # type: ignore[no-untyped-def]
-    try:
-        resident = residents.find_by_id_number(db.session(), IdNumber.parse(q).value)
-        return entity.applicant_id == (resident.id if resident else -1)
-    except InvalidIdNumber:
-        pass  # not an ID number: search the words
-    words = [entity.search_text.contains(word, autoescape=True) for word in q.split(" ")[:5]]
-    condition = words[0]
-    for word in words[1:]:
-        condition = condition & word
-    return or_(condition, func.upper(entity.number) == q.upper())
