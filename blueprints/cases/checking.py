@@ -53,13 +53,16 @@ def check(uid: str) -> ResponseReturnValue:
         with session.begin_nested():
             materials.note_uploads(session, case)
             materials.tick(session, case, actor, lines, now())
+            if wanted == "notice" and request.form.get("named", _named(case)) != _named(case):
+                # Ticked anew on the same press: the words on the page no longer name what is wrong.
+                wanted = "propose"
             if wanted == "notice":
                 actions.perform(case, "supplement_needed", actor, {"comment": request.form.get("comment", "")}, expected_version=_version())
             elif wanted == "review_anyway" or (wanted == "review" and not materials.defects(case)):
                 actions.perform(case, "review", actor, {"materials": lines, "comment": request.form.get("opinion", "")}, expected_version=_version())
             else:
                 journal.record(session, "case:tick", actor, content=case, details={"codes": [m.code for m in case.materials if m.verdict]})
-                wanted = "save" if wanted == "save" else "propose"
+                wanted = "save" if wanted == "save" else "propose"  # everything else first shows what the notice would say
     except Refusal as refusal:
         if refusal.status != 422:
             raise
@@ -156,6 +159,11 @@ def notice_text(case: Case, found: list[tuple[Material, str]]) -> str:
     return "\n".join(lines)
 
 
+def _named(case: Case) -> str:
+    """What a notice made now would name, to see whether the text on the page is still about it."""
+    return "|".join(f"{slot.code}={why}" for slot, why in materials.defects(case))
+
+
 def _size(size: int) -> str:
     return f"{size / 1024 / 1024:.1f} MB" if size >= 1024 * 1024 else f"{max(1, round(size / 1024))} KB"
 
@@ -199,6 +207,6 @@ def _page(case: Case, *, refusal: Refusal | None = None) -> str:
         may_tick=bool(ids & set(TICKING)), may_review="review" in ids, may_ask="supplement_needed" in ids,
         may_attach=access.may(actor, "attach", case, session), others=kept.get(None, []),
         may_receive=actor.unit_id is not None and any(access.may(actor, p, case, session) for p in ("edit", "attach")),
-        defects=found, told=bool(materials.notices(case)), comment=request.form.get("comment") if posted and "comment" in request.form else notice_text(case, found) if found else "",
+        defects=found, named=_named(case), told=bool(materials.notices(case)), comment=request.form.get("comment") if posted and "comment" in request.form else notice_text(case, found) if found else "",
         opinion=request.form.get("opinion", ""), problem=refusal.detail if refusal else "", actions=[
             SimpleNamespace(label=present.title_of(t), url=url_of(case, t), primary=t.primary) for t in allowed if t.id not in TICKING])

@@ -26,7 +26,7 @@ from process import access, clock, journal
 from process.identity import InvalidIdNumber
 from process.library import library
 from process.masking import mask_address, mask_phone
-from process.refusals import Forbidden, Refusal
+from process.refusals import Forbidden, InvalidInput, Refusal
 from services import actions, case_routing, cases, files, materials, residents
 
 PERSON = ("applicant_id_number", "applicant_name", "applicant_phone", "applicant_address")
@@ -69,6 +69,7 @@ def file() -> ResponseReturnValue:
     data: dict[str, Any] = {"item": request.form.get("item", ""), **{name: request.form.get(name, "") for name in PERSON}}
     lines = read_lines(item) if item is not None else []
     try:
+        _require_choice(item, data)
         with session.begin_nested():
             case = actions.create(session, actor, "case", {**data, **(posted(form) if form is not None else {}), "materials": lines})
             assert isinstance(case, Case)
@@ -82,6 +83,16 @@ def file() -> ResponseReturnValue:
     if must_delegate(case):
         flash(_("“%(title)s”由街道受理：请签代办委托书，开代办单转交%(unit)s。", title=case.title, unit=case_routing.deciding_unit(session, case).name), "info")
     return redirect(url_for("content.show", uid=case.uid), 303)
+
+
+def _require_choice(item: ServiceItem | None, data: dict[str, Any]) -> None:
+    """Without an item nothing else can be checked; what is plainly empty is told with it."""
+    if item is not None:
+        return
+    errors = {"item": _("请选要办的事项。")}
+    if not data["applicant_id_number"].strip():
+        errors["applicant_id_number"] = _("请填写身份证号码。")
+    raise InvalidInput("".join(errors.values()), errors)
 
 
 def must_delegate(case: Case) -> bool:

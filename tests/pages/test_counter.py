@@ -198,7 +198,14 @@ def test_the_reviewer_ticks_each_material_and_one_notice_names_every_defect(app,
     proposal = reviewer.get(f"/cases/{uid}/materials").text
     assert "以下 2 项" in proposal and "1．结婚证：缺照片页" in proposal and "2．婚育说明" in proposal
     text = re.search(r'<textarea[^>]+name="comment">\n(.*?)</textarea>', proposal, re.S)[1]
-    sent = reviewer.post(f"/cases/{uid}/materials", data={"comment": text, "do": "notice"})
+    named = re.search(r'name="named" value="([^"]+)"', proposal)[1]
+    changed = {"comment": text, "named": named, "do": "notice", "verdict-truth_statement": "rejected", "defect-truth_statement": "双方都没有签名，请补签"}
+    assert reviewer.post(f"/cases/{uid}/materials", data=changed).headers["Location"].endswith("#notice"), "the text is made anew"
+    proposal = reviewer.get(f"/cases/{uid}/materials").text
+    assert "双方都没有签名" in proposal
+    text = re.search(r'<textarea[^>]+name="comment">\n(.*?)</textarea>', proposal, re.S)[1]
+    named = re.search(r'name="named" value="([^"]+)"', proposal)[1]
+    sent = reviewer.post(f"/cases/{uid}/materials", data={"comment": text, "named": named, "do": "notice"})
     assert sent.status_code == 303
     with app.app_context():
         kept = db.session.scalars(select(Case).where(Case.uid == uid)).one()
