@@ -15,6 +15,7 @@ from models.agency import Agency
 from models.case import Case, Material
 from models.content import Content
 from models.delegation import Handover, HandoverLine
+from models.paper import Document
 from models.person import Person
 from models.resident import Resident
 from process import journal
@@ -286,21 +287,42 @@ def originals_out(case: Case) -> list[Material]:
     return [m for m in case.materials if m.original_held and returnable(case, m)]
 
 
-def give_back(step: Step, case: Case, giver: Party) -> Handover | None:
+def give_back(step: Step, case: Case, giver: Party, signature: Document | None = None) -> Handover | None:
     """The applicant gets the originals back; what belongs in the file stays there."""
     out = originals_out(case)
     if not out:
         return None
     lines = [Line(m.name, m.sheets or 1, True, "", m) for m in out]
-    handover = write(
-        step.session, step.content, "give_back", giver, resident(case.applicant), lines, step.at, case=case
-    )
-    for line in handover.lines:
-        line.counted = line.sheets
+    handover = _returned(step, lines, giver, case.applicant, signature, case)
     for material in out:
         material.original_held = False
         material.holder_unit = material.holder_person = None
         material.holder_unit_id = material.holder_person_id = None
+    step.session.flush()
+    return handover
+
+
+def give_collected_back(step: Step, visit: Content, giver: Party, signature: Document | None = None) -> Handover | None:
+    """Originals taken along from a home without a case of their own."""
+    taken = latest(step.session, visit, "collect")
+    lines = (
+        [Line(line.name, line.sheets, True, line.condition) for line in taken.lines if line.original] if taken else []
+    )
+    return _returned(step, lines, giver, visit.applicant, signature, None) if lines else None
+
+
+def _returned(
+    step: Step,
+    lines: Sequence[Line],
+    giver: Party,
+    owner: Resident | None,
+    signature: Document | None,
+    case: Case | None,
+) -> Handover:
+    handover = write(step.session, step.content, "give_back", giver, resident(owner), lines, step.at, case=case)
+    handover.to_signature_id = signature.id if signature else None
+    for line in handover.lines:
+        line.counted = line.sheets
     step.session.flush()
     return handover
 
@@ -320,61 +342,3 @@ def holder(material: Material) -> str:
         material.holder_person.name if material.holder_person else "",
     ]
     return " ".join(part for part in parts if part) or "登记人处"
-
-
-@dataclass(frozen=True)
-class Whereabouts:
-    """One material and the hands it is in."""
-
-    material: Material
-    holder: str
-    since: datetime | None
-    on_the_way: str
-
-
-def where_is(session: Session, case: Case) -> list[Whereabouts]:
-    """For every material that was brought: where it is now, and whether it is on the way to somebody."""
-    last: dict[int, tuple[Handover, HandoverLine]] = {}
-    for handover in history(session, case):
-        for line in handover.lines:
-            if line.material_id is not None:
-                last[line.material_id] = (handover, line)
-    found = []
-    for material in case.materials:
-        if not material.provided and not material.original_held:
-            continue
-        where: tuple[Handover | None, HandoverLine | None] = last.get(material.id) or (None, None)
-        on_list, on_line = where
-        underway = (
-            on_list is not None
-            and on_line is not None
-            and on_list.action in ("send", "result")
-            and on_line.counted is None
-            and on_list.to_person_id is None
-        )
-        place = (
-            holder(material)
-            if material.original_held
-            else ("已归还申请人" if on_list and on_list.action == "give_back" else "案卷（复印件或电子件）")
-        )
-        found.append(
-            Whereabouts(
-                material,
-                place,
-                on_list.at if on_list else None,
-                f"已交出，待{on_list.to_label}清点" if underway and on_list else "",
-            )
-        )
-    return found
-
-
-def history(session: Session, case: Case) -> list[Handover]:
-    """Every list of this case, oldest first."""
-    return list(
-        session.scalars(
-            select(Handover)
-            .where(Handover.case_id == case.id)
-            .options(selectinload(Handover.lines))
-            .order_by(Handover.at, Handover.id)
-        )
-    )

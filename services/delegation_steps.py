@@ -246,13 +246,14 @@ def take_result_in(step: Step) -> None:
 def deliver_result(step: Step) -> None:
     """The resident gets result and originals, signs, and the case follows."""
     ticket: Delegation = step.content
+    document = None
     if step.inputs.get("signature"):
         document = files.store_signature(step.session, ticket, step.actor, step.inputs["signature"], "签收人签名")
         step.details["signature"] = document.uid
     case = ticket.case
     if case is None:
         return
-    custody.give_back(step, case, custody.unit(ticket.place, step.actor))
+    custody.give_back(step, case, custody.unit(ticket.place, step.actor), document)
     way = "door" if ticket.home_visit_id or (step.cause and step.cause.content.type == "errand") else "station"
     signed = {name: step.inputs.get(name) for name in ("collector", "signature")}
     engine.follow(step, case, "deliver", way=way, **signed)

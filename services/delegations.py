@@ -35,7 +35,19 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Delegatio
     place = session.get_one(Agency, case.place_id)
     named = data.get("addressee")
     addressee = addressee_of(session, named) if named else default_addressee(session, case.item, place)
-    ticket = open_ticket(session, actor, case.item, place, addressee, case=case, message=data.get("message"))
+    # A case that staff brought from a home goes back there, on whichever ticket it travels.
+    visit = session.scalar(select(HomeVisit).where(HomeVisit.case_id == case.id, HomeVisit.closed_at.is_(None)))
+    ticket = open_ticket(
+        session,
+        actor,
+        case.item,
+        place,
+        addressee,
+        case=case,
+        visit=visit,
+        letter=visit.letter if visit else None,
+        message=data.get("message"),
+    )
     if data.get("letter"):
         sign_letter(session, ticket, actor, _mapping(data["letter"]))
     return ticket

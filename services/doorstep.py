@@ -156,6 +156,7 @@ def collect_papers(step: Step) -> None:
     handover = custody.write(step.session, visit, "collect", custody.resident(visit.applicant), leader, lines, step.at)
     for line in handover.lines:
         line.counted = line.sheets
+    handover.from_signature_id = visit.letter.signature_id if visit.letter else None
     private = {**(visit.private or {})}
     private.pop(DRAFT, None)
     private |= {

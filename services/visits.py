@@ -276,9 +276,12 @@ def count_attempt(step: Step) -> None:
 
 
 def ticket_of(session: Session, visit: HomeVisit) -> Delegation | None:
-    """The delegation this visit started, if the item is decided elsewhere."""
+    """The delegation this visit travels on, if the item is decided elsewhere; a withdrawn one carries nothing."""
     return session.scalar(
-        select(Delegation).where(Delegation.home_visit_id == visit.id).order_by(Delegation.id.desc()).limit(1)
+        select(Delegation)
+        .where(Delegation.home_visit_id == visit.id, Delegation.state != "withdrawn")
+        .order_by(Delegation.id.desc())
+        .limit(1)
     )
 
 
@@ -288,7 +291,7 @@ def result_arrived(step: Step) -> None:
     ticket = ticket_of(step.session, visit)
     if ticket is not None and ticket.state != "handed_over":
         raise RequirementUnmet(f"结果还没有送回社区：代办单 {ticket.number} 还没有交接清点。请在那张单子上清点接收。")
-    if ticket is None and visit.case is not None and visit.case.state not in delegation_steps.AT_HAND:
+    if ticket is None and visit.case is not None and visit.case.state not in (*delegation_steps.AT_HAND, "withdrawn"):
         raise RequirementUnmet(f"办件 {visit.case.number} 的结果还没有出来，请等办结出件后再安排送达。")
 
 
@@ -302,10 +305,12 @@ def deliver_at_door(step: Step) -> None:
     step.details["signature"] = document.uid
     given = {"collector": step.inputs.get("collector"), "signature": step.inputs["signature"]}
     ticket = ticket_of(step.session, visit)
+    if visit.case is None:
+        custody.give_collected_back(step, visit, custody.somebody(step.actor), document)
     if ticket is not None and engine.follow(step, ticket, "deliver", **given):
         return
     if visit.case is not None:
-        custody.give_back(step, visit.case, custody.somebody(step.actor))
+        custody.give_back(step, visit.case, custody.somebody(step.actor), document)
         engine.follow(step, visit.case, "deliver", way="door", **given)
 
 

@@ -30,9 +30,14 @@ def case_links(session: Session, case: Case, actor: Actor) -> list[tuple[str, st
 def _may_carry(session: Session, case: Case, actor: Actor) -> bool:
     """Only at the station that took it in, and only what is decided elsewhere."""
     place = session.get_one(Agency, case.place_id)
-    return (case.state in ("draft", "submitted", "accepted", "accepted_deferred") and case.item.delegable and delegations.needs_carrying(case.item)
-            and case.active_place("addressee") is None and engine.may_create(actor, library.type("delegation"), place)
-            and delegations.open_of(session, case) is None)
+    return (
+        case.state in ("draft", "submitted", "accepted", "accepted_deferred")
+        and case.item.delegable
+        and delegations.needs_carrying(case.item)
+        and case.active_place("addressee") is None
+        and engine.may_create(actor, library.type("delegation"), place)
+        and delegations.open_of(session, case) is None
+    )
 
 
 def ticket_links(session: Session, ticket: Delegation, actor: Actor) -> list[tuple[str, str]]:

@@ -54,8 +54,13 @@ def _opening_form(session: Session, case: Case) -> FlaskForm:
 def _units(session: Session, case: Case) -> list[SelectChoice]:
     """Units that exist today and are not this station, the street's own front office first."""
     today = clock.local_day(now())
-    found = [agency for agency in session.scalars(select(Agency).where(Agency.kind.in_(ADDRESSEES)).order_by(Agency.path))
-             if agency.exists_on(today) and case_routing.front_office(session, agency).id == agency.id and not agency.holds(case.place_path)]
+    found = [
+        agency
+        for agency in session.scalars(select(Agency).where(Agency.kind.in_(ADDRESSEES)).order_by(Agency.path))
+        if agency.exists_on(today)
+        and case_routing.front_office(session, agency).id == agency.id
+        and not agency.holds(case.place_path)
+    ]
     found.sort(key=lambda agency: ADDRESSEES.index(agency.kind))
     return [SelectChoice(agency.id, agency.name) for agency in found]
 
@@ -91,9 +96,16 @@ def letter_form(data: dict[str, Any] | None = None) -> FlaskForm:
     usual = {"powers": list(letters.POWERS), "valid_until": clock.local_day(now()) + timedelta(days=letters.USUAL_DAYS)}
 
     class LetterForm(_Plain):
-        powers = SelectMultipleField(_("委托权限"), [Asked()], choices=[SelectChoice(key, _(title)) for key, title in letters.POWERS.items()], validate_choice=False)
+        powers = SelectMultipleField(
+            _("委托权限"),
+            [Asked()],
+            choices=[SelectChoice(key, _(title)) for key, title in letters.POWERS.items()],
+            validate_choice=False,
+        )
         valid_until = DateField(_("委托有效期至"), [Asked()], description=_("最长一年。"))
-        fingerprint = BooleanField(_("本人不能书写，以指印代替签名"), [Optional()], description=_("要有两名见证人在场，受托人不能作见证。"))
+        fingerprint = BooleanField(
+            _("本人不能书写，以指印代替签名"), [Optional()], description=_("要有两名见证人在场，受托人不能作见证。")
+        )
         witness_1 = StringField(_("见证人一"), [Optional()])
         witness_2 = StringField(_("见证人二"), [Optional()])
         signature = SignatureField(_("委托人签名或指印"), [Asked()])
@@ -127,5 +139,12 @@ def _letter_page(ticket: Delegation, form: FlaskForm) -> str:
     principal = ticket.applicant
     item = ticket.case.item if ticket.case else (ticket.home_visit.item if ticket.home_visit else None)
     return render_template(
-        "delegations/letter.html", ticket=ticket, form=form, matter=item.title if item else ticket.title, agent=current_actor(),
-        principal=principal, principal_number=mask_id_number(principal.id_number) if principal else "", signed=ticket.letter)
+        "delegations/letter.html",
+        ticket=ticket,
+        form=form,
+        matter=item.title if item else ticket.title,
+        agent=current_actor(),
+        principal=principal,
+        principal_number=mask_id_number(principal.id_number) if principal else "",
+        signed=ticket.letter,
+    )

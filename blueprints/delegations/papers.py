@@ -35,12 +35,16 @@ def _ticket(uid: str, step: str) -> tuple[Delegation, Any, bool]:
 
 
 def _not_now(ticket: Delegation, title: str) -> ResponseReturnValue:
-    return render_template("content/do.html", content=ticket, transition=None, form=None, allowed=False, title=title), 409
+    return render_template(
+        "content/do.html", content=ticket, transition=None, form=None, allowed=False, title=title
+    ), 409
 
 
 def _done(ticket: Delegation, what: str) -> ResponseReturnValue:
     flash(_("%(number)s：%(what)s，已办好。", number=ticket.number, what=what), "success")
-    visible = db_session().scalar(access.visible(select(Delegation.id).where(Delegation.id == ticket.id), current_actor(), Delegation))
+    visible = db_session().scalar(
+        access.visible(select(Delegation.id).where(Delegation.id == ticket.id), current_actor(), Delegation)
+    )
     return redirect(url_for("content.show", uid=ticket.uid) if visible else url_for("delegations.index"), 303)
 
 
@@ -56,8 +60,15 @@ def typed_lines(name: str = "lines") -> list[dict[str, Any]]:
 
 
 def _shown(lines: list[custody.Line]) -> list[dict[str, Any]]:
-    return [{"material": line.name, "original": "original" if line.original else "copy", "sheets": line.sheets, "condition": line.condition}
-            for line in lines]
+    return [
+        {
+            "material": line.name,
+            "original": "original" if line.original else "copy",
+            "sheets": line.sheets,
+            "condition": line.condition,
+        }
+        for line in lines
+    ]
 
 
 # --- Out
@@ -153,7 +164,9 @@ def _count(ticket: Delegation, transition: Any, allowed: bool, action: str) -> R
         ticket = load_or_404(Delegation, uid)
         handover = custody.latest(session, ticket, action)
         assert handover is not None
-        errors = refusal.errors if any(name.startswith("lines-") for name in refusal.errors) else {"lines": refusal.detail}
+        errors = (
+            refusal.errors if any(name.startswith("lines-") for name in refusal.errors) else {"lines": refusal.detail}
+        )
         return _count_page(ticket, handover, title, typed, errors), 422
     return _done(ticket, title)
 
@@ -161,22 +174,53 @@ def _count(ticket: Delegation, transition: Any, allowed: bool, action: str) -> R
 def _rows(number: int) -> list[dict[str, Any]]:
     """Boxes of the counting page; unlike a free list every row keeps its place, counted or not."""
     parts = ("line", "material", "counted", "difference")
-    return [{part: value for part in parts if (value := request.form.get(f"lines-{index}-{part}", "").strip())} for index in range(number)]
+    return [
+        {part: value for part in parts if (value := request.form.get(f"lines-{index}-{part}", "").strip())}
+        for index in range(number)
+    ]
 
 
-def _count_page(ticket: Delegation, handover: Handover, title: str, typed: dict[int, dict[str, Any]], errors: dict[str, str]) -> str:
-    rows = [SimpleNamespace(
-        index=line.position - 1, line=line.position, name=line.name, original=line.original, sheets=line.sheets, condition=line.condition,
-        counted=typed.get(line.position - 1, {}).get("counted", ""), difference=typed.get(line.position - 1, {}).get("difference", ""),
-        counted_error=errors.get(f"lines-{line.position - 1}-counted"), difference_error=errors.get(f"lines-{line.position - 1}-difference"),
-    ) for line in handover.lines]
+def _count_page(
+    ticket: Delegation, handover: Handover, title: str, typed: dict[int, dict[str, Any]], errors: dict[str, str]
+) -> str:
+    rows = [
+        SimpleNamespace(
+            index=line.position - 1,
+            line=line.position,
+            name=line.name,
+            original=line.original,
+            sheets=line.sheets,
+            condition=line.condition,
+            counted=typed.get(line.position - 1, {}).get("counted", ""),
+            difference=typed.get(line.position - 1, {}).get("difference", ""),
+            counted_error=errors.get(f"lines-{line.position - 1}-counted"),
+            difference_error=errors.get(f"lines-{line.position - 1}-difference"),
+        )
+        for line in handover.lines
+    ]
     first = len(handover.lines)
-    extras = [SimpleNamespace(
-        index=index, name=typed.get(index, {}).get("material", ""), counted=typed.get(index, {}).get("counted", ""),
-        difference=typed.get(index, {}).get("difference", ""),
-        error=errors.get(f"lines-{index}-difference") or errors.get(f"lines-{index}-counted") or errors.get(f"lines-{index}-material"),
-    ) for index in range(first, first + EXTRA_ROWS)]
+    extras = [
+        SimpleNamespace(
+            index=index,
+            name=typed.get(index, {}).get("material", ""),
+            counted=typed.get(index, {}).get("counted", ""),
+            difference=typed.get(index, {}).get("difference", ""),
+            error=errors.get(f"lines-{index}-difference")
+            or errors.get(f"lines-{index}-counted")
+            or errors.get(f"lines-{index}-material"),
+        )
+        for index in range(first, first + EXTRA_ROWS)
+    ]
     summary = [{"field": "" if name == "lines" else name, "message": message} for name, message in errors.items()]
-    return render_template("delegations/count.html", ticket=ticket, title=title, rows=rows, extras=extras, errors=summary,
-                           giver=handover.from_label, taker=handover.to_label, when=present.moment(handover.at),
-                           total=sum(line.sheets for line in handover.lines))
+    return render_template(
+        "delegations/count.html",
+        ticket=ticket,
+        title=title,
+        rows=rows,
+        extras=extras,
+        errors=summary,
+        giver=handover.from_label,
+        taker=handover.to_label,
+        when=present.moment(handover.at),
+        total=sum(line.sheets for line in handover.lines),
+    )

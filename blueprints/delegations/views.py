@@ -20,6 +20,7 @@ from models.delegation import Delegation
 from process import access, engine
 from process.access import Actor
 from services import custody
+from services import whereabouts as papers_of
 
 PAGE = 50
 RECEIVERS = ("window_clerk", "back_office_reviewer")
@@ -30,7 +31,9 @@ def _shelves(actor: Actor) -> list[tuple[str, str, Any]]:
     """The parts of the list this person has work in, with the condition of each."""
     shelves: list[tuple[str, str, Any]] = []
     if actor.roles.intersection(RECEIVERS):
-        shelves.append(("inbox", _("待清点"), (Delegation.state == "sent") & Delegation.addressee_id.in_(_desks(actor))))
+        shelves.append(
+            ("inbox", _("待清点"), (Delegation.state == "sent") & Delegation.addressee_id.in_(_desks(actor)))
+        )
     if actor.roles.intersection(SENDERS):
         shelves.append(("back", _("退回和待补"), Delegation.state.in_(("returned", "waiting_material"))))
         shelves.append(("results", _("结果送回"), Delegation.state.in_(("result_sent", "handed_over"))))
@@ -56,7 +59,8 @@ def index() -> ResponseReturnValue:
     chosen = request.args.get("show", shelves[0][0])
     condition = next((c for key, _label, c in shelves if key == chosen), shelves[0][2])
     statement = access.visible(select(Delegation), actor, Delegation).options(
-        *present.list_options(Delegation), joinedload(Delegation.addressee), selectinload(Delegation.places))
+        *present.list_options(Delegation), joinedload(Delegation.addressee), selectinload(Delegation.places)
+    )
     if condition is not None:
         statement = statement.where(condition)
     after = request.args.get("after", "")
@@ -69,12 +73,24 @@ def index() -> ResponseReturnValue:
     for ticket in found:
         row = present.row(session, ticket, actor, engine.available(ticket, actor))
         rows.append(SimpleNamespace(row=row, way=f"{custody.full_name(ticket.place)} → {ticket.addressee.name}"))
-    counted = {key: session.scalar(access.visible(select(func.count(Delegation.id)), actor, Delegation).where(c))
-               for key, _label, c in shelves if key in ("inbox", "back", "results") and c is not None}
-    filters = [SimpleNamespace(label=label, url=url_for("delegations.index", show=key), active=key == chosen, count=counted.get(key))
-               for key, label, _c in shelves]
-    return render_template("delegations/index.html", rows=rows, filters=filters, chosen=chosen,
-                           next_url=url_for("delegations.index", show=chosen, after=found[-1].id) if more else None)
+    counted = {
+        key: session.scalar(access.visible(select(func.count(Delegation.id)), actor, Delegation).where(c))
+        for key, _label, c in shelves
+        if key in ("inbox", "back", "results") and c is not None
+    }
+    filters = [
+        SimpleNamespace(
+            label=label, url=url_for("delegations.index", show=key), active=key == chosen, count=counted.get(key)
+        )
+        for key, label, _c in shelves
+    ]
+    return render_template(
+        "delegations/index.html",
+        rows=rows,
+        filters=filters,
+        chosen=chosen,
+        next_url=url_for("delegations.index", show=chosen, after=found[-1].id) if more else None,
+    )
 
 
 @bp.get("/papers/<uid>")
@@ -83,9 +99,27 @@ def whereabouts(uid: str) -> ResponseReturnValue:
     """Where every paper of a case is now, and every list that says so."""
     session = db_session()
     case = load_or_404(Case, uid, access.VIEW_FULL)
-    lists = [SimpleNamespace(title=_(custody.ACTIONS.get(h.action, h.action)), when=present.moment(h.at), giver=h.from_label, taker=h.to_label,
-                             counted=all(line.counted is not None for line in h.lines), lines=h.lines) for h in custody.history(session, case)]
-    now_at = [SimpleNamespace(name=w.material.name, original=w.material.original_held, sheets=w.material.sheets, holder=w.holder,
-                              since=present.moment(w.since), underway=w.on_the_way) for w in custody.where_is(session, case)]
+    lists = [
+        SimpleNamespace(
+            title=_(custody.ACTIONS.get(h.action, h.action)),
+            when=present.moment(h.at),
+            giver=h.from_label,
+            taker=h.to_label,
+            counted=all(line.counted is not None for line in h.lines),
+            lines=h.lines,
+        )
+        for h in papers_of.history(session, case)
+    ]
+    now_at = [
+        SimpleNamespace(
+            name=w.material.name,
+            original=w.material.original_held,
+            sheets=w.material.sheets,
+            holder=w.holder,
+            since=present.moment(w.since),
+            underway=w.on_the_way,
+        )
+        for w in papers_of.where_is(session, case)
+    ]
     out = custody.originals_out(case)
     return render_template("delegations/whereabouts.html", case=case, rows=now_at, lists=lists, out=len(out))

@@ -12,26 +12,30 @@ from flask_babel import gettext as _
 from flask_login import login_required
 from flask_wtf import FlaskForm
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from blueprints import present
-from blueprints.content.actions import FEATURE_LINKS
 from blueprints.context import current_actor, db_session, load_or_404
-from blueprints.dynamic_forms import is_mendable, item_form, posted, read_lines, show_refusal, transition_form, uploaded
+from blueprints.dynamic_forms import is_mendable, posted, read_lines, show_refusal, transition_form, uploaded
+from blueprints.visits.answers import questions
 from blueprints.visits.bp import bp
-from catalogue.records import Form
 from models.base import now
 from models.delegation import HomeVisit
 from models.paper import Document
 from process import access, clock, engine
-from process.access import Actor
 from process.library import library
 from process.refusals import Refusal
-from services import actions, case_forms, delegations, doorstep, files, letters
+from services import actions, delegations, doorstep, files, letters
 from services.catalogue_items import record_of
 from services.visits import ELIGIBILITY_CHECK
 
-STEPS = (("identity", "身份"), ("papers", "材料"), ("photos", "拍照"), ("letter", "委托书签名"), ("list", "交接清单"), ("done", "完成"))
+STEPS = (
+    ("identity", "身份"),
+    ("papers", "材料"),
+    ("photos", "拍照"),
+    ("letter", "委托书签名"),
+    ("list", "交接清单"),
+    ("done", "完成"),
+)
 KEYS = [key for key, _label in STEPS]
 HELP = {
     "identity": "先出示工作证，说明来意，再看身份证：照片、姓名、号码都要对得上。",
@@ -40,7 +44,14 @@ HELP = {
     "letter": "念给老人听，再请本人签名；不能书写的按指印，请两名见证人在场。",
     "list": "和老人一起再看一遍，签收后这些材料由您保管。",
 }
-TITLES = {"identity": "核对身份", "papers": "收材料", "photos": "拍照", "letter": "签代办委托书", "list": "核对交接清单", "done": "材料已收好"}
+TITLES = {
+    "identity": "核对身份",
+    "papers": "收材料",
+    "photos": "拍照",
+    "letter": "签代办委托书",
+    "list": "核对交接清单",
+    "done": "材料已收好",
+}
 
 
 @bp.get("/<uid>/door")
@@ -51,7 +62,9 @@ def door(uid: str) -> ResponseReturnValue:
     doorstep.require_at_door(db_session(), visit, current_actor())
     kept = doorstep.draft(visit).get("screens", [])
     following = next((key for key in doorstep.SCREENS if key not in kept), None)
-    return redirect(url_for("visits.door_step", uid=uid, step=following) if following else url_for("visits.door_list", uid=uid), 303)
+    return redirect(
+        url_for("visits.door_step", uid=uid, step=following) if following else url_for("visits.door_list", uid=uid), 303
+    )
 
 
 @bp.route("/<uid>/door/<any(identity, papers, photos, letter):step>", methods=["GET", "POST"])
@@ -60,25 +73,27 @@ def door_step(uid: str, step: str) -> ResponseReturnValue:
     session, actor = db_session(), current_actor()
     visit = load_or_404(HomeVisit, uid, access.VIEW_FULL)
     doorstep.require_at_door(session, visit, actor)
-    form, questions = _form(visit, step), _questions(visit) if step == "papers" else None
+    form, asked = _form(visit, step), questions(visit) if step == "papers" else None
     if request.method == "GET":
-        return _screen(visit, step, form, questions)
+        return _screen(visit, step, form, asked)
     try:
         with session.begin_nested():
             doorstep.keep(session, visit, actor, step, _given(visit, step, form))
-            if questions is not None:
-                doorstep.keep_answers(session, visit, actor, posted(questions))
+            if asked is not None:
+                doorstep.keep_answers(session, visit, actor, posted(asked))
     except Refusal as refusal:
         if not is_mendable(refusal):
             raise
         session.expire_all()
         visit = load_or_404(HomeVisit, uid, access.VIEW_FULL)
         _blame(form, refusal)
-        if questions is not None and any(name in questions for name in refusal.errors):
+        if asked is not None and any(name in asked for name in refusal.errors):
             form.form_errors.clear()
-            show_refusal(questions, refusal)
-        return _screen(visit, step, form, questions), 422
-    return redirect(url_for("visits.door_list" if step == "letter" else "visits.door_step", uid=uid, **_next(step)), 303)
+            show_refusal(asked, refusal)
+        return _screen(visit, step, form, asked), 422
+    return redirect(
+        url_for("visits.door_list" if step == "letter" else "visits.door_step", uid=uid, **_next(step)), 303
+    )
 
 
 def _next(step: str) -> dict[str, str]:
@@ -91,29 +106,25 @@ def _form(visit: HomeVisit, step: str) -> FlaskForm:
     kept = doorstep.draft(visit)
     defaults: dict[str, Any] = {spec.name: kept[spec.name] for spec in transition.inputs if spec.name in kept}
     if step == "papers":
-        defaults["lines"] = [{**line, "original": "original" if line.get("original") else "copy"} for line in kept.get("lines", ())] or _usual(visit)
+        defaults["lines"] = [
+            {**line, "original": "original" if line.get("original") else "copy"} for line in kept.get("lines", ())
+        ] or _usual(visit)
     if step == "letter":
         usual = clock.local_day(now()).toordinal() + letters.USUAL_DAYS
         until = defaults.get("valid_until")
-        defaults["valid_until"] = type(clock.local_day(now())).fromisoformat(until) if until else clock.local_day(now()).fromordinal(usual)
+        defaults["valid_until"] = (
+            type(clock.local_day(now())).fromisoformat(until) if until else clock.local_day(now()).fromordinal(usual)
+        )
         defaults.setdefault("powers", list(letters.POWERS))
     return transition_form(transition, defaults=defaults)
 
 
 def _usual(visit: HomeVisit) -> list[dict[str, Any]]:
     """The item's own list, to be ticked off by writing numbers."""
-    return [{"material": m.name, "original": "copy" if m.form == "copy" else "original", "sheets": "", "condition": ""}
-            for m in record_of(visit.item).materials]
-
-
-def _questions(visit: HomeVisit) -> FlaskForm | None:
-    """What the item's form asks and nobody has told yet."""
-    form = case_forms.form_of(visit.item)
-    known = doorstep.known_answers(visit)
-    left = tuple(f for f in form.fields if f.name not in known and f.name not in ("finding", "found_on"))
-    if not left:
-        return None
-    return item_form(Form(form.id, form.title, form.groups, left), defaults=(visit.private or {}).get("form") or {})
+    return [
+        {"material": m.name, "original": "copy" if m.form == "copy" else "original", "sheets": "", "condition": ""}
+        for m in record_of(visit.item).materials
+    ]
 
 
 def _given(visit: HomeVisit, step: str, form: FlaskForm) -> dict[str, Any]:
@@ -123,14 +134,20 @@ def _given(visit: HomeVisit, step: str, form: FlaskForm) -> dict[str, Any]:
         given["lines"] = [{**row, "original": row.get("original") == "original"} for row in rows]
     if step == "photos":
         kept = [uid for uid in request.form.getlist("keep") if uid in {d.uid for d in _photos(visit)}]
-        fresh = [files.store_document(db_session(), visit, current_actor(), f.read(), f.filename or "", "photo").uid for f in uploaded("photos")]
+        fresh = [
+            files.store_document(db_session(), visit, current_actor(), f.read(), f.filename or "", "photo").uid
+            for f in uploaded("photos")
+        ]
         given["photos"] = kept + fresh
     return given
 
 
 def _photos(visit: HomeVisit) -> list[Document]:
-    return list(db_session().scalars(
-        select(Document).where(Document.content_id == visit.id, Document.purpose == "photo").order_by(Document.id)))
+    return list(
+        db_session().scalars(
+            select(Document).where(Document.content_id == visit.id, Document.purpose == "photo").order_by(Document.id)
+        )
+    )
 
 
 def _blame(form: FlaskForm, refusal: Refusal) -> None:
@@ -142,26 +159,69 @@ def _blame(form: FlaskForm, refusal: Refusal) -> None:
     show_refusal(form, refusal)
 
 
-def _screen(visit: HomeVisit, step: str, form: Any, questions: FlaskForm | None = None, **more: Any) -> str:
+def _screen(visit: HomeVisit, step: str, form: Any, asked: FlaskForm | None = None, **more: Any) -> str:
     index = KEYS.index(step)
     kept = doorstep.draft(visit)
     back = None
     if 0 < index < len(KEYS) - 1:
         back = url_for("visits.door_step", uid=visit.uid, step=KEYS[index - 1])
-    steps = [SimpleNamespace(label=_(label), status="done" if i < index else "current" if i == index else "todo") for i, (_key, label) in enumerate(STEPS)]
-    template = {"papers": "visits/papers.html", "photos": "visits/photos.html", "list": "visits/list.html", "done": "visits/done.html"}.get(step, "visits/step.html")
-    photos = [SimpleNamespace(uid=d.uid, url=url_for("content.thumbnail", uid=visit.uid, document_uid=d.uid, part="thumbnail"), name=d.filename)
-              for d in _photos(visit) if d.uid in kept.get("photos", [])] if step in ("photos", "list") else []
+    steps = [
+        SimpleNamespace(label=_(label), status="done" if i < index else "current" if i == index else "todo")
+        for i, (_key, label) in enumerate(STEPS)
+    ]
+    template = {
+        "papers": "visits/papers.html",
+        "photos": "visits/photos.html",
+        "list": "visits/list.html",
+        "done": "visits/done.html",
+    }.get(step, "visits/step.html")
+    photos = (
+        [
+            SimpleNamespace(
+                uid=d.uid,
+                url=url_for("content.thumbnail", uid=visit.uid, document_uid=d.uid, part="thumbnail"),
+                name=d.filename,
+            )
+            for d in _photos(visit)
+            if d.uid in kept.get("photos", [])
+        ]
+        if step in ("photos", "list")
+        else []
+    )
     return render_template(
-        template, visit=_visit_view(visit), steps=steps, form=form, questions=questions, back_url=back, sync=SimpleNamespace(online=True, waiting=0),
-        action_url="", photos=photos, kept=kept,
-        step=SimpleNamespace(index=index + 1, total=len(STEPS), key=step, title=_(TITLES[step]), help=_(HELP[step]) if step in HELP else None, next_label=_("签收材料，收好") if step == "list" else None), **more)
+        template,
+        visit=_visit_view(visit),
+        steps=steps,
+        form=form,
+        questions=asked,
+        back_url=back,
+        sync=SimpleNamespace(online=True, waiting=0),
+        action_url="",
+        photos=photos,
+        kept=kept,
+        step=SimpleNamespace(
+            index=index + 1,
+            total=len(STEPS),
+            key=step,
+            title=_(TITLES[step]),
+            help=_(HELP[step]) if step in HELP else None,
+            next_label=_("签收材料，收好") if step == "list" else None,
+        ),
+        **more,
+    )
 
 
 def _visit_view(visit: HomeVisit) -> Any:
     person = visit.applicant
-    return SimpleNamespace(uid=visit.uid, number=visit.number, who=person.name if person else "", item=visit.item.title,
-                           address=person.address if person else "", when=present.moment(visit.slot_start), version=visit.version)
+    return SimpleNamespace(
+        uid=visit.uid,
+        number=visit.number,
+        who=person.name if person else "",
+        item=visit.item.title,
+        address=person.address if person else "",
+        when=present.moment(visit.slot_start),
+        version=visit.version,
+    )
 
 
 @bp.route("/<uid>/door/list", methods=["GET", "POST"])
@@ -189,8 +249,11 @@ def door_list(uid: str) -> ResponseReturnValue:
             return _screen(visit, "list", None, powers=powers, errors=errors), 422
         flash(_("材料和委托书已收好，请当天代为申报。"), "success")
         return redirect(url_for("visits.done", uid=uid), 303)
-    missing = [SimpleNamespace(label=_(label), url=url_for("visits.door_step", uid=uid, step=key)) for key, label in STEPS
-               if key in doorstep.SCREENS and key not in doorstep.draft(visit).get("screens", [])]
+    missing = [
+        SimpleNamespace(label=_(label), url=url_for("visits.door_step", uid=uid, step=key))
+        for key, label in STEPS
+        if key in doorstep.SCREENS and key not in doorstep.draft(visit).get("screens", [])
+    ]
     return _screen(visit, "list", None, powers=powers, errors=errors, missing=missing)
 
 
@@ -205,41 +268,13 @@ def done(uid: str) -> ResponseReturnValue:
     where = ""
     if visit.item.code == ELIGIBILITY_CHECK or delegations.needs_carrying(visit.item):
         where = delegations.default_addressee(db_session(), visit.item, visit.place).name
-    return _screen(visit, "done", None, file_url=url_for("content.do", uid=uid, transition="file") if allowed else None, where=where)
-
-
-@bp.route("/<uid>/answers", methods=["GET", "POST"])
-@login_required
-def answers(uid: str) -> ResponseReturnValue:
-    """The item's form on its own, for what was not asked at the door."""
-    session, actor = db_session(), current_actor()
-    visit = load_or_404(HomeVisit, uid, "edit")
-    form = _questions(visit)
-    if form is None or visit.state not in doorstep.ASKING:
-        return redirect(url_for("content.show", uid=uid), 303)
-    if request.method == "POST":
-        try:
-            with session.begin_nested():
-                doorstep.keep_answers(session, visit, actor, posted(form))
-        except Refusal as refusal:
-            if not is_mendable(refusal):
-                raise
-            session.expire_all()
-            show_refusal(form, refusal)
-            return render_template("visits/answers.html", visit=load_or_404(HomeVisit, uid), form=form), 422
-        flash(_("申请表已保存。"), "success")
-        return redirect(url_for("content.show", uid=uid), 303)
-    return render_template("visits/answers.html", visit=visit, form=form)
-
-
-def links(session: Session, visit: HomeVisit, actor: Actor) -> list[tuple[str, str]]:
-    """The application form can be filled in beside the steps."""
-    if visit.state in doorstep.ASKING and access.may(actor, "edit", visit, session) and _questions(visit) is not None:
-        return [(_("填申请表"), url_for("visits.answers", uid=visit.uid))]
-    return []
-
-
-FEATURE_LINKS["home_visit"] = links
+    return _screen(
+        visit,
+        "done",
+        None,
+        file_url=url_for("content.do", uid=uid, transition="file") if allowed else None,
+        where=where,
+    )
 
 
 @bp.route("/<uid>/deliver", methods=["GET", "POST"])
@@ -250,14 +285,25 @@ def deliver(uid: str) -> ResponseReturnValue:
     visit = load_or_404(HomeVisit, uid, access.VIEW_FULL)
     transition = library.of(visit, session).transitions["deliver"]
     if transition not in engine.available(visit, actor):
-        return render_template("content/do.html", content=visit, transition=None, form=None, allowed=False, title=present.title_of(transition)), 409
-    form = transition_form(replace(transition, inputs=tuple(sorted(transition.inputs, key=lambda spec: spec.kind == "signature"))))
+        return render_template(
+            "content/do.html",
+            content=visit,
+            transition=None,
+            form=None,
+            allowed=False,
+            title=present.title_of(transition),
+        ), 409
+    form = transition_form(
+        replace(transition, inputs=tuple(sorted(transition.inputs, key=lambda spec: spec.kind == "signature")))
+    )
     status = 200
     if request.method == "POST":
         version = request.form.get("version", "")
         try:
             with session.begin_nested():
-                actions.perform(visit, "deliver", actor, posted(form), expected_version=int(version) if version.isdigit() else None)
+                actions.perform(
+                    visit, "deliver", actor, posted(form), expected_version=int(version) if version.isdigit() else None
+                )
         except Refusal as refusal:
             if not is_mendable(refusal):
                 raise
@@ -269,7 +315,20 @@ def deliver(uid: str) -> ResponseReturnValue:
             flash(_("%(number)s：结果已送达，请登记评价后办结。", number=visit.number), "success")
             return redirect(url_for("content.show", uid=uid), 303)
     html = render_template(
-        "visits/step.html", visit=_visit_view(visit), steps=[SimpleNamespace(label=_("上门送达"), status="current")], form=form,
-        back_url=url_for("content.show", uid=uid), sync=SimpleNamespace(online=True, waiting=0), action_url="",
-        step=SimpleNamespace(index=1, total=1, key="deliver", title=_("上门送达"), help=_("把结果和原件一件件交到手上，再请签收人签名。"), next_label=_("签收完，送达")))
+        "visits/step.html",
+        visit=_visit_view(visit),
+        steps=[SimpleNamespace(label=_("上门送达"), status="current")],
+        form=form,
+        back_url=url_for("content.show", uid=uid),
+        sync=SimpleNamespace(online=True, waiting=0),
+        action_url="",
+        step=SimpleNamespace(
+            index=1,
+            total=1,
+            key="deliver",
+            title=_("上门送达"),
+            help=_("把结果和原件一件件交到手上，再请签收人签名。"),
+            next_label=_("签收完，送达"),
+        ),
+    )
     return html, status

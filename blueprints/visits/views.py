@@ -27,11 +27,17 @@ from models.delegation import HomeVisit
 from models.resident import Resident
 from process import access, clock, eligibility, engine
 from process.access import Actor
-from process.refusals import Refusal
+from process.refusals import InvalidInput, Refusal
 from services import actions, custody, visits
 
 LIMIT = 200
-GROUPS = (("today", "今天"), ("next", "以后几天"), ("plan", "待排期"), ("bring", "结果要送上门"), ("others", "其他在办"))
+GROUPS = (
+    ("today", "今天"),
+    ("next", "以后几天"),
+    ("plan", "待排期"),
+    ("bring", "结果要送上门"),
+    ("others", "其他在办"),
+)
 
 
 @bp.get("/")
@@ -39,7 +45,8 @@ GROUPS = (("today", "今天"), ("next", "以后几天"), ("plan", "待排期"), 
 def index() -> ResponseReturnValue:
     session, actor = db_session(), current_actor()
     statement = visits.today_first(actor).options(
-        *present.list_options(HomeVisit), joinedload(HomeVisit.item), selectinload(HomeVisit.places))
+        *present.list_options(HomeVisit), joinedload(HomeVisit.item), selectinload(HomeVisit.places)
+    )
     finished = request.args.get("show") == "all"
     if not finished:
         statement = statement.where(HomeVisit.closed_at.is_(None))
@@ -49,11 +56,25 @@ def index() -> ResponseReturnValue:
     groups: dict[str, list[Any]] = {key: [] for key, _label in GROUPS}
     for visit in found:
         row = present.row(session, visit, actor, engine.available(visit, actor))
-        slot = present.moment(visit.slot_start) if visit.slot_start else (_("希望：%(wish)s", wish=_wish(visit)) if _wish(visit) else "")
+        slot = (
+            present.moment(visit.slot_start)
+            if visit.slot_start
+            else (_("希望：%(wish)s", wish=_wish(visit)) if _wish(visit) else "")
+        )
         groups[_group(visit, today)].append(SimpleNamespace(row=row, slot=slot, attempts=visit.attempts))
-    shown = [SimpleNamespace(key=key, title=_(label), rows=groups[key]) for key, label in GROUPS if groups[key] or key == "today"]
-    return render_template("visits/index.html", groups=shown, finished=finished, today=present.day(now()),
-                           new_url=url_for("visits.new"), care_url=url_for("visits.register") if actor.roles.intersection(("grid_leader", "community_clerk")) else None)
+    shown = [
+        SimpleNamespace(key=key, title=_(label), rows=groups[key])
+        for key, label in GROUPS
+        if groups[key] or key == "today"
+    ]
+    return render_template(
+        "visits/index.html",
+        groups=shown,
+        finished=finished,
+        today=present.day(now()),
+        new_url=url_for("visits.new"),
+        care_url=url_for("visits.register") if actor.roles.intersection(("grid_leader", "community_clerk")) else None,
+    )
 
 
 def _group(visit: HomeVisit, today: Any) -> str:
@@ -85,13 +106,30 @@ def _request_form(session: Session, actor: Actor, data: dict[str, Any]) -> Flask
     class RequestForm(_Plain):
         item = SelectField(_("要办的事"), [Asked()], choices=_items(), validate_choice=False)
         applicant_name = StringField(_("老人或服务对象姓名"), needed)
-        applicant_id_number = StringField(_("身份证号码"), needed, description=_("年龄由号码算出，80周岁以上不用另外证明。"))
+        applicant_id_number = StringField(
+            _("身份证号码"), needed, description=_("年龄由号码算出，80周岁以上不用另外证明。")
+        )
         applicant_phone = StringField(_("联系电话"), needed)
         applicant_address = StringField(_("上门地址"), needed)
         applicant_household_address = StringField(_("户籍地址"), [Optional()], description=_("与上门地址相同可不填。"))
-        place = SelectField(_("所在网格"), [Optional()], choices=_grids(session, actor), validate_choice=False, description=_("不选就按登记的住址找。"))
-        condition = RadioField(_("上门条件"), [Asked()], choices=[SelectChoice(key, _(title)) for key, title in eligibility.CONDITIONS.items()], validate_choice=False)
-        proof = TextAreaField(_("依据说明"), [Optional()], description=_("未满80周岁的必填：看到的证件、病历，或由谁核实。只有本网格网格长和社区服务站看得到。"))
+        place = SelectField(
+            _("所在网格"),
+            [Optional()],
+            choices=_grids(session, actor),
+            validate_choice=False,
+            description=_("不选就按登记的住址找。"),
+        )
+        condition = RadioField(
+            _("上门条件"),
+            [Asked()],
+            choices=[SelectChoice(key, _(title)) for key, title in eligibility.CONDITIONS.items()],
+            validate_choice=False,
+        )
+        proof = TextAreaField(
+            _("依据说明"),
+            [Optional()],
+            description=_("未满80周岁的必填：看到的证件、病历，或由谁核实。只有本网格网格长和社区服务站看得到。"),
+        )
         wish = DateTimeLocalField(_("希望的时间"), [Optional()], format="%Y-%m-%dT%H:%M")
         requested_by = StringField(_("预约人"), [Optional()], description=_("家属代为预约的，写姓名和关系。"))
         requested_phone = StringField(_("预约人电话"), [Optional()])
@@ -101,13 +139,21 @@ def _request_form(session: Session, actor: Actor, data: dict[str, Any]) -> Flask
 
 def _items() -> list[SelectChoice]:
     today = clock.local_day(now())
-    return [SelectChoice("", _("请选择")), *(SelectChoice(record.id, record.name) for record in catalogue.items().values()
-                              if record.fileable(today) and eligibility.item_allows_visit(record))]
+    return [
+        SelectChoice("", _("请选择")),
+        *(
+            SelectChoice(record.id, record.name)
+            for record in catalogue.items().values()
+            if record.fileable(today) and eligibility.item_allows_visit(record)
+        ),
+    ]
 
 
 def _grids(session: Session, actor: Actor) -> list[SelectChoice]:
     """Grids the actor works in, or every grid for a resident."""
-    grids = session.scalars(select(Agency).where(Agency.kind == "grid").options(joinedload(Agency.parent)).order_by(Agency.number)).unique()
+    grids = session.scalars(
+        select(Agency).where(Agency.kind == "grid").options(joinedload(Agency.parent)).order_by(Agency.number)
+    ).unique()
     paths = [held.path for held in actor.held if held.role in ("grid_leader", "community_clerk", "all_round_worker")]
     mine = [g for g in grids if actor.resident_id is not None or any(g.path.startswith(path) for path in paths)]
     return [SelectChoice("", _("按住址找")), *(SelectChoice(g.id, custody.full_name(g)) for g in mine)]
@@ -118,7 +164,9 @@ def _grids(session: Session, actor: Actor) -> list[SelectChoice]:
 def new() -> ResponseReturnValue:
     """Asking for a visit: a resident, a relative, or the station for either."""
     session, actor = db_session(), current_actor()
-    form = _request_form(session, actor, {"item": request.args.get("item", ""), "condition": eligibility.AGE, **_own(session, actor)})
+    form = _request_form(
+        session, actor, {"item": request.args.get("item", ""), "condition": eligibility.AGE, **_own(session, actor)}
+    )
     if request.method == "POST":
         data = posted(form)
         try:
@@ -126,11 +174,16 @@ def new() -> ResponseReturnValue:
                 visit = actions.create(session, actor, "home_visit", data)
                 assert isinstance(visit, HomeVisit)
                 answer = visits.assess(visit, now())
+                if not answer.ok and visit.condition != eligibility.AGE and not data.get("proof"):
+                    # Somebody forgot to write it down: mended here, while the caller is still on the line.
+                    raise InvalidInput(answer.reason, {"proof": answer.reason})
         except Refusal as refusal:
             if not is_mendable(refusal):
                 raise
             session.expire_all()
-            refusal.errors = {name.replace("applicant.", "applicant_"): message for name, message in refusal.errors.items()}
+            refusal.errors = {
+                name.replace("applicant.", "applicant_"): message for name, message in refusal.errors.items()
+            }
             show_refusal(form, refusal)
             return render_template("visits/new.html", form=form), 422
         if answer.ok:
@@ -146,4 +199,9 @@ def _own(session: Session, actor: Actor) -> dict[str, Any]:
     person = session.get(Resident, actor.resident_id) if actor.resident_id is not None else None
     if person is None:
         return {}
-    return {"applicant_name": person.name, "applicant_id_number": person.id_number, "applicant_phone": person.phone, "applicant_address": person.address}
+    return {
+        "applicant_name": person.name,
+        "applicant_id_number": person.id_number,
+        "applicant_phone": person.phone,
+        "applicant_address": person.address,
+    }

@@ -28,8 +28,12 @@ from process.numbers import CHINA
 from services import actions, papers_out
 
 As = Callable[[str], FlaskClient]
-PERSON = {"name": "骆水珍", "id_number": "330103194303052043", "phone": "13800000018",
-          "address": "杭州市下城区东新街道万家星城社区文晖路5幢2单元601室"}
+PERSON = {
+    "name": "骆水珍",
+    "id_number": "330103194303052043",
+    "phone": "13800000018",
+    "address": "杭州市下城区东新街道万家星城社区文晖路5幢2单元601室",
+}
 
 
 def drawn() -> str:
@@ -62,7 +66,13 @@ def do(client: FlaskClient, uid: str, step: str, status: int = 303, **data: Any)
 
 
 def open_visit(app: Flask, client: FlaskClient, **changes: Any) -> HomeVisit:
-    data = {"item": "senior_card", "condition": "age_80", "place": "dx-c01-g1", **{f"applicant_{k}": v for k, v in PERSON.items()}, **changes}
+    data = {
+        "item": "senior_card",
+        "condition": "age_80",
+        "place": "dx-c01-g1",
+        **{f"applicant_{k}": v for k, v in PERSON.items()},
+        **changes,
+    }
     assert client.get("/visits/new").status_code == 200
     answer = client.post("/visits/new", data=data)
     assert answer.status_code == 303, answer.text[:3000]
@@ -87,14 +97,32 @@ def test_a_visit_and_its_ticket_by_hand(app: Flask, client_as: As) -> None:
     assert leader.post(f"{page}/identity", data={}).status_code == 422
     assert leader.post(f"{page}/identity", data={"identity_checked": "y"}).location.endswith("/door/papers")
     assert "本人居民身份证" in leader.get(f"{page}/papers").text
-    lines = {"lines-0-material": "本人居民身份证", "lines-0-original": "original", "lines-0-sheets": "1000",
-             "lines-1-material": "一寸近期免冠彩色照片", "lines-1-original": "original", "lines-1-sheets": "2",
-             "lines-2-material": "居民户口簿本人页", "lines-2-original": "copy", "lines-2-sheets": ""}
+    lines = {
+        "lines-0-material": "本人居民身份证",
+        "lines-0-original": "original",
+        "lines-0-sheets": "1000",
+        "lines-1-material": "一寸近期免冠彩色照片",
+        "lines-1-original": "original",
+        "lines-1-sheets": "2",
+        "lines-2-material": "居民户口簿本人页",
+        "lines-2-original": "copy",
+        "lines-2-sheets": "",
+    }
     refused = leader.post(f"{page}/papers", data={**lines, "emergency_contact_name": "沈惠珍"})
-    assert refused.status_code == 422 and "0 到 999" in refused.text and 'value="沈惠珍"' in refused.text and 'value="1000"' in refused.text
-    ok = leader.post(f"{page}/papers", data={**lines, "lines-0-sheets": "1", "lines-2-sheets": "1", "emergency_contact_name": "沈惠珍"})
+    assert (
+        refused.status_code == 422
+        and "0 到 999" in refused.text
+        and 'value="沈惠珍"' in refused.text
+        and 'value="1000"' in refused.text
+    )
+    ok = leader.post(
+        f"{page}/papers",
+        data={**lines, "lines-0-sheets": "1", "lines-2-sheets": "1", "emergency_contact_name": "沈惠珍"},
+    )
     assert ok.location.endswith("/door/photos"), ok.text[:2000]
-    assert leader.post(f"{page}/photos", data={"photos": photo()}, content_type="multipart/form-data").location.endswith("/door/letter")
+    assert leader.post(
+        f"{page}/photos", data={"photos": photo()}, content_type="multipart/form-data"
+    ).location.endswith("/door/letter")
     assert 'name="keep"' in leader.get(f"{page}/photos").text
     unsigned = leader.post(f"{page}/letter", data={"powers": ["file"], "fingerprint": "y", "witness_1": "沈秋月"})
     assert unsigned.status_code == 422 and "沈秋月" in unsigned.text
@@ -108,15 +136,34 @@ def test_a_visit_and_its_ticket_by_hand(app: Flask, client_as: As) -> None:
     ticket, case = one(app, Delegation), one(app, Case)
     with app.app_context():
         assert db.session.get(Case, case.id).values["emergency_contact_name"] == "沈惠珍"
-        assert [d.purpose for d in db.session.scalars(select(Document).where(Document.content_id == visit.id).order_by(Document.id))] == ["photo", "signature"]
+        assert [
+            d.purpose
+            for d in db.session.scalars(select(Document).where(Document.content_id == visit.id).order_by(Document.id))
+        ] == ["photo", "signature"]
     assert ticket.number in window.get("/delegations/").text
     page = f"/delegations/{ticket.uid}/receive"
     assert "本人居民身份证" in window.get(page).text
-    count = {"lines-0-line": "1", "lines-0-counted": "1", "lines-1-line": "2", "lines-1-counted": "1", "lines-2-line": "3", "lines-2-counted": "1"}
+    count = {
+        "lines-0-line": "1",
+        "lines-0-counted": "1",
+        "lines-1-line": "2",
+        "lines-1-counted": "1",
+        "lines-2-line": "3",
+        "lines-2-counted": "1",
+    }
     refused = window.post(page, data=count)
     assert refused.status_code == 422 and "请写明差异" in refused.text and 'value="1"' in refused.text
     assert window.post(page, data={"lines-0-line": "1", "lines-0-counted": "1"}).status_code == 422
-    received = window.post(page, data={**count, "lines-1-difference": "少一张照片", "lines-3-material": "便条", "lines-3-counted": "1", "lines-3-difference": "清单外"})
+    received = window.post(
+        page,
+        data={
+            **count,
+            "lines-1-difference": "少一张照片",
+            "lines-3-material": "便条",
+            "lines-3-counted": "1",
+            "lines-3-difference": "清单外",
+        },
+    )
     assert received.status_code == 303, received.text[:2000]
     assert window.post(page, data=count).status_code == 409
     where = clerk.get(f"/delegations/papers/{case.uid}").text
@@ -124,8 +171,16 @@ def test_a_visit_and_its_ticket_by_hand(app: Flask, client_as: As) -> None:
     do(window, ticket.uid, "start")
     with app.app_context():
         codes = [m.code for m in db.session.get(Case, case.id).materials if m.provided]
-    do(client_as("reviewer"), case.uid, "review", **{f"materials-{i}-{part}": value for i, code in enumerate(codes)
-                                                    for part, value in (("code", code), ("verdict", "accepted"))})
+    do(
+        client_as("reviewer"),
+        case.uid,
+        "review",
+        **{
+            f"materials-{i}-{part}": value
+            for i, code in enumerate(codes)
+            for part, value in (("code", code), ("verdict", "accepted"))
+        },
+    )
     do(client_as("approver"), case.uid, "approve")
     do(window, ticket.uid, "decide")
     do(client_as("issuer"), case.uid, "issue")
@@ -135,12 +190,23 @@ def test_a_visit_and_its_ticket_by_hand(app: Flask, client_as: As) -> None:
             papers_out.keep(paper, b"%PDF-1.7 drawn elsewhere")
         db.session.commit()
     assert "老年卡" in window.get(f"/delegations/{ticket.uid}/result").text
-    sent = window.post(f"/delegations/{ticket.uid}/result", data={"lines-0-material": "老年卡", "lines-0-original": "original", "lines-0-sheets": "1",
-                                                                  "lines-1-material": "id_card", "lines-1-original": "original", "lines-1-sheets": "1"})
+    sent = window.post(
+        f"/delegations/{ticket.uid}/result",
+        data={
+            "lines-0-material": "老年卡",
+            "lines-0-original": "original",
+            "lines-0-sheets": "1",
+            "lines-1-material": "id_card",
+            "lines-1-original": "original",
+            "lines-1-sheets": "1",
+        },
+    )
     assert sent.status_code == 303, sent.text[:3000]
     page = f"/delegations/{ticket.uid}/take-over"
     assert clerk.get(page).status_code == 200
-    taken = clerk.post(page, data={"lines-0-line": "1", "lines-0-counted": "1", "lines-1-line": "2", "lines-1-counted": "1"})
+    taken = clerk.post(
+        page, data={"lines-0-line": "1", "lines-0-counted": "1", "lines-1-line": "2", "lines-1-counted": "1"}
+    )
     assert taken.status_code == 303, taken.text[:3000]
 
     page = f"/visits/{visit.uid}/deliver"
@@ -158,7 +224,10 @@ def test_a_visit_and_its_ticket_by_hand(app: Flask, client_as: As) -> None:
         entry = db.session.scalars(select(CareEntry)).one().id
     assert leader.get(f"/visits/care/{entry}").status_code == 200
     assert leader.post(f"/visits/care/{entry}/end", data={"reason": ""}).status_code == 422
-    assert leader.post(f"/visits/care/{entry}/review", data={"condition": "bedridden", "review_on": "soon"}).status_code == 422
+    assert (
+        leader.post(f"/visits/care/{entry}/review", data={"condition": "bedridden", "review_on": "soon"}).status_code
+        == 422
+    )
     assert leader.post(f"/visits/care/{entry}/end", data={"reason": "已迁出"}).status_code == 303
     assert client_as("neighbour.clerk").get(f"/visits/care/{entry}").status_code == 404
 
@@ -167,9 +236,22 @@ def test_a_visit_and_its_ticket_by_hand(app: Flask, client_as: As) -> None:
 def test_a_ticket_from_the_station(app: Flask, client_as: As) -> None:
     clerk = client_as("community.clerk")
     with app.app_context():
-        actor = load_actor(db.session(), db.session.scalars(select(Person.id).where(Person.username == "community.clerk")).one(), datetime.now(CHINA).date())
-        case = actions.create(db.session(), actor, "case", {"item": "senior_card", "place": "dx-c01", "applicant": {**PERSON, "household_address": PERSON["address"]},
-                              "materials": [{"code": "id_card", "provided": True, "original": True, "sheets": 1}]})
+        actor = load_actor(
+            db.session(),
+            db.session.scalars(select(Person.id).where(Person.username == "community.clerk")).one(),
+            datetime.now(CHINA).date(),
+        )
+        case = actions.create(
+            db.session(),
+            actor,
+            "case",
+            {
+                "item": "senior_card",
+                "place": "dx-c01",
+                "applicant": {**PERSON, "household_address": PERSON["address"]},
+                "materials": [{"code": "id_card", "provided": True, "original": True, "sheets": 1}],
+            },
+        )
         db.session.commit()
         uid = case.uid
     assert f"/delegations/new?case={uid}" in clerk.get(f"/c/{uid}").text
@@ -179,12 +261,20 @@ def test_a_ticket_from_the_station(app: Flask, client_as: As) -> None:
     opened = clerk.post("/delegations/new", data={"case": uid, "addressee": "dongxin-centre", "message": "请优先办"})
     ticket = one(app, Delegation)
     assert opened.location.endswith(f"/delegations/{ticket.uid}/letter")
-    assert clerk.post("/delegations/new", data={"case": uid, "addressee": "dongxin-centre"}).location.endswith(f"/c/{ticket.uid}")
+    assert clerk.post("/delegations/new", data={"case": uid, "addressee": "dongxin-centre"}).location.endswith(
+        f"/c/{ticket.uid}"
+    )
     assert f"/delegations/{ticket.uid}/letter" in clerk.get(f"/c/{ticket.uid}").text
-    assert f"/delegations/new?case={uid}" not in clerk.get(f"/c/{uid}").text and f"/delegations/papers/{uid}" in clerk.get(f"/c/{uid}").text
+    assert (
+        f"/delegations/new?case={uid}" not in clerk.get(f"/c/{uid}").text
+        and f"/delegations/papers/{uid}" in clerk.get(f"/c/{uid}").text
+    )
     page = clerk.get(f"/delegations/{ticket.uid}/letter").text
     assert "330***********2043" in page and "330103194303052043" not in page
-    assert clerk.post(f"/delegations/{ticket.uid}/letter", data={"powers": ["file"], "witness_1": "沈秋月"}).status_code == 422
+    assert (
+        clerk.post(f"/delegations/{ticket.uid}/letter", data={"powers": ["file"], "witness_1": "沈秋月"}).status_code
+        == 422
+    )
     send = f"/delegations/{ticket.uid}/send"
     assert "还没有签好的委托书" in clerk.get(send).text
     lines = {"lines-0-material": "本人居民身份证", "lines-0-original": "original", "lines-0-sheets": "1"}
@@ -195,7 +285,13 @@ def test_a_ticket_from_the_station(app: Flask, client_as: As) -> None:
     assert clerk.post(send, data=lines).status_code == 303
     for name in ("neighbour.clerk", "courier"):
         stranger = client_as(name)
-        for path in (send, f"/delegations/{ticket.uid}/receive", f"/delegations/{ticket.uid}/letter", f"/delegations/papers/{uid}", f"/delegations/new?case={uid}"):
+        for path in (
+            send,
+            f"/delegations/{ticket.uid}/receive",
+            f"/delegations/{ticket.uid}/letter",
+            f"/delegations/papers/{uid}",
+            f"/delegations/new?case={uid}",
+        ):
             assert stranger.get(path).status_code == 404, path
         assert ticket.number not in stranger.get("/delegations/?show=all").text
 
@@ -206,8 +302,16 @@ def test_a_visit_that_is_not_possible_says_so(app: Flask, client_as: As) -> None
     open_visit(app, clerk, **young)
     page = clerk.get("/visits/").text
     assert "未满80周岁" in page or "未满80周岁" in clerk.get(f"/c/{one(app, HomeVisit).uid}").text
-    wrong = clerk.post("/visits/new", data={"item": "senior_card", "condition": "age_80", "applicant_id_number": "33010319940618204X", "applicant_name": "林若琳",
-                                            "proof": "见病历"})
+    wrong = clerk.post(
+        "/visits/new",
+        data={
+            "item": "senior_card",
+            "condition": "age_80",
+            "applicant_id_number": "33010319940618204X",
+            "applicant_name": "林若琳",
+            "proof": "见病历",
+        },
+    )
     assert wrong.status_code == 422 and "最后一位" in wrong.text and "见病历" in wrong.text
     leader = client_as("grid.leader")
     visit = open_visit(app, clerk)
@@ -229,8 +333,14 @@ def test_health_notes_stay_with_leaders_and_station(app: Flask, client_as: As) -
     revealed = client_as("resident").post(f"{page}/reveal", data={"reason": "看看"})
     assert "市中医院" not in revealed.text
     with app.app_context():
-        token = app.test_client().post("/api/v1/session", json={"username": "supervisor", "password": "daiban-demo"}).json["token"]
+        token = (
+            app.test_client()
+            .post("/api/v1/session", json={"username": "supervisor", "password": "daiban-demo"})
+            .json["token"]
+        )
     seen = app.test_client().get(f"/api/v1/contents/{visit.uid}", headers={"Authorization": f"Bearer {token}"}).text
-    listed = app.test_client().get("/api/v1/contents?type=home_visit", headers={"Authorization": f"Bearer {token}"}).text
+    listed = (
+        app.test_client().get("/api/v1/contents?type=home_visit", headers={"Authorization": f"Bearer {token}"}).text
+    )
     for text in (seen, listed):
         assert visit.number in text and "bedridden" not in text and "市中医院" not in text

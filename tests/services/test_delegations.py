@@ -23,7 +23,7 @@ from models.paper import Paper
 from process import access, clock, engine
 from process.access import Actor
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
-from services import actions, custody, delegations
+from services import actions, custody, delegations, whereabouts
 from tests.services.fertility import draw_all
 
 As = Callable[[str], Actor]
@@ -115,11 +115,11 @@ def test_station_and_street_share_one_ticket(session: Session, actor: As) -> Non
         ("一寸近期免冠彩色照片", 2, True),
         ("居民户口簿本人页", 3, False),
     ]
-    where = {w.material.code: w for w in custody.where_is(session, case)}
+    where = {w.material.code: w for w in whereabouts.where_is(session, case)}
     assert "万家星城社区" in where["id_card"].holder and "待东新街道行政服务中心清点" in where["id_card"].on_the_way
 
     engine.fire(ticket, "receive", window, inputs={"lines": counted(session, ticket)})
-    where = {w.material.code: w for w in custody.where_is(session, case)}
+    where = {w.material.code: w for w in whereabouts.where_is(session, case)}
     assert "沈丽娟" in where["id_card"].holder and where["id_card"].on_the_way == ""
     engine.fire(ticket, "start", window)
     assert case.state == "accepted"
@@ -284,8 +284,9 @@ def test_a_line_left_out_is_named(session: Session, actor: As, sent: Delegation)
 
 def test_differences_go_into_the_history_of_both_ends(session: Session, actor: As, sent: Delegation) -> None:
     window = actor("window.clerk")
-    lines = counted(session, sent, line1={"counted": 0, "difference": "信封里没有身份证"}) + [
-        {"material": "银行卡", "counted": 1, "difference": "清单外"}
+    lines = [
+        *counted(session, sent, line1={"counted": 0, "difference": "信封里没有身份证"}),
+        {"material": "银行卡", "counted": 1, "difference": "清单外"},
     ]
     engine.fire(sent, "receive", window, inputs={"lines": lines})
     rows = session.scalars(select(JournalEntry).where(JournalEntry.action == custody.DIFFERENCE)).all()

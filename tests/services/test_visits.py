@@ -275,6 +275,9 @@ def test_only_a_leader_of_this_grid_goes(session: Session, actor: As) -> None:
     for visitor in (None, "dx-c01-g2-leader-a", "neighbour.clerk", "nobody"):
         with pytest.raises(InvalidInput, match="可以上门的是：俞国芳"):
             engine.fire(visit, "schedule", clerk, inputs={"slot_start": tomorrow(), "visitor": visitor})
+    for stranger in ("neighbour.clerk", "dx-c01-g2-leader-a", "window.clerk"):
+        with pytest.raises(Forbidden):
+            request_visit(session, actor(stranger))
     with pytest.raises(Forbidden):
         engine.fire(visit, "schedule", actor("dx-c01-g2-leader-a"), inputs={"slot_start": tomorrow()})
 
@@ -377,6 +380,25 @@ def test_an_eligibility_check_sends_only_the_finding(session: Session, actor: As
     assert visit.state == "result_ready"
     engine.fire(visit, "deliver", leader, inputs={"signature": drawn()})
     assert ticket.state == "delivered"
+    back = custody.latest(session, visit, "give_back")
+    assert [line.name for line in back.lines] == ["本人居民身份证"] and back.to_signature_id is not None
+
+
+@pytest.mark.req("S0-22")
+def test_a_withdrawn_ticket_is_replaced_and_the_visit_goes_on(session: Session, actor: As) -> None:
+    leader, clerk = actor("grid.leader"), actor("community.clerk")
+    visit = at_the_door(session, leader, clerk)
+    engine.fire(visit, "collect", leader, inputs=collection())
+    engine.fire(visit, "file", leader)
+    first = visits.ticket_of(session, visit)
+    engine.fire(first, "withdraw", clerk, inputs={"comment": "转错单位"})
+    assert visits.ticket_of(session, visit) is None
+    with pytest.raises(RequirementUnmet, match="结果还没有出来"):
+        engine.fire(visit, "result_ready", clerk)
+    second = actions.create(session, clerk, "delegation", {"case": visit.case.uid, "addressee": "dongxin"})
+    assert (second.home_visit_id, second.letter_id) == (visit.id, visit.letter_id)
+    engine.fire(second, "send", clerk)
+    assert visits.ticket_of(session, visit) is second
 
 
 @pytest.mark.req("S0-21")
