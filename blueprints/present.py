@@ -188,6 +188,8 @@ def entries(session: Session, content: Content, actor: Actor, *, kind: str = "",
     """Journal, notes and documents in one time line, newest first. Internal notes only for those who hold `internal`."""
     definition = library.of(content, session)
     insider = access.may(actor, "internal", content, session)
+    # Masked sight is of times and states: what people wrote, and the names of files, may hold anything.
+    full = access.may(actor, access.VIEW_FULL, content, session)
     found: list[dict[str, Any]] = []
     if kind in ("", "move", "paper", "view"):
         rows = session.execute(
@@ -201,8 +203,8 @@ def entries(session: Session, content: Content, actor: Actor, *, kind: str = "",
                 continue
             found.append({"when": moment(entry.at), "at": entry.at, "iso": entry.at.isoformat(), "who": entry.person.name if entry.person else "",
                           "for_whom": entry.substitute_for.name if entry.substitute_for else "",
-                          "title": entry_title(content, definition, entry.action), "text": entry.comment or _detail_text(entry.details), "kind": entry_kind})
-    if kind in ("", "message", "note"):
+                          "title": entry_title(content, definition, entry.action), "text": (entry.comment or _detail_text(entry.details)) if full else "", "kind": entry_kind})
+    if full and kind in ("", "message", "note"):
         notes = select(Note).where(Note.content_id == content.id).options(joinedload(Note.author)).order_by(Note.id.desc()).limit(limit)
         for note in session.scalars(notes):
             note_kind = "note" if note.audience == "internal" else "message"
@@ -210,7 +212,7 @@ def entries(session: Session, content: Content, actor: Actor, *, kind: str = "",
                 continue
             found.append({"when": moment(note.at), "at": note.at, "iso": note.at.isoformat(), "who": note.author.name if note.author else "", "for_whom": "",
                           "title": gettext("内部备注") if note_kind == "note" else gettext("留言"), "text": note.text, "kind": note_kind})
-    if kind in ("", "document"):
+    if full and kind in ("", "document"):
         for document in session.scalars(select(Document).where(Document.content_id == content.id).options(joinedload(Document.uploaded_by))
                                         .order_by(Document.id.desc()).limit(limit)):
             found.append({"when": moment(document.created_at), "at": document.created_at, "iso": document.created_at.isoformat(),
