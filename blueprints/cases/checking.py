@@ -57,12 +57,30 @@ def check(uid: str) -> ResponseReturnValue:
                 # Ticked anew on the same press: the words on the page no longer name what is wrong.
                 wanted = "propose"
             if wanted == "notice":
-                actions.perform(case, "supplement_needed", actor, {"comment": request.form.get("comment", "")}, expected_version=_version())
+                actions.perform(
+                    case,
+                    "supplement_needed",
+                    actor,
+                    {"comment": request.form.get("comment", "")},
+                    expected_version=_version(),
+                )
             elif wanted == "review_anyway" or (wanted == "review" and not materials.defects(case)):
-                actions.perform(case, "review", actor, {"materials": lines, "comment": request.form.get("opinion", "")}, expected_version=_version())
+                actions.perform(
+                    case,
+                    "review",
+                    actor,
+                    {"materials": lines, "comment": request.form.get("opinion", "")},
+                    expected_version=_version(),
+                )
             else:
-                journal.record(session, "case:tick", actor, content=case, details={"codes": [m.code for m in case.materials if m.verdict]})
-                wanted = "save" if wanted == "save" else "propose"  # everything else first shows what the notice would say
+                journal.record(
+                    session,
+                    "case:tick",
+                    actor,
+                    content=case,
+                    details={"codes": [m.code for m in case.materials if m.verdict]},
+                )
+                wanted = "save" if wanted == "save" else "propose"
     except Refusal as refusal:
         if refusal.status != 422:
             raise
@@ -71,7 +89,12 @@ def check(uid: str) -> ResponseReturnValue:
     if wanted == "propose":
         flash(_("核对结果已存。下面列好了要一次告知的内容，看过后发出。"), "warning")
         return redirect(url_for("cases.materials", uid=uid) + "#notice", 303)
-    flash({"save": _("核对结果已存。"), "notice": _("已一次性告知，办理时限暂停，等申请人补齐。")}.get(wanted, _("%(n)s 已审核。", n=case.number)), "success")
+    flash(
+        {"save": _("核对结果已存。"), "notice": _("已一次性告知，办理时限暂停，等申请人补齐。")}.get(
+            wanted, _("%(n)s 已审核。", n=case.number)
+        ),
+        "success",
+    )
     if wanted == "save" or not _still_visible(case):
         return redirect(url_for("cases.materials", uid=uid) if wanted == "save" else url_for("desk.index"), 303)
     return redirect(url_for("content.show", uid=uid), 303)
@@ -87,7 +110,9 @@ def receive(uid: str) -> ResponseReturnValue:
         brought = bool(request.form.get(f"got-{slot.code}"))
         original = request.form.get(f"form-{slot.code}") == "original"
         sheets = request.form.get(f"sheets-{slot.code}") or 1
-        if brought != slot.provided or (brought and (original != slot.original_held or str(sheets) != str(slot.sheets))):
+        if brought != slot.provided or (
+            brought and (original != slot.original_held or str(sheets) != str(slot.sheets))
+        ):
             lines.append({"code": slot.code, "provided": brought, "original": original, "sheets": sheets})
     try:
         with session.begin_nested():
@@ -95,7 +120,10 @@ def receive(uid: str) -> ResponseReturnValue:
     except InvalidInput as refusal:
         session.expire_all()
         return _page(load_or_404(Case, uid, access.VIEW_FULL), refusal=refusal), 422
-    flash(_("已登记 %(n)d 份材料的变化。", n=len(changed)) if changed else _("没有变化。"), "success" if changed else "info")
+    flash(
+        _("已登记 %(n)d 份材料的变化。", n=len(changed)) if changed else _("没有变化。"),
+        "success" if changed else "info",
+    )
     return redirect(url_for("cases.materials", uid=uid), 303)
 
 
@@ -110,14 +138,20 @@ def upload(uid: str, code: str) -> ResponseReturnValue:
     found = uploaded("file")[:MAX_FILES]
     try:
         if not found:
-            raise InvalidInput(_("还没有为“%(name)s”选文件。请选照片或 PDF 后再上传。", name=slot.name), {f"file-{code}": _("请先选文件")})
+            raise InvalidInput(
+                _("还没有为“%(name)s”选文件。请选照片或 PDF 后再上传。", name=slot.name),
+                {f"file-{code}": _("请先选文件")},
+            )
         with session.begin_nested():
             for one in found:
                 files.store_document(session, case, actor, one.read(), one.filename or "", "material", material=slot)
             _filled(case, slot)
     except InvalidInput as refusal:
         session.expire_all()
-        return _page(load_or_404(Case, uid, access.VIEW_FULL), refusal=InvalidInput(refusal.detail, {f"file-{code}": refusal.detail})), 422
+        return _page(
+            load_or_404(Case, uid, access.VIEW_FULL),
+            refusal=InvalidInput(refusal.detail, {f"file-{code}": refusal.detail}),
+        ), 422
     flash(_("“%(name)s”已上传 %(n)d 个文件。", name=slot.name, n=len(found)), "success")
     back = request.form.get("back", "")
     return redirect(back if back.startswith("/apply/") else url_for("cases.materials", uid=uid) + f"#m-{code}", 303)
@@ -132,8 +166,15 @@ def _filled(case: Case, slot: Material) -> None:
 
 
 def _ticks(case: Case) -> list[dict[str, Any]]:
-    return [{"code": m.code, "verdict": request.form[f"verdict-{m.code}"], "defect": request.form.get(f"defect-{m.code}", "")}
-            for m in case.materials if request.form.get(f"verdict-{m.code}")]
+    return [
+        {
+            "code": m.code,
+            "verdict": request.form[f"verdict-{m.code}"],
+            "defect": request.form.get(f"defect-{m.code}", ""),
+        }
+        for m in case.materials
+        if request.form.get(f"verdict-{m.code}")
+    ]
 
 
 def _version() -> int | None:
@@ -142,18 +183,25 @@ def _version() -> int | None:
 
 
 def _still_visible(case: Case) -> bool:
-    return db.session.scalar(access.visible(select(Content.id).where(Content.id == case.id), current_actor())) is not None
+    return (
+        db.session.scalar(access.visible(select(Content.id).where(Content.id == case.id), current_actor())) is not None
+    )
 
 
 def notice_text(case: Case, found: list[tuple[Material, str]]) -> str:
     """Everything at once: what, what is wrong with it, until when, and whom to ask."""
     lines = [_("您申请的“%(title)s”还需要补正以下 %(n)d 项，请一次补齐：", title=case.title, n=len(found))]
     for number, (slot, why) in enumerate(found, start=1):
-        why = why.rstrip("。；;")
-        lines.append(f"{number}．{slot.name}：{_('还没有提供，请交%(form)s', form=FORM_WORDS.get(slot.form, '')) if why == '未提供' else why}。")
+        why, form = why.rstrip("。；;"), FORM_WORDS.get(slot.form, "")
+        lines.append(f"{number}．{slot.name}：{_('还没有提供，请交%(form)s', form=form) if why == '未提供' else why}。")
     unit = case.unit or case.place
     phone = (unit.details or {}).get("phone")
-    lines.append(_("请在 10 个工作日内交到%(place)s、在手机上传，或交社区代办员带来。补正期间不计入办理时限。", place=case.place.name))
+    lines.append(
+        _(
+            "请在 10 个工作日内交到%(place)s、在手机上传，或交社区代办员带来。补正期间不计入办理时限。",
+            place=case.place.name,
+        )
+    )
     if phone:
         lines.append(_("不清楚的请打 %(phone)s（%(unit)s）。", phone=phone, unit=unit.name))
     return "\n".join(lines)
@@ -171,10 +219,19 @@ def _size(size: int) -> str:
 def _files(case: Case) -> dict[int | None, list[Any]]:
     found: dict[int | None, list[Any]] = defaultdict(list)
     for d in db_session().scalars(select(Document).where(Document.content_id == case.id).order_by(Document.id)):
-        found[d.material_id].append(SimpleNamespace(
-            url=url_for("content.document", uid=case.uid, document_uid=d.uid), name=d.filename, kind=d.media_type.rpartition("/")[2].upper(),
-            size=_size(d.size), hash=d.sha256[:12], when=present.moment(d.created_at),
-            thumb=url_for("content.thumbnail", uid=case.uid, document_uid=d.uid, part="thumbnail") if d.thumbnail_key else None))
+        found[d.material_id].append(
+            SimpleNamespace(
+                url=url_for("content.document", uid=case.uid, document_uid=d.uid),
+                name=d.filename,
+                kind=d.media_type.rpartition("/")[2].upper(),
+                size=_size(d.size),
+                hash=d.sha256[:12],
+                when=present.moment(d.created_at),
+                thumb=url_for("content.thumbnail", uid=case.uid, document_uid=d.uid, part="thumbnail")
+                if d.thumbnail_key
+                else None,
+            )
+        )
     return found
 
 
@@ -192,21 +249,62 @@ def _page(case: Case, *, refusal: Refusal | None = None) -> str:
     rows = []
     for m in case.materials:
         index = ticked.index(m.code) if m.code in ticked else -1
-        wrong = errors.get(f"file-{m.code}") or errors.get(f"materials.{m.code}") or next(
-            (text for name, text in errors.items() if name.startswith(f"materials[{index}]")), "")
+        wrong = (
+            errors.get(f"file-{m.code}")
+            or errors.get(f"materials.{m.code}")
+            or next((text for name, text in errors.items() if name.startswith(f"materials[{index}]")), "")
+        )
         holder = m.holder_person.name if m.holder_person else m.holder_unit.name if m.holder_unit else ""
         verdict = request.form.get(f"verdict-{m.code}", m.verdict) if posted else m.verdict
-        rows.append(SimpleNamespace(
-            code=m.code, name=m.name, critical=m.critical, form_word=str(FORM_WORDS.get(m.form, "")), form=m.form, provided=m.provided or bool(kept.get(m.id)),
-            sheets=m.sheets or 1, original=m.original_held, holder=holder if m.original_held else "", verdict=verdict, when=when.get(m.code, ""), missing=m.code in missing, owed=m.code in owed, files=kept.get(m.id, []), wrong=wrong,
-            defect=request.form.get(f"defect-{m.code}", m.defect) if posted else m.defect,
-            checked=_("%(who)s %(when)s 核对", who=m.checked_by.name, when=present.moment(m.checked_at)) if m.checked_by else ""))
+        rows.append(
+            SimpleNamespace(
+                code=m.code,
+                name=m.name,
+                critical=m.critical,
+                form_word=str(FORM_WORDS.get(m.form, "")),
+                form=m.form,
+                provided=m.provided or bool(kept.get(m.id)),
+                sheets=m.sheets or 1,
+                original=m.original_held,
+                holder=holder if m.original_held else "",
+                verdict=verdict,
+                when=when.get(m.code, ""),
+                missing=m.code in missing,
+                owed=m.code in owed,
+                files=kept.get(m.id, []),
+                wrong=wrong,
+                defect=request.form.get(f"defect-{m.code}", m.defect) if posted else m.defect,
+                checked=_("%(who)s %(when)s 核对", who=m.checked_by.name, when=present.moment(m.checked_at))
+                if m.checked_by
+                else "",
+            )
+        )
     definition = library.of(case, session)
     return render_template(
-        "cases/materials.html", case=case, rows=rows, state=present.state_view(definition.states[case.state]), steps=present.way(session, case, definition),
-        may_tick=bool(ids & set(TICKING)), may_review="review" in ids, may_ask="supplement_needed" in ids,
-        may_attach=access.may(actor, "attach", case, session), others=kept.get(None, []),
+        "cases/materials.html",
+        case=case,
+        rows=rows,
+        state=present.state_view(definition.states[case.state]),
+        steps=present.way(session, case, definition),
+        may_tick=bool(ids & set(TICKING)),
+        may_review="review" in ids,
+        may_ask="supplement_needed" in ids,
+        may_attach=access.may(actor, "attach", case, session),
+        others=kept.get(None, []),
         may_receive=actor.unit_id is not None and any(access.may(actor, p, case, session) for p in ("edit", "attach")),
-        defects=found, named=_named(case), told=bool(materials.notices(case)), comment=request.form.get("comment") if posted and "comment" in request.form else notice_text(case, found) if found else "",
-        opinion=request.form.get("opinion", ""), problem=refusal.detail if refusal else "", actions=[
-            SimpleNamespace(label=present.title_of(t), url=url_of(case, t), primary=t.primary) for t in allowed if t.id not in TICKING])
+        defects=found,
+        named=_named(case),
+        told=bool(materials.notices(case)),
+        comment=request.form.get("comment")
+        if posted and "comment" in request.form
+        else notice_text(case, found)
+        if found
+        else "",
+        opinion=request.form.get("opinion", ""),
+        problem=refusal.detail if refusal else "",
+        actions=[
+            SimpleNamespace(label=present.title_of(t), url=url_of(case, t), primary=t.primary)
+            for t in allowed
+            if t.id not in TICKING
+        ],
+    )

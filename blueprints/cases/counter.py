@@ -1,4 +1,4 @@
-"""综合受理: one screen for every item. The ID number comes first; what it tells is filled in, what is known is not asked."""
+"""综合受理: one screen for every item. The ID number comes first; what is known is not asked."""
 
 from __future__ import annotations
 
@@ -35,8 +35,14 @@ LAST_CASES = 5
 
 @bp.before_request
 def _counter_staff_only() -> None:
-    if request.endpoint in ("cases.new", "cases.file", "cases.look") and current_actor().person_id is not None and not current_actor().roles & COUNTER_ROLES:
-        raise Forbidden(_("综合受理由窗口和社区服务站的工作人员办。您要为自己申报，请到“办事指南”选事项后点“网上申报”。"))
+    if (
+        request.endpoint in ("cases.new", "cases.file", "cases.look")
+        and current_actor().person_id is not None
+        and not current_actor().roles & COUNTER_ROLES
+    ):
+        raise Forbidden(
+            _("综合受理由窗口和社区服务站的工作人员办。您要为自己申报，请到“办事指南”选事项后点“网上申报”。")
+        )
 
 
 @bp.get("/counter")
@@ -66,12 +72,17 @@ def file() -> ResponseReturnValue:
     """Takes the matter in and files it in one go; a refusal comes back with everything that was typed."""
     session, actor = db_session(), current_actor()
     item, form, left_out = _chosen(session, request.form.get("item", ""), _resident_quietly())
-    data: dict[str, Any] = {"item": request.form.get("item", ""), **{name: request.form.get(name, "") for name in PERSON}}
+    data: dict[str, Any] = {
+        "item": request.form.get("item", ""),
+        **{name: request.form.get(name, "") for name in PERSON},
+    }
     lines = read_lines(item) if item is not None else []
     try:
         _require_choice(item, data)
         with session.begin_nested():
-            case = actions.create(session, actor, "case", {**data, **(posted(form) if form is not None else {}), "materials": lines})
+            case = actions.create(
+                session, actor, "case", {**data, **(posted(form) if form is not None else {}), "materials": lines}
+            )
             assert isinstance(case, Case)
             _store_files(case)
             actions.perform(case, "submit", actor)
@@ -81,7 +92,14 @@ def file() -> ResponseReturnValue:
         return _screen(refusal=refusal, left_out=left_out, status=422)
     flash(_("已收件 %(number)s：%(title)s。", number=case.number, title=case.title), "success")
     if must_delegate(case):
-        flash(_("“%(title)s”由街道受理：请签代办委托书，开代办单转交%(unit)s。", title=case.title, unit=case_routing.deciding_unit(session, case).name), "info")
+        flash(
+            _(
+                "“%(title)s”由街道受理：请签代办委托书，开代办单转交%(unit)s。",
+                title=case.title,
+                unit=case_routing.deciding_unit(session, case).name,
+            ),
+            "info",
+        )
     return redirect(url_for("content.show", uid=case.uid), 303)
 
 
@@ -106,8 +124,14 @@ def read_lines(item: ServiceItem) -> list[dict[str, Any]]:
     for record in catalogue.item(item.code).materials:
         name = f"m-{record.id}"
         if request.form.get(f"{name}-provided") or uploaded(f"{name}-file"):
-            lines.append({"code": record.id, "provided": True, "original": request.form.get(f"{name}-form") == "original",
-                          "sheets": request.form.get(f"{name}-sheets") or 1})
+            lines.append(
+                {
+                    "code": record.id,
+                    "provided": True,
+                    "original": request.form.get(f"{name}-form") == "original",
+                    "sheets": request.form.get(f"{name}-sheets") or 1,
+                }
+            )
     return lines
 
 
@@ -128,7 +152,9 @@ def _resident_quietly() -> Resident | None:
     return _resident(request.form.get("applicant_id_number", ""))
 
 
-def _chosen(session: Any, code: str, resident: Resident | None) -> tuple[ServiceItem | None, FlaskForm | None, dict[str, str]]:
+def _chosen(
+    session: Any, code: str, resident: Resident | None
+) -> tuple[ServiceItem | None, FlaskForm | None, dict[str, str]]:
     item = next((i for i in cases.items_on_offer(session) if i.code == code), None)
     if item is None:
         return None, None, {}
@@ -137,17 +163,29 @@ def _chosen(session: Any, code: str, resident: Resident | None) -> tuple[Service
     return item, questions.ask(form, number, resident), questions.answered(form, number, resident)
 
 
-def _screen(*, item_code: str = "", parts: bool = False, looked: bool = False, refusal: Refusal | None = None,
-            left_out: dict[str, str] | None = None, status: int = 200) -> ResponseReturnValue:
+def _screen(
+    *,
+    item_code: str = "",
+    parts: bool = False,
+    looked: bool = False,
+    refusal: Refusal | None = None,
+    left_out: dict[str, str] | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
     session, actor = db_session(), current_actor()
     typed = {name: request.form.get(name, "") for name in PERSON}
     resident = _resident_quietly()
     item, form, _left = _chosen(session, request.form.get("item", item_code), resident)
     errors = place_errors(refusal, form, left_out or {}) if refusal is not None else []
     page = {
-        "item": _item_view(item) if item is not None else None, "form": form, "typed": typed,
-        "person": _person_view(resident, typed["applicant_id_number"], looked), "materials": _slots(item) if item is not None else [],
-        "errors": errors, "wrong": {e["field"]: e["message"] for e in errors if e["field"]}, "look_url": url_for("cases.look"),
+        "item": _item_view(item) if item is not None else None,
+        "form": form,
+        "typed": typed,
+        "person": _person_view(resident, typed["applicant_id_number"], looked),
+        "materials": _slots(item) if item is not None else [],
+        "errors": errors,
+        "wrong": {e["field"]: e["message"] for e in errors if e["field"]},
+        "look_url": url_for("cases.look"),
     }
     if parts:
         return render_template("cases/_counter_parts.html", **page)
@@ -160,7 +198,8 @@ def place_errors(refusal: Refusal, form: FlaskForm | None, left_out: dict[str, s
     for name, message in refusal.errors.items():
         field = left_out.get(name, name)
         if name.startswith("applicant."):
-            field = name.replace(".", "_", 1).removesuffix("_household_address") if name.endswith("household_address") else name.replace(".", "_", 1)
+            # The pane has one address; the household address is asked by the item's own form.
+            field = name.replace(".", "_", 1).replace("household_address", "address")
         elif name.startswith("materials"):
             field = "materials"
         if form is not None and field in form:
@@ -190,10 +229,21 @@ def _groups(session: Any, chosen: ServiceItem | None) -> list[Any]:
     for item in cases.items_on_offer(session):
         record = catalogue.item(item.code)
         category = schemes.by_id.get(record.category or "")
-        group = groups.setdefault(record.category or "", SimpleNamespace(name=name_of(category) if category else _("其他单位和地区的事项"), items=[]))
-        group.items.append(SimpleNamespace(code=item.code, name=name_of(record), direct=record.direct, placeholder=record.placeholder,
-                                           street=record.accept_level != "village", chosen=chosen is not None and chosen.code == item.code,
-                                           words=f"{record.name} {record.name_en} {record.id}".lower()))
+        group = groups.setdefault(
+            record.category or "",
+            SimpleNamespace(name=name_of(category) if category else _("其他单位和地区的事项"), items=[]),
+        )
+        group.items.append(
+            SimpleNamespace(
+                code=item.code,
+                name=name_of(record),
+                direct=record.direct,
+                placeholder=record.placeholder,
+                street=record.accept_level != "village",
+                chosen=chosen is not None and chosen.code == item.code,
+                words=f"{record.name} {record.name_en} {record.id}".lower(),
+            )
+        )
     return list(groups.values())
 
 
@@ -201,11 +251,21 @@ def _slots(item: ServiceItem) -> list[Any]:
     slots = []
     for record in catalogue.item(item.code).materials:
         name = f"m-{record.id}"
-        slots.append(SimpleNamespace(
-            code=record.id, field=name, name=record.name, critical=record.critical, when=record.when, copies=record.copies, kind=record.form,
-            form_word=str(FORM_WORDS[record.form]), provided=bool(request.form.get(f"{name}-provided")),
-            sheets=request.form.get(f"{name}-sheets") or record.copies,
-            form=request.form.get(f"{name}-form") or ("original" if record.form == "original" else "copy")))
+        slots.append(
+            SimpleNamespace(
+                code=record.id,
+                field=name,
+                name=record.name,
+                critical=record.critical,
+                when=record.when,
+                copies=record.copies,
+                kind=record.form,
+                form_word=str(FORM_WORDS[record.form]),
+                provided=bool(request.form.get(f"{name}-provided")),
+                sheets=request.form.get(f"{name}-sheets") or record.copies,
+                form=request.form.get(f"{name}-form") or ("original" if record.form == "original" else "copy"),
+            )
+        )
     return slots
 
 
@@ -216,9 +276,20 @@ def _person_view(resident: Resident | None, text: str, looked: bool) -> Any:
     try:
         number = questions.IdNumber.parse(text)
     except InvalidIdNumber as wrong:
-        return SimpleNamespace(problem=wrong.detail if looked or len("".join(text.split())) >= 18 else "", found=False, number=None)
-    view = SimpleNamespace(problem="", found=resident is not None, sex=number.sex_zh, age=number.age_on(clock.local_day(now())), number=number.masked,
-                           name="", phone="", address="", open=[])
+        return SimpleNamespace(
+            problem=wrong.detail if looked or len("".join(text.split())) >= 18 else "", found=False, number=None
+        )
+    view = SimpleNamespace(
+        problem="",
+        found=resident is not None,
+        sex=number.sex_zh,
+        age=number.age_on(clock.local_day(now())),
+        number=number.masked,
+        name="",
+        phone="",
+        address="",
+        open=[],
+    )
     if resident is not None and looked:
         view.name = resident.name
     if resident is not None:
@@ -231,7 +302,16 @@ def _person_view(resident: Resident | None, text: str, looked: bool) -> Any:
 def _open_cases(resident: Resident) -> list[Any]:
     """What this person already has running here, so that nobody files it twice."""
     session, actor = db_session(), current_actor()
-    statement = access.visible(select(Case).where(Case.applicant_id == resident.id, Case.closed_at.is_(None)), actor, Case)
+    statement = access.visible(
+        select(Case).where(Case.applicant_id == resident.id, Case.closed_at.is_(None)), actor, Case
+    )
     found = session.scalars(statement.order_by(Case.id.desc()).limit(LAST_CASES))
-    return [SimpleNamespace(number=c.number, title=c.title, url=url_for("content.show", uid=c.uid),
-                            state=present.state_view(library.of(c, session).states[c.state])) for c in found]
+    return [
+        SimpleNamespace(
+            number=c.number,
+            title=c.title,
+            url=url_for("content.show", uid=c.uid),
+            state=present.state_view(library.of(c, session).states[c.state]),
+        )
+        for c in found
+    ]

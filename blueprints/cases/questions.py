@@ -14,8 +14,15 @@ from models.resident import Resident
 from process.identity import IdNumber, InvalidIdNumber
 
 # A question of the form -> the field of the person pane that answers it.
-ANSWERED_BY = {"name": "applicant_name", "id_number": "applicant_id_number", "phone": "applicant_phone", "address": "applicant_address",
-               "present_address": "applicant_address", "sex": "applicant_id_number", "birth_date": "applicant_id_number"}
+ANSWERED_BY = {
+    "name": "applicant_name",
+    "id_number": "applicant_id_number",
+    "phone": "applicant_phone",
+    "address": "applicant_address",
+    "present_address": "applicant_address",
+    "sex": "applicant_id_number",
+    "birth_date": "applicant_id_number",
+}
 COUPLES = (("husband", "wife"), ("father", "mother"))
 
 
@@ -34,7 +41,9 @@ def answered(form: Form, number: IdNumber | None, resident: Resident | None) -> 
     if number is not None:
         for male, female in COUPLES:
             side = male if number.sex == "male" else female
-            found |= {f"{side}_{part}": f"applicant_{part}" for part in ("name", "id_number") if f"{side}_{part}" in names}
+            found |= {
+                f"{side}_{part}": f"applicant_{part}" for part in ("name", "id_number") if f"{side}_{part}" in names
+            }
             if resident is not None and resident.household_address and f"{side}_household_address" in names:
                 found[f"{side}_household_address"] = "applicant_address"
     if resident is not None and resident.household_address and "household_address" in names:
@@ -42,8 +51,14 @@ def answered(form: Form, number: IdNumber | None, resident: Resident | None) -> 
     return found
 
 
-def ask(form: Form, number: IdNumber | None, resident: Resident | None, *, group: str | None = None,
-        defaults: Mapping[str, Any] | None = None) -> FlaskForm:
+def ask(
+    form: Form,
+    number: IdNumber | None,
+    resident: Resident | None,
+    *,
+    group: str | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> FlaskForm:
     """The remaining questions as a form, in one group or all; what was typed stays in it."""
     left_out = answered(form, number, resident)
     fields = tuple(f for f in form.fields if f.name not in left_out and group in (None, f.group))

@@ -45,17 +45,34 @@ def index() -> ResponseReturnValue:
         statement = statement.where(Case.id < int(after))
     found = list(session.scalars(statement.order_by(Case.id.desc()).limit(PAGE + 1)).unique())
     shown = found[:PAGE]
-    next_url = url_for("cases.index", **{k: v for k, v in {**chosen, "q": words, "after": shown[-1].id}.items() if v}) if len(found) > PAGE else None
+    further: dict[str, Any] = {**chosen, "q": words, "after": shown[-1].id if shown else ""}
+    next_url = url_for("cases.index", **{k: v for k, v in further.items() if v}) if len(found) > PAGE else None
     definition = library.workflows["case"]
-    states = [(OPEN, _("没办结的")), (LATE, _("已超期的")), *((s.id, present.title_of(s)) for s in definition.states.values())]
+    states = [
+        (OPEN, _("没办结的")),
+        (LATE, _("已超期的")),
+        *((s.id, present.title_of(s)) for s in definition.states.values()),
+    ]
     items = [(i.code, name_of(catalogue.item(i.code))) for i in cases.items_on_offer(session)]
-    return render_template("cases/index.html", rows=[present.row(session, c, actor) for c in shown], next_url=next_url, chosen=chosen, q=words,
-                           filters=[SimpleNamespace(name="state", label=_("状态"), options=states), SimpleNamespace(name="item", label=_("事项"), options=items),
-                                    SimpleNamespace(name="place", label=_("收件单位"), options=_places(session, actor))],
-                           filtered=bool(words or any(chosen.values())), may_file=bool(actor.roles & COUNTER_ROLES))
+    return render_template(
+        "cases/index.html",
+        rows=[present.row(session, c, actor) for c in shown],
+        next_url=next_url,
+        chosen=chosen,
+        q=words,
+        filters=[
+            SimpleNamespace(name="state", label=_("状态"), options=states),
+            SimpleNamespace(name="item", label=_("事项"), options=items),
+            SimpleNamespace(name="place", label=_("收件单位"), options=_places(session, actor)),
+        ],
+        filtered=bool(words or any(chosen.values())),
+        may_file=bool(actor.roles & COUNTER_ROLES),
+    )
 
 
-def _narrowed(session: Session, actor: Actor, statement: Select[Any], chosen: dict[str, str], words: str) -> Select[Any]:
+def _narrowed(
+    session: Session, actor: Actor, statement: Select[Any], chosen: dict[str, str], words: str
+) -> Select[Any]:
     if chosen["state"] == OPEN:
         statement = statement.where(Case.closed_at.is_(None))
     elif chosen["state"] == LATE:
@@ -66,7 +83,9 @@ def _narrowed(session: Session, actor: Actor, statement: Select[Any], chosen: di
         statement = statement.where(Case.item.has(code=chosen["item"]))
     if chosen["place"]:
         place = session.get(Agency, chosen["place"])
-        statement = statement.where(access.within(Case.place_path, place.path)) if place else statement.where(Case.id == -1)
+        statement = (
+            statement.where(access.within(Case.place_path, place.path)) if place else statement.where(Case.id == -1)
+        )
     return statement.where(matching(session, actor, words, Case)) if words else statement
 
 
@@ -75,6 +94,10 @@ def _places(session: Session, actor: Actor) -> list[tuple[str, str]]:
     paths = {h.path for h in actor.held if h.role != "applicant"}
     if not paths:
         return []
-    rows = session.execute(select(Agency.id, Agency.name).where(Agency.kind.in_(PLACE_KINDS), or_(*(access.within(Agency.path, p) for p in sorted(paths))))
-                           .order_by(Agency.path).limit(200))
+    rows = session.execute(
+        select(Agency.id, Agency.name)
+        .where(Agency.kind.in_(PLACE_KINDS), or_(*(access.within(Agency.path, p) for p in sorted(paths))))
+        .order_by(Agency.path)
+        .limit(200)
+    )
     return [(agency_id, name) for agency_id, name in rows]

@@ -20,10 +20,26 @@ WAYS = {"direct": _l("直接办"), "delegated": _l("代办")}
 FORM_WORDS = {"original": _l("原件"), "copy": _l("复印件"), "either": _l("原件或复印件")}
 # Words for the fields a page marks as 待核实, so that a reader knows which line is meant.
 FIELD_WORDS = {
-    "accept_level": _l("受理级别"), "decide_level": _l("决定级别"), "basis": _l("依据"), "conditions": _l("办理条件"), "delegable": _l("能否代办"),
-    "direct": _l("办理方式"), "fee": _l("收费"), "form": _l("申请表"), "legal_days": _l("法定时限"), "promised_days": _l("承诺时限"),
-    "materials": _l("材料"), "modes": _l("四种办法"), "number_series": _l("编号"), "name_en": _l("英文名"), "service_type": _l("服务类型"),
-    "outputs": _l("办理结果"), "category": _l("类别"), "channels": _l("渠道"), "steps": _l("流程"), "home_visit": _l("上门办"),
+    "accept_level": _l("受理级别"),
+    "decide_level": _l("决定级别"),
+    "basis": _l("依据"),
+    "conditions": _l("办理条件"),
+    "delegable": _l("能否代办"),
+    "direct": _l("办理方式"),
+    "fee": _l("收费"),
+    "form": _l("申请表"),
+    "legal_days": _l("法定时限"),
+    "promised_days": _l("承诺时限"),
+    "materials": _l("材料"),
+    "modes": _l("四种办法"),
+    "number_series": _l("编号"),
+    "name_en": _l("英文名"),
+    "service_type": _l("服务类型"),
+    "outputs": _l("办理结果"),
+    "category": _l("类别"),
+    "channels": _l("渠道"),
+    "steps": _l("流程"),
+    "home_visit": _l("上门办"),
 }
 
 
@@ -53,7 +69,8 @@ def english() -> bool:
 
 def name_of(record: Any) -> str:
     """The name in the reader's language; only some records have an English one."""
-    return record.name_en if english() and getattr(record, "name_en", "") else record.name
+    translated: str = getattr(record, "name_en", "") if english() else ""
+    return translated or str(record.name)
 
 
 def term(terms: tuple[Any, ...], term_id: str | None) -> str:
@@ -70,10 +87,21 @@ def offer(record: ServiceItem, fileable: bool) -> Offer:
     schemes = catalogue.schemes()
     category = schemes.by_id.get(record.category or "")
     return Offer(
-        record.id, name_of(record), url_for("catalogue.guide", code=record.id), name_of(category) if category else _("其他事项"),
-        term(schemes.service_types, record.service_type), term(schemes.levels, record.accept_level), term(schemes.levels, record.decide_level),
-        str(WAYS["direct" if record.direct else "delegated"]), record.direct, tuple(_(MODE_NAMES[n]) for n in record.modes.names),
-        days_text(record.promised_days, record.direct), record.placeholder, fileable, record)
+        record.id,
+        name_of(record),
+        url_for("catalogue.guide", code=record.id),
+        name_of(category) if category else _("其他事项"),
+        term(schemes.service_types, record.service_type),
+        term(schemes.levels, record.accept_level),
+        term(schemes.levels, record.decide_level),
+        str(WAYS["direct" if record.direct else "delegated"]),
+        record.direct,
+        tuple(_(MODE_NAMES[n]) for n in record.modes.names),
+        days_text(record.promised_days, record.direct),
+        record.placeholder,
+        fileable,
+        record,
+    )
 
 
 def doubtful(record: ServiceItem) -> tuple[str, ...]:
@@ -87,9 +115,21 @@ def filing_links(record: ServiceItem, actor: Actor, fileable: bool) -> list[dict
         return []
     links = []
     if actor.roles & COUNTER_ROLES:
-        links.append({"label": _("在窗口受理"), "url": url_for("cases.new", item=record.id), "hint": _("申请人在窗口，打开综合受理")})
+        links.append(
+            {
+                "label": _("在窗口受理"),
+                "url": url_for("cases.new", item=record.id),
+                "hint": _("申请人在窗口，打开综合受理"),
+            }
+        )
     if record.modes.home_visit and actor.roles & VISIT_ROLES and "visits.new" in current_app.view_functions:
-        links.append({"label": _("登记上门代办"), "url": url_for("visits.new", item=record.id), "hint": _("申请人出不了门，由网格上门")})
+        links.append(
+            {
+                "label": _("登记上门代办"),
+                "url": url_for("visits.new", item=record.id),
+                "hint": _("申请人出不了门，由网格上门"),
+            }
+        )
     if record.modes.online and (actor.resident_id is not None or actor.person_id is None):
         hint = _("手机或电脑填报，不用跑") if actor.person_id else _("先登录，再填报")
         links.append({"label": _("网上申报"), "url": url_for("public.apply", code=record.id), "hint": hint})

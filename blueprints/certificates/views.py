@@ -40,7 +40,11 @@ def index() -> ResponseReturnValue:
     state = request.args.get("state", "")
     words = " ".join(request.args.get("q", "").split())[:60]
     statement = access.visible(select(Certificate), actor, Certificate).options(
-        *present.list_options(Certificate), joinedload(Certificate.paper), joinedload(Certificate.case), selectinload(Certificate.places))
+        *present.list_options(Certificate),
+        joinedload(Certificate.paper),
+        joinedload(Certificate.case),
+        selectinload(Certificate.places),
+    )
     if state in (*WORK, *CLOSED):
         statement = statement.where(Certificate.state == state)
     elif not words and actor.resident_id is None:
@@ -56,12 +60,26 @@ def index() -> ResponseReturnValue:
     rows = [_row(certificate) for certificate in shown]
     definition = library.workflows["certificate"]
     order = {s: n for n, s in enumerate(definition.states)}
-    groups = [SimpleNamespace(id=s, title=present.title_of(definition.states[s]), rows=[r for r in rows if r.state_id == s])
-              for s in sorted({r.state_id for r in rows}, key=lambda s: order[s])]
+    groups = [
+        SimpleNamespace(id=s, title=present.title_of(definition.states[s]), rows=[r for r in rows if r.state_id == s])
+        for s in sorted({r.state_id for r in rows}, key=lambda s: order[s])
+    ]
     filters = [SimpleNamespace(label=_("要办的"), url=url_for("certificates.index"), active=not state and not words)]
-    filters += [SimpleNamespace(label=present.title_of(s), url=url_for("certificates.index", state=s.id), active=state == s.id) for s in definition.states.values()]
-    return render_template("certificates/index.html", groups=groups, filters=filters, q=words, filtered=bool(words or state), failed=_failed(),
-                           next_url=url_for("certificates.index", state=state or None, q=words or None, after=shown[-1].id) if len(found) > PAGE else None)
+    filters += [
+        SimpleNamespace(label=present.title_of(s), url=url_for("certificates.index", state=s.id), active=state == s.id)
+        for s in definition.states.values()
+    ]
+    return render_template(
+        "certificates/index.html",
+        groups=groups,
+        filters=filters,
+        q=words,
+        filtered=bool(words or state),
+        failed=_failed(),
+        next_url=url_for("certificates.index", state=state or None, q=words or None, after=shown[-1].id)
+        if len(found) > PAGE
+        else None,
+    )
 
 
 def _row(certificate: Certificate) -> Any:
@@ -70,13 +88,22 @@ def _row(certificate: Certificate) -> Any:
     first = next((t for t in steps if t.primary), None)
     definition = library.of(certificate, session)
     return SimpleNamespace(
-        url=url_for("content.show", uid=certificate.uid), number=certificate.number or _("还没有编号"), title=certificate.title, state_id=certificate.state,
-        case=certificate.case.number, who="、".join(mask_name(n) for n in certificate.holder_name.split("、")), paper=paper_view(certificate.paper),
-        state=present.state_view(definition.states[certificate.state]), deadline=present.deadline_view(session, certificate, definition),
+        url=url_for("content.show", uid=certificate.uid),
+        number=certificate.number or _("还没有编号"),
+        title=certificate.title,
+        state_id=certificate.state,
+        case=certificate.case.number,
+        who="、".join(mask_name(n) for n in certificate.holder_name.split("、")),
+        paper=paper_view(certificate.paper),
+        state=present.state_view(definition.states[certificate.state]),
+        deadline=present.deadline_view(session, certificate, definition),
         preview_url=url_for("certificates.draft", uid=certificate.uid, paper=certificate.paper_kind)
-        if certificate.state == "drafted" and access.may(actor, access.VIEW_FULL, certificate, session) else None,
+        if certificate.state == "drafted" and access.may(actor, access.VIEW_FULL, certificate, session)
+        else None,
         action=present.Link(present.title_of(first), url_of(certificate, first)) if first else None,
-        post=first is not None and not first.inputs, version=certificate.version)
+        post=first is not None and not first.inputs,
+        version=certificate.version,
+    )
 
 
 def paper_view(paper: Paper | None) -> Any:
@@ -89,15 +116,33 @@ def paper_view(paper: Paper | None) -> Any:
         label, tone = _("已作废"), "late"
     elif paper.status == "ready" and paper.prints:
         label = _("已打印 %(n)s 次", n=paper.prints)
-    return SimpleNamespace(label=label, tone=tone, error=paper.error or "", url=url_for("certificates.paper", uid=paper.uid), status=paper.status)
+    return SimpleNamespace(
+        label=label,
+        tone=tone,
+        error=paper.error or "",
+        url=url_for("certificates.paper", uid=paper.uid),
+        status=paper.status,
+    )
 
 
 def _failed() -> list[Any]:
-    """Papers of things this person may see that could not be drawn: first on the desk, because nobody else will notice."""
-    statement = access.visible(select(Paper).join(Content, Content.id == Paper.content_id).where(Paper.status == "failed", Paper.valid), current_actor(), Content)
+    """Papers that could not be drawn: first on the desk, because nobody else will notice."""
+    statement = access.visible(
+        select(Paper).join(Content, Content.id == Paper.content_id).where(Paper.status == "failed", Paper.valid),
+        current_actor(),
+        Content,
+    )
     found = db_session().scalars(statement.options(joinedload(Paper.content)).order_by(Paper.id.desc()).limit(10))
-    return [SimpleNamespace(title=p.title, number=p.content.number or p.content.uid[:8], why=p.error or _("原因不明"), uid=p.uid,
-                            url=url_for("content.show", uid=p.content.uid)) for p in found]
+    return [
+        SimpleNamespace(
+            title=p.title,
+            number=p.content.number or p.content.uid[:8],
+            why=p.error or _("原因不明"),
+            uid=p.uid,
+            url=url_for("content.show", uid=p.content.uid),
+        )
+        for p in found
+    ]
 
 
 def _readable(uid: str) -> tuple[Paper, Content]:
@@ -122,8 +167,16 @@ def paper(uid: str) -> ResponseReturnValue:
     """The frozen bytes, shown in the browser. Looking counts nothing."""
     found, content = _readable(uid)
     if found.status != "ready":
-        answer = make_response(render_template("certificates/waiting.html", paper=found, content=content, view=paper_view(found), may_redraw=_may_print(content)),
-                               202 if found.status == "waiting" else 422)
+        answer = make_response(
+            render_template(
+                "certificates/waiting.html",
+                paper=found,
+                content=content,
+                view=paper_view(found),
+                may_redraw=_may_print(content),
+            ),
+            202 if found.status == "waiting" else 422,
+        )
         if found.status == "waiting":
             answer.headers["Refresh"] = "3"
         return answer
@@ -145,7 +198,13 @@ def print_paper(uid: str) -> ResponseReturnValue:
             return redirect(url_for("content.do", uid=content.uid, transition="reprint"), 303)
     papers_out.pdf(found)
     found.prints += 1
-    journal.record(db_session(), "paper:print", current_actor(), content=content, details={"paper": found.paper, "print": found.prints})
+    journal.record(
+        db_session(),
+        "paper:print",
+        current_actor(),
+        content=content,
+        details={"paper": found.paper, "print": found.prints},
+    )
     return redirect(url_for("certificates.paper", uid=uid), 303)
 
 

@@ -1,4 +1,4 @@
-"""网上申报: a resident answers a few questions a page; every page is kept on the server as a draft before the next one comes."""
+"""网上申报: a few questions a page; every page is kept on the server as a draft before the next one."""
 
 from __future__ import annotations
 
@@ -47,11 +47,21 @@ def apply(code: str) -> ResponseReturnValue:
         assert isinstance(begun, Case)
         return redirect(url_for("public.apply_step", code=code, uid=begun.uid, step=_steps(begun)[0].id), 303)
     record = catalogue.item(code)
-    return render_template("public/apply_start.html", offer=offer(record, True), record=record, begun=begun, materials=_listed(record), back_url=url_for("catalogue.guide", code=code))
+    return render_template(
+        "public/apply_start.html",
+        offer=offer(record, True),
+        record=record,
+        begun=begun,
+        materials=_listed(record),
+        back_url=url_for("catalogue.guide", code=code),
+    )
 
 
 def _listed(record: Any) -> list[Any]:
-    return [SimpleNamespace(name=m.name, form=str(FORM_WORDS[m.form]), critical=m.critical, when=m.when) for m in record.materials]
+    return [
+        SimpleNamespace(name=m.name, form=str(FORM_WORDS[m.form]), critical=m.critical, when=m.when)
+        for m in record.materials
+    ]
 
 
 def _channel(item: ServiceItem) -> str:
@@ -61,7 +71,11 @@ def _channel(item: ServiceItem) -> str:
 
 def _draft(item: ServiceItem) -> Case | None:
     actor = current_actor()
-    statement = access.visible(select(Case).where(Case.applicant_id == actor.resident_id, Case.item_id == item.id, Case.state == "draft"), actor, Case)
+    statement = access.visible(
+        select(Case).where(Case.applicant_id == actor.resident_id, Case.item_id == item.id, Case.state == "draft"),
+        actor,
+        Case,
+    )
     return db_session().scalar(statement.order_by(Case.id.desc()).limit(1))
 
 
@@ -73,7 +87,7 @@ def _own(uid: str, code: str) -> Case:
 
 
 def _steps(case: Case) -> list[Any]:
-    """Contact only when the office lacks it, the form's groups that still ask something, materials, and the last look."""
+    """Contact only when the office lacks it, groups that still ask something, materials, and the last look."""
     found = []
     if not (case.applicant and case.applicant.phone and case.applicant.address):
         found.append(SimpleNamespace(id=CONTACT, title=_("怎么联系您")))
@@ -94,7 +108,11 @@ def _ask(case: Case, group: str) -> FlaskForm:
 
 def _defaults(case: Case) -> dict[str, Any]:
     kinds = {f.name: f.kind for f in case_forms.form_of(case.item).fields}
-    return {name: date.fromisoformat(value) if kinds.get(name) == "date" and value else value for name, value in case.values.items() if name in kinds}
+    return {
+        name: date.fromisoformat(value) if kinds.get(name) == "date" and value else value
+        for name, value in case.values.items()
+        if name in kinds
+    }
 
 
 class ContactForm(FlaskForm):
@@ -104,7 +122,9 @@ class ContactForm(FlaskForm):
 
 def _contact(case: Case) -> FlaskForm:
     assert case.applicant is not None
-    form = ContactForm(data={"phone": case.applicant.phone or "", "address": case.applicant.address or ""}, meta={"csrf": False})
+    form = ContactForm(
+        data={"phone": case.applicant.phone or "", "address": case.applicant.address or ""}, meta={"csrf": False}
+    )
     form.phone.label.text, form.address.label.text = _("手机或电话"), _("现居住地址")
     form.phone.description = _("办理进度会打这个电话告诉您")
     return form
@@ -142,7 +162,9 @@ def apply_step(code: str, uid: str, step: str) -> ResponseReturnValue:
             steps = _steps(case)
             here = next((n for n, s in enumerate(steps) if s.id == step), -1)
             stay = step == PAPERS and "stay" in request.form
-            return redirect(url_for("public.apply_step", code=code, uid=uid, step=step if stay else steps[here + 1].id), 303)
+            return redirect(
+                url_for("public.apply_step", code=code, uid=uid, step=step if stay else steps[here + 1].id), 303
+            )
     return _step_page(case, steps, index, form, refusal), 422 if refusal else 200
 
 
@@ -155,10 +177,17 @@ def _save(case: Case, step: str, form: FlaskForm | None) -> None:
     elif step == CONTACT:
         assert form is not None
         given = posted(form)
-        lacking = {name: _("请填写“%(what)s”。", what=form[name].label.text) for name in ("phone", "address") if not given.get(name)}
+        lacking = {
+            name: _("请填写“%(what)s”。", what=form[name].label.text)
+            for name in ("phone", "address")
+            if not given.get(name)
+        }
         if lacking:
             raise InvalidInput("".join(lacking.values()), lacking)
-        answers = {name: given[pane] for name, pane in (("phone", "phone"), ("address", "address"), ("present_address", "address"))}
+        answers = {
+            name: given[pane]
+            for name, pane in (("phone", "phone"), ("address", "address"), ("present_address", "address"))
+        }
         names = {f.name for f in case_forms.form_of(case.item).fields}
         cases.update(session, case, actor, {"applicant": given, **{n: v for n, v in answers.items() if n in names}})
     else:
@@ -166,7 +195,11 @@ def _save(case: Case, step: str, form: FlaskForm | None) -> None:
         given = {f.short_name: None for f in form if f.type != "CSRFTokenField"} | posted(form)
         # Wrong answers are told first, then what is missing: both beside their box.
         cases.update(session, case, actor, given)
-        lacking = {name: text for name, text in case_forms.missing(case_forms.form_of(case.item), case.values).items() if name in given}
+        lacking = {
+            name: text
+            for name, text in case_forms.missing(case_forms.form_of(case.item), case.values).items()
+            if name in given
+        }
         if lacking:
             raise InvalidInput("".join(lacking.values()), lacking)
 
@@ -187,10 +220,23 @@ def _keep_files(case: Case) -> None:
 
 def _step_page(case: Case, steps: list[Any], index: int, form: FlaskForm | None, refusal: Refusal | None) -> str:
     step = steps[index]
-    back = url_for("public.apply_step", code=case.item.code, uid=case.uid, step=steps[index - 1].id) if index else url_for("public.apply", code=case.item.code)
+    back = (
+        url_for("public.apply_step", code=case.item.code, uid=case.uid, step=steps[index - 1].id)
+        if index
+        else url_for("public.apply", code=case.item.code)
+    )
     page: dict[str, Any] = {
-        "case": case, "step": step, "form": form, "progress": SimpleNamespace(index=index + 1, total=len(steps)), "back_url": back,
-        "problem": refusal.detail if refusal else "", "errors": refusal.errors if refusal else {}, "last": step.id == CHECK, "answers": [], "slots": [], "lacking": [],
+        "case": case,
+        "step": step,
+        "form": form,
+        "progress": SimpleNamespace(index=index + 1, total=len(steps)),
+        "back_url": back,
+        "problem": refusal.detail if refusal else "",
+        "errors": refusal.errors if refusal else {},
+        "last": step.id == CHECK,
+        "answers": [],
+        "slots": [],
+        "lacking": [],
     }
     if step.id in (PAPERS, CHECK):
         page["slots"] = _slots(case, refusal)
@@ -202,10 +248,22 @@ def _step_page(case: Case, steps: list[Any], index: int, form: FlaskForm | None,
 def _slots(case: Case, refusal: Refusal | None) -> list[Any]:
     names: dict[int | None, list[Any]] = {}
     for d in db_session().scalars(select(Document).where(Document.content_id == case.id).order_by(Document.id)):
-        names.setdefault(d.material_id, []).append(SimpleNamespace(name=d.filename, url=url_for("content.document", uid=case.uid, document_uid=d.uid)))
+        names.setdefault(d.material_id, []).append(
+            SimpleNamespace(name=d.filename, url=url_for("content.document", uid=case.uid, document_uid=d.uid))
+        )
     when = {m.id: m.when for m in catalogue.item(case.item.code).materials}
-    return [SimpleNamespace(code=m.code, name=m.name, critical=m.critical, form=str(FORM_WORDS.get(m.form, "")), when=when.get(m.code, ""), files=names.get(m.id, []),
-                            error=(refusal.errors if refusal else {}).get(f"file-{m.code}", "")) for m in case.materials]
+    return [
+        SimpleNamespace(
+            code=m.code,
+            name=m.name,
+            critical=m.critical,
+            form=str(FORM_WORDS.get(m.form, "")),
+            when=when.get(m.code, ""),
+            files=names.get(m.id, []),
+            error=(refusal.errors if refusal else {}).get(f"file-{m.code}", ""),
+        )
+        for m in case.materials
+    ]
 
 
 def _answers(case: Case, steps: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -226,7 +284,15 @@ def _answers(case: Case, steps: list[Any]) -> tuple[list[Any], list[Any]]:
             lacking.append(SimpleNamespace(message=missing[field.name], url=page_of(field.group)))
         if value in (None, ""):
             continue
-        text = next((label_of(o.title) for o in field.options if o.id == value), _("是") if value is True else _("否") if value is False else str(value))
-        rows.append(SimpleNamespace(label=label_of(field.title), value=masks[field.kind](text) if field.kind in masks else text,
-                                    url=page_of(field.group) if field.group in reachable else None))
+        text = next(
+            (label_of(o.title) for o in field.options if o.id == value),
+            _("是") if value is True else _("否") if value is False else str(value),
+        )
+        rows.append(
+            SimpleNamespace(
+                label=label_of(field.title),
+                value=masks[field.kind](text) if field.kind in masks else text,
+                url=page_of(field.group) if field.group in reachable else None,
+            )
+        )
     return rows, lacking

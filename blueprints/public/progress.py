@@ -1,4 +1,4 @@
-"""What a resident may learn without an account: state, where it is, whom to call — after number and a second fact agree."""
+"""What a resident may learn without an account, once number and a second fact agree: state, place, phone."""
 
 from __future__ import annotations
 
@@ -41,11 +41,19 @@ def tidy(text: str) -> str:
 def find(session: Session, number: str, tail: str) -> Track | None:
     """None for a wrong number and for a wrong fact alike, after the same work."""
     rows = session.scalars(
-        select(Content).where(Content.number == number, Content.type.in_(KINDS))
-        .options(joinedload(Content.applicant), joinedload(Content.unit), joinedload(Content.place)).limit(5)).all()
-    match = None
-    for content in rows or [None]:
-        kept = content.applicant.id_number if content is not None and content.applicant is not None else vault.decrypt(vault.encrypt(b"-")).decode()
+        select(Content)
+        .where(Content.number == number, Content.type.in_(KINDS))
+        .options(joinedload(Content.applicant), joinedload(Content.unit), joinedload(Content.place))
+        .limit(5)
+    ).all()
+    match: Content | None = None
+    candidates: list[Content | None] = [*rows] or [None]
+    for content in candidates:
+        kept = (
+            content.applicant.id_number
+            if content is not None and content.applicant is not None
+            else vault.decrypt(vault.encrypt(b"-")).decode()
+        )
         if hmac.compare_digest(kept[-4:].encode(), tail.encode()) and content is not None:
             match = content
     return _track(session, match) if match is not None else None
@@ -56,12 +64,28 @@ def _track(session: Session, content: Content) -> Track:
     holder = content.unit or content.place
     # Names of clerks are for colleagues; the resident gets the unit and its phone.
     steps = [{**step, "who": ""} for step in present.way(session, content, definition)]
-    return Track(content.number or "", content.title, present.title_of(library.type(content.type)), present.state_view(definition.states[content.state]),
-                 holder.name, str((holder.details or {}).get("phone") or ""), present.moment(content.entered_at),
-                 present.deadline_view(session, content, definition), steps)
+    return Track(
+        content.number or "",
+        content.title,
+        present.title_of(library.type(content.type)),
+        present.state_view(definition.states[content.state]),
+        holder.name,
+        str((holder.details or {}).get("phone") or ""),
+        present.moment(content.entered_at),
+        present.deadline_view(session, content, definition),
+        steps,
+    )
 
 
 def as_json(track: Track) -> dict[str, Any]:
-    return {"number": track.number, "title": track.title, "kind": track.kind, "state": track.state.label, "where": track.unit, "phone": track.phone,
-            "since": track.since, "deadline": track.deadline.label if track.deadline else "",
-            "steps": [{"label": s["label"], "when": s["when"], "status": s["status"]} for s in track.steps]}
+    return {
+        "number": track.number,
+        "title": track.title,
+        "kind": track.kind,
+        "state": track.state.label,
+        "where": track.unit,
+        "phone": track.phone,
+        "since": track.since,
+        "deadline": track.deadline.label if track.deadline else "",
+        "steps": [{"label": s["label"], "when": s["when"], "status": s["status"]} for s in track.steps],
+    }

@@ -44,7 +44,14 @@ def verify(code: str) -> ResponseReturnValue:
     answer = papers_out.verify(db_session(), code[:LONGEST])
     # A check leaves no row: reading must not write, and the code itself must not stand in a log.
     log.info("verify: %s", answer.state)
-    body = {"result": answer.state, "number": answer.number, "kind": answer.kind, "date": answer.date, "holder": answer.name, "agency": answer.agency}
+    body = {
+        "result": answer.state,
+        "number": answer.number,
+        "kind": answer.kind,
+        "date": answer.date,
+        "holder": answer.name,
+        "agency": answer.agency,
+    }
     if wants_json():
         return _varied(jsonify(body))
     return _varied(make_response(render_template("public/verify.html", answer=body, code=code[:LONGEST])))
@@ -60,25 +67,47 @@ def _missed(response: Response) -> bool:
 
 @bp.route("/progress", methods=["GET", "POST"])
 @limiter.limit("30/minute")
-@limiter.limit("20/hour", key_func=_progress_key, deduct_when=_missed, exempt_when=lambda: not request.values.get("number"))
+@limiter.limit(
+    "20/hour", key_func=_progress_key, deduct_when=_missed, exempt_when=lambda: not request.values.get("number")
+)
 def progress() -> ResponseReturnValue:
-    """Where a matter is: needs its number and the last four characters of the ID number. The page posts, so that no URL carries them."""
-    number, tail = tracks.tidy(request.values.get("number", ""))[:LONGEST], tracks.tidy(request.values.get("id_last4", ""))[:LONGEST]
+    """Where a matter is: needs its number and the last four characters of the ID number.
+
+    The page posts them, so that no URL carries them."""
+    number, tail = (
+        tracks.tidy(request.values.get("number", ""))[:LONGEST],
+        tracks.tidy(request.values.get("id_last4", ""))[:LONGEST],
+    )
     asked = bool(number or tail) or request.method == "POST"
-    errors = {} if not asked else {
-        name: sentence for name, value, sentence in (
-            ("number", number, _("请填写办件编号，在受理通知书右上角，例如 DX-2026-000123。")),
-            ("id_last4", tail if len(tail) == 4 else "", _("请填写申请人身份证号码的最后四位，末位是 X 的填 X。")),
-        ) if not value}
+    errors = (
+        {}
+        if not asked
+        else {
+            name: sentence
+            for name, value, sentence in (
+                ("number", number, _("请填写办件编号，在受理通知书右上角，例如 DX-2026-000123。")),
+                ("id_last4", tail if len(tail) == 4 else "", _("请填写申请人身份证号码的最后四位，末位是 X 的填 X。")),
+            )
+            if not value
+        }
+    )
     if wants_json():
         if not asked or errors:
             wanted = errors or {"number": _("请给出办件编号。"), "id_last4": _("请给出申请人身份证号码的最后四位。")}
             return _varied(problem(422, "invalid-input", "填写有误", "".join(wanted.values()), wanted))
         found = tracks.find(db_session(), number, tail)
-        return _varied(problem(404, "not-found", "没有查到", _not_found()) if found is None else jsonify(tracks.as_json(found)))
+        return _varied(
+            problem(404, "not-found", "没有查到", _not_found()) if found is None else jsonify(tracks.as_json(found))
+        )
     found = tracks.find(db_session(), number, tail) if asked and not errors else None
     status = 422 if errors else 404 if asked and found is None else 200
-    page: dict[str, Any] = {"number": number, "tail": tail, "errors": errors, "found": found, "missed": _not_found() if status == 404 else ""}
+    page: dict[str, Any] = {
+        "number": number,
+        "tail": tail,
+        "errors": errors,
+        "found": found,
+        "missed": _not_found() if status == 404 else "",
+    }
     return _varied(make_response(render_template("public/progress.html", **page), status))
 
 

@@ -28,7 +28,19 @@ def test_filters_narrow_the_list_and_an_empty_one_says_what_to_do(app):
 def test_a_guide_says_what_to_bring_and_marks_what_is_not_confirmed(app):
     client = app.test_client()
     page = client.get("/items/fertility_registration_card").text
-    for words in ("夫妻已办理结婚登记", "结婚证", "必备", "可容缺", "原件或复印件", "3 个工作日", "20 个工作日", "不收费", "待核实", "不上门办", "<svg"):
+    for words in (
+        "夫妻已办理结婚登记",
+        "结婚证",
+        "必备",
+        "可容缺",
+        "原件或复印件",
+        "3 个工作日",
+        "20 个工作日",
+        "不收费",
+        "待核实",
+        "不上门办",
+        "<svg",
+    ):
         assert words in page, words
     assert "可以上门办" in client.get("/items/senior_card").text
     sample = client.get("/items/human_social_security_02").text

@@ -17,7 +17,11 @@ from tests.services.fertility import accepted, approved, certificate_of, draw_al
 def printed_count(app: Flask, uid: str) -> tuple[int, int]:
     with app.app_context():
         paper = db.session.scalars(select(Paper).where(Paper.uid == uid)).one()
-        rows = db.session.scalars(select(JournalEntry.id).where(JournalEntry.content_id == paper.content_id, JournalEntry.action == "paper:print")).all()
+        rows = db.session.scalars(
+            select(JournalEntry.id).where(
+                JournalEntry.content_id == paper.content_id, JournalEntry.action == "paper:print"
+            )
+        ).all()
         return paper.prints, len(rows)
 
 

@@ -26,8 +26,17 @@ As = Callable[[str], FlaskClient]
 ITEM = "fertility_registration_card"
 # The applicant is known from the demo, so neither phone nor address is typed again.
 WIFE_TYPED = {"item": ITEM, "applicant_id_number": "330103199406182046", "applicant_name": "林若琳"}
-TICKS = {f"m-{code}-provided": "1" for code in (
-    "wife_id_card", "husband_id_card", "wife_household_booklet", "husband_household_booklet", "marriage_certificate", "truth_statement")}
+TICKS = {
+    f"m-{code}-provided": "1"
+    for code in (
+        "wife_id_card",
+        "husband_id_card",
+        "wife_household_booklet",
+        "husband_household_booklet",
+        "marriage_certificate",
+        "truth_statement",
+    )
+}
 ANSWERS = {name: str(value) for name, value in FORM.items()}
 
 
@@ -52,19 +61,30 @@ def filed(client: FlaskClient, **changes: Any) -> str:
 @pytest.mark.req("S1-07", "S0-37")
 def test_a_known_person_is_not_asked_again_and_files_in_one_press(app, client_as):
     clerk = client_as("window.clerk")
-    page = clerk.post("/counter/look?person=1", data={"item": ITEM, "applicant_id_number": "330103199406182046"}, headers={"X-Fragment": "1"}).text
+    page = clerk.post(
+        "/counter/look?person=1",
+        data={"item": ITEM, "applicant_id_number": "330103199406182046"},
+        headers={"X-Fragment": "1"},
+    ).text
     assert 'data-name="林若琳"' in page and "138****0015" in page and "13800000015" not in page
     assert 'name="husband_name"' in page and 'name="marriage_date"' in page
     for known in ("wife_name", "wife_id_number", "wife_household_address", "phone", "present_address"):
         assert f'name="{known}"' not in page, known
-    uid = filed(clerk, **{"m-marriage_certificate-file": photo(), "m-wife_id_card-form": "original", "m-wife_id_card-sheets": "2"})
+    uid = filed(
+        clerk,
+        **{"m-marriage_certificate-file": photo(), "m-wife_id_card-form": "original", "m-wife_id_card-sheets": "2"},
+    )
     case = newest(app)
     assert (case.uid, case.state, case.channel, case.trips) == (uid, "submitted", "window_street", 1)
     with app.app_context():
         case = db.session.get(Case, case.id)
         assert case.values["present_address"].endswith("1102室") and case.values["wife_name"] == "林若琳"
         slots = {m.code: m for m in case.materials}
-        assert (slots["wife_id_card"].original_held, slots["wife_id_card"].sheets, slots["truth_statement"].provided) == (True, 2, True)
+        assert (
+            slots["wife_id_card"].original_held,
+            slots["wife_id_card"].sheets,
+            slots["truth_statement"].provided,
+        ) == (True, 2, True)
         kept = db.session.scalars(select(Document).where(Document.content_id == case.id)).one()
         assert kept.material_id == slots["marriage_certificate"].id
     assert f"已收件 {case.number}" in clerk.get(f"/c/{uid}").text
@@ -72,9 +92,13 @@ def test_a_known_person_is_not_asked_again_and_files_in_one_press(app, client_as
 
 def test_a_look_up_leaves_a_trace_and_part_of_a_number_finds_nobody(app, client_as):
     clerk = client_as("community.clerk")
-    answer = clerk.post("/counter/look?person=1", data={"applicant_id_number": "330103199406182046"}, headers={"X-Fragment": "1"})
+    answer = clerk.post(
+        "/counter/look?person=1", data={"applicant_id_number": "330103199406182046"}, headers={"X-Fragment": "1"}
+    )
     assert "林若琳" in answer.text
-    part = clerk.post("/counter/look?person=1", data={"applicant_id_number": "3301031994061820"}, headers={"X-Fragment": "1"})
+    part = clerk.post(
+        "/counter/look?person=1", data={"applicant_id_number": "3301031994061820"}, headers={"X-Fragment": "1"}
+    )
     assert "林若琳" not in part.text and "18位" in part.text
     quiet = clerk.post("/counter/look", data={"applicant_id_number": "330103199406182046"}, headers={"X-Fragment": "1"})
     assert "林若琳" not in quiet.text
@@ -86,13 +110,31 @@ def test_a_look_up_leaves_a_trace_and_part_of_a_number_finds_nobody(app, client_
 
 def test_a_refusal_keeps_what_was_typed_and_leaves_nothing_behind(app, client_as):
     clerk = client_as("window.clerk")
-    wrong = {**WIFE_TYPED, **ANSWERS, **TICKS, "husband_id_number": "330103199209071014", "marriage_date": "2025-02-30", "applicant_phone": "12",
-             "m-wife_id_card-sheets": "7"}
+    wrong = {
+        **WIFE_TYPED,
+        **ANSWERS,
+        **TICKS,
+        "husband_id_number": "330103199209071014",
+        "marriage_date": "2025-02-30",
+        "applicant_phone": "12",
+        "m-wife_id_card-sheets": "7",
+    }
     answer = clerk.post("/counter", data=wrong)
     assert answer.status_code == 422
-    for typed in ("330103199209071014", "J330103-2025-002331", 'value="12"', 'value="7"', "阿卜杜热西提·买买提", 'value="2025-02-30"'):
+    for typed in (
+        "330103199209071014",
+        "J330103-2025-002331",
+        'value="12"',
+        'value="7"',
+        "阿卜杜热西提·买买提",
+        'value="2025-02-30"',
+    ):
         assert typed in answer.text, typed
-    assert 'href="#husband_id_number"' in answer.text and 'href="#applicant_phone"' in answer.text and "日期" in answer.text
+    assert (
+        'href="#husband_id_number"' in answer.text
+        and 'href="#applicant_phone"' in answer.text
+        and "日期" in answer.text
+    )
     assert newest(app) is None
     nothing = clerk.post("/counter", data={"applicant_name": "张三"})
     assert nothing.status_code == 422 and 'href="#item"' in nothing.text and 'value="张三"' in nothing.text
@@ -100,7 +142,10 @@ def test_a_refusal_keeps_what_was_typed_and_leaves_nothing_behind(app, client_as
 
 def test_what_the_form_still_lacks_is_named_beside_its_box(app, client_as):
     clerk = client_as("window.clerk")
-    answer = clerk.post("/counter", data={**WIFE_TYPED, **TICKS, **{k: v for k, v in ANSWERS.items() if k != "marriage_certificate_number"}})
+    answer = clerk.post(
+        "/counter",
+        data={**WIFE_TYPED, **TICKS, **{k: v for k, v in ANSWERS.items() if k != "marriage_certificate_number"}},
+    )
     assert answer.status_code == 422 and 'href="#marriage_certificate_number"' in answer.text
     assert newest(app) is None
 
@@ -112,8 +157,12 @@ def test_the_level_of_the_item_decides_what_the_counter_says(app, client_as):
     carried = station.get("/counter?item=human_social_security_06").text
     assert "街道受理" in carried and "代办单" in carried
     assert "直接受理" in street.get("/counter?item=human_social_security_06").text
-    person = {"applicant_id_number": "330103194303052043", "applicant_name": "骆水珍", "applicant_phone": "13800000018",
-              "applicant_address": "杭州市下城区东新街道万家星城社区文晖路5幢2单元601室"}
+    person = {
+        "applicant_id_number": "330103194303052043",
+        "applicant_name": "骆水珍",
+        "applicant_phone": "13800000018",
+        "applicant_address": "杭州市下城区东新街道万家星城社区文晖路5幢2单元601室",
+    }
     answer = station.post("/counter", data={**person, "item": "human_social_security_06", "m-id_card-provided": "1"})
     assert answer.status_code == 303
     page = station.get(answer.headers["Location"]).text
@@ -188,19 +237,40 @@ def test_the_reviewer_ticks_each_material_and_one_notice_names_every_defect(app,
     reviewer = client_as("reviewer")
     page = reviewer.get(f"/cases/{uid}/materials").text
     assert page.count('value="accepted"') == 6
-    ticks = {f"verdict-{c}": "accepted" for c in ("wife_id_card", "husband_id_card", "wife_household_booklet", "husband_household_booklet")}
-    unsaid = reviewer.post(f"/cases/{uid}/materials", data={**ticks, "verdict-marriage_certificate": "rejected", "do": "review"})
+    ticks = {
+        f"verdict-{c}": "accepted"
+        for c in ("wife_id_card", "husband_id_card", "wife_household_booklet", "husband_household_booklet")
+    }
+    unsaid = reviewer.post(
+        f"/cases/{uid}/materials", data={**ticks, "verdict-marriage_certificate": "rejected", "do": "review"}
+    )
     assert unsaid.status_code == 422 and "写明缺陷" in unsaid.text and 'value="rejected" checked' in unsaid.text
-    answer = reviewer.post(f"/cases/{uid}/materials", data={
-        **ticks, "verdict-marriage_certificate": "rejected", "defect-marriage_certificate": "缺照片页，请补内页复印件",
-        "verdict-truth_statement": "rejected", "defect-truth_statement": "男方没有签名，请补签", "do": "review"})
+    answer = reviewer.post(
+        f"/cases/{uid}/materials",
+        data={
+            **ticks,
+            "verdict-marriage_certificate": "rejected",
+            "defect-marriage_certificate": "缺照片页，请补内页复印件",
+            "verdict-truth_statement": "rejected",
+            "defect-truth_statement": "男方没有签名，请补签",
+            "do": "review",
+        },
+    )
     assert answer.status_code == 303 and answer.headers["Location"].endswith("#notice")
     proposal = reviewer.get(f"/cases/{uid}/materials").text
     assert "以下 2 项" in proposal and "1．结婚证：缺照片页" in proposal and "2．婚育说明" in proposal
     text = re.search(r'<textarea[^>]+name="comment">\n(.*?)</textarea>', proposal, re.S)[1]
     named = re.search(r'name="named" value="([^"]+)"', proposal)[1]
-    changed = {"comment": text, "named": named, "do": "notice", "verdict-truth_statement": "rejected", "defect-truth_statement": "双方都没有签名，请补签"}
-    assert reviewer.post(f"/cases/{uid}/materials", data=changed).headers["Location"].endswith("#notice"), "the text is made anew"
+    changed = {
+        "comment": text,
+        "named": named,
+        "do": "notice",
+        "verdict-truth_statement": "rejected",
+        "defect-truth_statement": "双方都没有签名，请补签",
+    }
+    assert reviewer.post(f"/cases/{uid}/materials", data=changed).headers["Location"].endswith("#notice"), (
+        "the text is made anew"
+    )
     proposal = reviewer.get(f"/cases/{uid}/materials").text
     assert "双方都没有签名" in proposal
     text = re.search(r'<textarea[^>]+name="comment">\n(.*?)</textarea>', proposal, re.S)[1]
@@ -209,7 +279,10 @@ def test_the_reviewer_ticks_each_material_and_one_notice_names_every_defect(app,
     assert sent.status_code == 303
     with app.app_context():
         kept = db.session.scalars(select(Case).where(Case.uid == uid)).one()
-        assert kept.state == "supplement" and kept.fields["_notices"][0]["codes"] == ["marriage_certificate", "truth_statement"]
+        assert kept.state == "supplement" and kept.fields["_notices"][0]["codes"] == [
+            "marriage_certificate",
+            "truth_statement",
+        ]
 
 
 def test_all_ticked_goes_to_the_approver_but_not_through_the_clerk(app, session, actor, client_as):
@@ -217,11 +290,15 @@ def test_all_ticked_goes_to_the_approver_but_not_through_the_clerk(app, session,
     uid, codes = case.uid, [m.code for m in case.materials if m.provided]
     session.commit()
     ticks = {f"verdict-{c}": "accepted" for c in codes}
-    assert client_as("community.clerk").post(f"/cases/{uid}/materials", data={**ticks, "do": "review"}).status_code == 404
+    assert (
+        client_as("community.clerk").post(f"/cases/{uid}/materials", data={**ticks, "do": "review"}).status_code == 404
+    )
     reviewer = client_as("reviewer")
     assert reviewer.get(f"/c/{uid}/do/review").headers["Location"].endswith(f"/cases/{uid}/materials")
     saved = reviewer.post(f"/cases/{uid}/materials", data={**ticks, "do": "save"})
-    assert saved.status_code == 303 and reviewer.get(f"/cases/{uid}/materials").text.count('value="accepted" checked') == len(codes)
+    assert saved.status_code == 303 and reviewer.get(f"/cases/{uid}/materials").text.count(
+        'value="accepted" checked'
+    ) == len(codes)
     assert reviewer.post(f"/cases/{uid}/materials", data={**ticks, "do": "review"}).status_code == 303
     with app.app_context():
         assert db.session.scalars(select(Case.state).where(Case.uid == uid)).one() == "reviewed"
@@ -244,9 +321,20 @@ def test_files_go_into_their_slot_and_only_for_people_of_the_case(app, session, 
     assert neighbour.get(f"/cases/{uid}/materials").status_code == 404
     assert neighbour.post(url, data={"file": photo()}).status_code == 404
     assert client_as("resident").post(url, data={"file": photo("自己拍.jpg")}).status_code == 303
-    got = clerk.post(f"/cases/{uid}/materials/received", data={"got-truth_statement": "1", "form-truth_statement": "original", "sheets-truth_statement": "1",
-                                                               "got-marriage_certificate": "1"})
+    got = clerk.post(
+        f"/cases/{uid}/materials/received",
+        data={
+            "got-truth_statement": "1",
+            "form-truth_statement": "original",
+            "sheets-truth_statement": "1",
+            "got-marriage_certificate": "1",
+        },
+    )
     assert got.status_code == 303
     with app.app_context():
         slots = {m.code: m for m in db.session.scalars(select(Case).where(Case.uid == uid)).one().materials}
-        assert slots["truth_statement"].original_held and slots["marriage_certificate"].provided and not slots["wife_id_card"].provided
+        assert (
+            slots["truth_statement"].original_held
+            and slots["marriage_certificate"].provided
+            and not slots["wife_id_card"].provided
+        )

@@ -38,10 +38,24 @@ def test_progress_needs_number_and_second_fact_and_says_no_name(app, session, ac
     session.commit()
     client = app.test_client()
     page = client.post("/progress", data={"number": number, "id_last4": "2046"})
-    assert page.status_code == 200 and "已受理" in page.text and "东新街道行政服务中心" in page.text and "0571-00000002" in page.text
+    assert (
+        page.status_code == 200
+        and "已受理" in page.text
+        and "东新街道行政服务中心" in page.text
+        and "0571-00000002" in page.text
+    )
     assert "林若琳" not in page.text and "沈丽娟" not in page.text
-    body = client.get("/progress", query_string={"number": f" {number.lower()} ", "id_last4": "２０４６"}, headers={"Accept": "application/json"})
-    assert body.status_code == 200 and body.json["state"] == "已受理" and body.json["where"] == "东新街道行政服务中心" and body.json["steps"]
+    body = client.get(
+        "/progress",
+        query_string={"number": f" {number.lower()} ", "id_last4": "２０４６"},
+        headers={"Accept": "application/json"},
+    )
+    assert (
+        body.status_code == 200
+        and body.json["state"] == "已受理"
+        and body.json["where"] == "东新街道行政服务中心"
+        and body.json["steps"]
+    )
     assert "林若琳" not in body.text
 
 
@@ -77,7 +91,10 @@ def test_the_check_page_knows_valid_void_and_unknown_and_writes_nothing(app, ses
     page = client.get(f"/verify/{code}").text
     assert "真实有效" in page and "林*" in page and "林若琳" not in page
     assert "没有查到" in client.get("/verify/short").text
-    assert client.get("/verify", query_string={"code": f" {code[:4]} {code[4:]} "}).headers["Location"] == f"/verify/{code}"
+    assert (
+        client.get("/verify", query_string={"code": f" {code[:4]} {code[4:]} "}).headers["Location"]
+        == f"/verify/{code}"
+    )
     paper.valid = False
     session.commit()
     assert client.get(f"/verify/{code}", headers=json).json["result"] == "void"
@@ -121,7 +138,11 @@ def test_guessing_the_second_fact_of_one_number_ends(app, session, actor, monkey
     client = app.test_client()
 
     def guess(n: int) -> int:
-        return client.post("/progress", data={"number": number, "id_last4": f"{n:04d}"}, environ_base={"REMOTE_ADDR": f"198.51.100.{n}"}).status_code
+        return client.post(
+            "/progress",
+            data={"number": number, "id_last4": f"{n:04d}"},
+            environ_base={"REMOTE_ADDR": f"198.51.100.{n}"},
+        ).status_code
 
     assert [guess(n) for n in range(20)] == [404] * 20
     assert guess(21) == 429
@@ -137,15 +158,21 @@ def test_a_resident_files_page_by_page_and_each_page_is_kept(app, client_as):
     page = resident.get(here).text
     assert "第 1 步，共 4 步" in page and 'name="wife_name"' not in page and 'name="husband_name"' in page
     wrong = resident.post(here, data={"husband_name": FORM["husband_name"], "husband_id_number": "330103199209071014"})
-    assert wrong.status_code == 422 and 'value="330103199209071014"' in wrong.text and FORM["husband_name"] in wrong.text
-    half = resident.post(here, data={"husband_name": FORM["husband_name"], "husband_id_number": FORM["husband_id_number"]})
+    assert (
+        wrong.status_code == 422 and 'value="330103199209071014"' in wrong.text and FORM["husband_name"] in wrong.text
+    )
+    half = resident.post(
+        here, data={"husband_name": FORM["husband_name"], "husband_id_number": FORM["husband_id_number"]}
+    )
     assert half.status_code == 422 and 'href="#husband_household_address"' in half.text
     there = resident.post(here, data={k: v for k, v in FORM.items() if k.startswith("husband")}).headers["Location"]
     assert there.endswith("/family")
     again = resident.post(f"/apply/{ITEM}").headers["Location"]
     assert again.split("/")[3] == here.split("/")[3], "the draft goes on, no second one is opened"
     assert FORM["husband_name"] in resident.get(here).text
-    papers = resident.post(there, data={k: str(v) for k, v in FORM.items() if not k.startswith("husband")}).headers["Location"]
+    papers = resident.post(there, data={k: str(v) for k, v in FORM.items() if not k.startswith("husband")}).headers[
+        "Location"
+    ]
     assert papers.endswith("/papers")
     assert f'value="{FORM["marriage_date"]}"' in resident.get(there).text
     picture = io.BytesIO()
@@ -174,7 +201,12 @@ def test_an_unfinished_draft_is_not_filed_and_says_where_to_go(app, client_as):
 
 
 def test_nobody_applies_into_somebody_elses_draft(app, session, actor, client_as):
-    other = {"name": "骆水珍", "id_number": "330103194303052043", "phone": "13800000018", "address": "杭州市下城区东新街道万家星城社区"}
+    other = {
+        "name": "骆水珍",
+        "id_number": "330103194303052043",
+        "phone": "13800000018",
+        "address": "杭州市下城区东新街道万家星城社区",
+    }
     case = opened(session, actor("window.clerk"), item="senior_card", applicant=other, materials=[])
     uid = case.uid
     session.commit()
@@ -187,8 +219,24 @@ def test_nobody_applies_into_somebody_elses_draft(app, session, actor, client_as
 
 
 def test_own_cases_are_all_a_resident_sees(app, session, actor, client_as):
-    mine, theirs = accepted(session, actor), opened(session, actor("window.clerk"), **{**data(), "item": "senior_card", "materials": [], "applicant": {
-        "name": "骆水珍", "id_number": "330103194303052043", "phone": "13800000018", "address": "杭州市下城区东新街道万家星城社区"}})
+    mine, theirs = (
+        accepted(session, actor),
+        opened(
+            session,
+            actor("window.clerk"),
+            **{
+                **data(),
+                "item": "senior_card",
+                "materials": [],
+                "applicant": {
+                    "name": "骆水珍",
+                    "id_number": "330103194303052043",
+                    "phone": "13800000018",
+                    "address": "杭州市下城区东新街道万家星城社区",
+                },
+            },
+        ),
+    )
     numbers = mine.number, theirs.number
     session.commit()
     page = client_as("resident").get("/cases").text
