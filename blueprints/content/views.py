@@ -50,7 +50,7 @@ def _page(content: Content, *, failed: tuple[str, Any, Refusal] | None = None) -
     if failed is not None:
         errors = failed[2]
         for act in acts:
-            if act.id == failed[0]:
+            if act.id == failed[0] and failed[1] is not None:
                 act.form, act.open = failed[1], True
     kind = request.args.get("show", "")
     deadline = present.deadline_view(session, content, definition, explain=True)
@@ -104,8 +104,10 @@ def do(uid: str, transition: str) -> ResponseReturnValue:
             actions.perform(content, transition, actor, inputs, expected_version=_version())
     except Refusal as refusal:
         session.expire_all()
-        if not is_mendable(refusal) or not known.inputs:
+        if not is_mendable(refusal):
             raise
+        if not known.inputs:
+            return _page(load_or_404(Content, uid), failed=(transition, None, refusal))
         show_refusal(form, refusal)
         if all(spec.kind in buttons.SIMPLE_KINDS for spec in known.inputs):
             return _page(load_or_404(Content, uid), failed=(transition, form, refusal))
