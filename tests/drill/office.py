@@ -1,4 +1,4 @@
-"""An office of real processes on a folder of its own: supervisor, gunicorn, relay, workers, Redis and either database."""
+"""An office of real processes on its own folder: supervisor, gunicorn, relay, workers, Redis and either database."""
 
 from __future__ import annotations
 
@@ -139,11 +139,25 @@ def couriers(session: Session, count: int) -> list[Person]:
     known = list(session.scalars(select(Person).where(Person.username.in_(("courier", "courier2")))))
     made = []
     for number in range(count - len(known)):
-        runner = Person(username=f"runner{number}", name=f"跑腿工{number}", password_hash=accounts.NO_PASSWORD, unit_id=point.id)
+        runner = Person(
+            username=f"runner{number}", name=f"跑腿工{number}", password_hash=accounts.NO_PASSWORD, unit_id=point.id
+        )
         session.add(runner)
         session.flush()
-        session.add(Grant(person_id=runner.id, role="red_courier", place_id=street.id, place_path=street.path, since=date(2025, 1, 1)))
-        session.add(CourierProfile(person_id=runner.id, point_id=point.id, trained_until=date(2030, 1, 1), errand_limit=1000, area=[]))
+        session.add(
+            Grant(
+                person_id=runner.id,
+                role="red_courier",
+                place_id=street.id,
+                place_path=street.path,
+                since=date(2025, 1, 1),
+            )
+        )
+        session.add(
+            CourierProfile(
+                person_id=runner.id, point_id=point.id, trained_until=date(2030, 1, 1), errand_limit=1000, area=[]
+            )
+        )
         made.append(runner)
     for person in known:
         session.get_one(CourierProfile, person.id).errand_limit = 1000

@@ -53,18 +53,31 @@ def lost(session: Session, acknowledged: Sequence[dict[str, Any]]) -> list[str]:
     numbers = {uid: number for uid, number in session.execute(select(Content.uid, Content.number))}
     wrong = []
     for row in acknowledged:
-        if steps[(row["uid"], row["action"])] != 1:
-            wrong.append(f"{row['action']} of {row['uid']} was acknowledged and stands {steps[(row['uid'], row['action'])]} times")
+        times = steps[(row["uid"], row["action"])]
+        if times != 1:
+            wrong.append(f"{row['action']} of {row['uid']} was acknowledged and stands {times} times")
         if row.get("number") and numbers.get(row["uid"]) != row["number"]:
             wrong.append(f"{row['uid']} was acknowledged as {row['number']} and is {numbers.get(row['uid'])}")
     return wrong
 
 
+def doubled(session: Session, acknowledged: Sequence[dict[str, Any]]) -> list[str]:
+    """While nobody has a request under way: what was asked once, and repeated under the same key, is there once."""
+    opened = {row["uid"] for row in acknowledged if row["action"] == "case:create"}
+    there = set(session.scalars(select(Content.uid).where(Content.type == "case")))
+    return [f"case {uid} was never acknowledged: a repeated request had a second effect" for uid in there - opened]
+
+
 def numbering(session: Session) -> list[str]:
     """Each number once, from one on without a gap, and as many as the counters say were drawn."""
     groups: dict[str, list[int]] = {}
-    rows = [(kind, number) for kind, number in session.execute(select(Content.type, Content.number).where(Content.number.is_not(None)))]
-    rows += [("paper", number) for number in session.scalars(select(Paper.number).where(Paper.paper == "acceptance_notice"))]
+    rows = [
+        (kind, number)
+        for kind, number in session.execute(select(Content.type, Content.number).where(Content.number.is_not(None)))
+    ]
+    rows += [
+        ("paper", number) for number in session.scalars(select(Paper.number).where(Paper.paper == "acceptance_notice"))
+    ]
     for kind, number in rows:
         if kind == "certificate":
             head, last = number[:-5], number[-5:]
@@ -81,7 +94,9 @@ def numbering(session: Session) -> list[str]:
     ]
     counted = sorted(session.scalars(select(Series.value)))
     if counted != sorted(len(values) for values in groups.values()):
-        wrong.append(f"the counters stand at {counted}, numbers given out: { {head: len(v) for head, v in groups.items()} }")
+        wrong.append(
+            f"the counters stand at {counted}, numbers given out: { {head: len(v) for head, v in groups.items()} }"
+        )
     return wrong
 
 
@@ -99,9 +114,15 @@ def papers(session: Session) -> list[str]:
         )
         if status != "ready" or key is None
     ]
-    drawings = Counter(args["paper_id"] for args in session.scalars(select(OutboxItem.args).where(OutboxItem.job == RENDER)))
+    drawings = Counter(
+        args["paper_id"] for args in session.scalars(select(OutboxItem.args).where(OutboxItem.job == RENDER))
+    )
     ids = set(session.scalars(select(Paper.id)))
-    wrong += [f"paper row {paper_id} has {drawings[paper_id]} drawings" for paper_id in ids | set(drawings) if drawings[paper_id] != 1]
+    wrong += [
+        f"paper row {paper_id} has {drawings[paper_id]} drawings"
+        for paper_id in ids | set(drawings)
+        if drawings[paper_id] != 1
+    ]
     doubles = session.execute(
         select(Paper.content_id, Paper.paper, func.count())
         .where(Paper.paper == "acceptance_notice")
@@ -124,7 +145,9 @@ def stored(session: Session, store: FileStore) -> list[str]:
     for column in (Document.storage_key, Document.thumbnail_key):
         known |= set(session.scalars(select(column).where(column.is_not(None))))
     there = set(store.keys())
-    wrong = [f"file {key} belongs to nobody" for key in there - known] + [f"file {key} is gone" for key in known - there]
+    wrong = [f"file {key} belongs to nobody" for key in there - known] + [
+        f"file {key} is gone" for key in known - there
+    ]
     for key in known & there:
         store.read(key)
     return wrong

@@ -13,10 +13,10 @@ from sqlalchemy import select
 from models.errand import Errand
 from models.ledger import JournalEntry
 from models.person import Person
+from services import files
 from tests.drill import oracle
 from tests.drill.client import Answer, Client, Ledger
 from tests.drill.office import FULL, Office, couriers, wait_for
-from services import files
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(3600 if FULL else 280)]
 CLAIMS = 200
@@ -30,7 +30,9 @@ def all_at_once(clients: list[Client], uid: str) -> list[Answer]:
 
     def claim(index: int) -> None:
         barrier.wait(60)
-        answers[index] = clients[index].ask("POST", f"/contents/{uid}/actions/claim", {}, key=f"claim-{uid}", timeout=120)
+        answers[index] = clients[index].ask(
+            "POST", f"/contents/{uid}/actions/claim", {}, key=f"claim-{uid}", timeout=120
+        )
 
     threads = [threading.Thread(target=claim, args=(index,)) for index in range(len(clients))]
     for thread in threads:
@@ -51,7 +53,9 @@ def test_one_of_two_hundred_claims_holds(office: Office, kind: str, report: Call
     dispatcher = Client(office.port, office.tokens("dispatcher")["dispatcher"])
     ledger, seconds = Ledger(office.folder / "ledger.jsonl"), []
     for number in range(ROUNDS):
-        made = dispatcher.insist("POST", "/contents", {"type": "errand", "title": f"送材料第{number + 1}份", "to_agency": "dongxin-centre"})
+        made = dispatcher.insist(
+            "POST", "/contents", {"type": "errand", "title": f"送材料第{number + 1}份", "to_agency": "dongxin-centre"}
+        )
         assert made.status == 201, made.body
         uid = made.body["uid"]
         assert dispatcher.insist("POST", f"/contents/{uid}/actions/post", {}).status == 200
@@ -69,11 +73,20 @@ def test_one_of_two_hundred_claims_holds(office: Office, kind: str, report: Call
             assert told and told[1].endswith(names[held[0]]), answer.body
         with office.session() as session:
             errand = session.scalars(select(Errand).where(Errand.uid == uid)).one()
-            claims = session.scalars(select(JournalEntry.person_id).where(JournalEntry.stream == uid, JournalEntry.action == "errand:claim")).all()
+            claims = session.scalars(
+                select(JournalEntry.person_id).where(JournalEntry.stream == uid, JournalEntry.action == "errand:claim")
+            ).all()
             assert errand.state == "claimed" and claims == [errand.assignee_id]
             assert session.get_one(Person, errand.assignee_id).name == names[held[0]]
     with office.session() as session:
         wait_for(lambda: oracle.drained(session), 60, "the outbox")
         assert oracle.examine(session, files.store(), ledger.rows()) == []
     ledger.close()
-    report("claims", claims=CLAIMS, rounds=ROUNDS, holders_per_round=1, refused_with_who_and_when=(CLAIMS - 1) * ROUNDS, seconds=seconds)
+    report(
+        "claims",
+        claims=CLAIMS,
+        rounds=ROUNDS,
+        holders_per_round=1,
+        refused_with_who_and_when=(CLAIMS - 1) * ROUNDS,
+        seconds=seconds,
+    )
