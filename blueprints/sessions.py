@@ -42,7 +42,7 @@ class Identity:
 def init_app(app: Flask, login: LoginManager) -> None:
     login.init_app(app)
     login.session_protection = None  # the token itself is the session; user agents of phones change with every update
-    login.user_loader(load_identity)
+    login.user_loader(_browser)
     login.request_loader(_bearer)
     login.unauthorized_handler(_sign_in_first)
     app.before_request(_fresh)
@@ -70,6 +70,12 @@ def _actor(person_id: int, epoch: int) -> Actor:
         found = load_actor(db.session(), person_id, today)
         _ACTORS[key] = found
     return found
+
+
+def _browser(token: str) -> Identity | None:
+    """A program's token is no cookie: each kind of session opens only its own door."""
+    identity = load_identity(token)
+    return identity if identity is not None and g.get("session_kind") == "web" else None
 
 
 def _bearer(req: Any) -> Identity | None:
