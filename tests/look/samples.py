@@ -205,14 +205,6 @@ def sign_in() -> dict[str, Any]:
     return {"form": form, "problem": None, "demo_accounts": [{"username": "window.clerk", "label": "窗口"}, {"username": "reviewer", "label": "审核"}, {"username": "courier", "label": "跑腿工"}, {"username": "resident", "label": "群众"}]}
 
 
-PRINT_DESK: dict[str, Any] = {
-    "printer": "窗口 3 号 · 套打机", "offset": "右 0.5 毫米，下 1 毫米", "calibrate_url": "/calibrate", "print_url": "/print", "batch_url": "/batch",
-    "stacks": [{"title": "生育登记服务卡 A5", "printer": "窗口 3 号 · 套打机", "count": 4, "url": "#", "active": True}, {"title": "受理通知书 A4", "printer": "大厅共用", "count": 12, "url": "#", "active": False}, {"title": "排队小票 80 毫米", "printer": "取号机", "count": 0, "url": "#", "active": False}],
-    "batch": {"done": 133, "total": 200, "failed": 1, "stop_url": "/stop", "failures": [{"number": "ZZ-2026-00311", "why": "“䶮”字库里没有，请换楷体再打", "url": "#"}]},
-    "jobs": [{"uid": str(n), "number": f"ZZ-2026-003{18 + n}", "who": who, "note": "补打" if n == 2 else "", "active": n == 0, "url": "#"} for n, who in enumerate(["䶮*", "欧阳*", "陈*", "买买提·吐*"])],
-    "preview": {"title": "ZZ-2026-00318 生育登记服务卡", "image": "/paper.svg", "pdf_url": "/p.pdf", "pages": 1},
-}
-
 PAGES: dict[str, tuple[str, Any]] = {
     "desk": ("desk/index.html", lambda: DESK),
     "object": ("content/show.html", lambda: OBJECT),
@@ -221,7 +213,6 @@ PAGES: dict[str, tuple[str, Any]] = {
     "visit": ("visits/step.html", handover_step),
     "visit-wrong": ("visits/step.html", lambda: handover_step(wrong=True)),
     "visit-capture": ("visits/step.html", capture_step),
-    "print-desk": ("certificates/print_desk.html", lambda: PRINT_DESK),
     "login": ("auth/login.html", sign_in),
     "conflict": ("errors/409.html", lambda: {"status": 409, "title": "有冲突", "detail": "这件代办单 14:32 已由 李梅 清点接收，您的这一步没有记上。", "back_url": "/c/1"}),
 }
