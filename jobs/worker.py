@@ -15,6 +15,7 @@ from jobs.handlers import HANDLERS, exhausted
 from jobs.queue import NAME, connect
 from process import outbox
 from process.outbox import Lease
+from process.refusals import NotAvailable
 
 log = logging.getLogger("daiban.worker")
 
@@ -51,6 +52,9 @@ def do(session: Session, item_id: int) -> str:
 
 def _work(session: Session, held: Lease) -> str:
     try:
+        if outbox.worn_out(held):
+            died = held.attempt - 1
+            raise NotAvailable(f"工作进程办这一件时中断了 {died} 次，不再自动重试。请管理员查看日志后重新生成。")
         HANDLERS[held.job](session, held.args)
         if not outbox.finish(session, held):
             # Our lease ran out and somebody else took over: nothing we did may stay.

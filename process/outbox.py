@@ -14,6 +14,8 @@ from models.ledger import OutboxItem
 
 LEASE = timedelta(seconds=40)
 MAX_ATTEMPTS = 3
+# A job that ends its worker can say nothing: after so many lost leases nobody takes it up again.
+MAX_LEASES = 6
 RING_AGAIN = timedelta(seconds=15)
 
 
@@ -62,6 +64,11 @@ def lease(session: Session, item_id: int) -> Lease | None:
         .returning(OutboxItem.lease_token, OutboxItem.job, OutboxItem.args, OutboxItem.attempts)
     ).first()
     return Lease(item_id, row.lease_token, row.job, row.args, row.attempts) if row else None
+
+
+def worn_out(held: Lease) -> bool:
+    """Whether whoever held this before never came back, too often to be chance."""
+    return held.attempt > MAX_LEASES
 
 
 def finish(session: Session, held: Lease) -> bool:

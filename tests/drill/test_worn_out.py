@@ -1,0 +1,57 @@
+"""A job that ends every worker who touches it must not keep the office busy for ever."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from jobs import worker
+from models.base import now
+from models.ledger import OutboxItem
+from process import outbox
+from services import papers_out
+from tests.services.fertility import ActorOf, accepted, sheet
+
+pytestmark = pytest.mark.drill
+
+
+def drawing(session: Session) -> OutboxItem:
+    """The drawing of one notice of acceptance, waiting."""
+    return session.query(OutboxItem).where(OutboxItem.job == papers_out.RENDER).one()
+
+
+def worker_dies(session: Session, item: OutboxItem) -> None:
+    """What kill -9 leaves behind: a lease that nobody gives back."""
+    assert outbox.lease(session, item.id) is not None
+    session.execute(
+        update(OutboxItem).where(OutboxItem.id == item.id).values(leased_until=now() - timedelta(seconds=1))
+    )
+    session.commit()
+
+
+def test_a_job_that_ends_every_worker_is_laid_aside(session: Session, actor: ActorOf) -> None:
+    case = accepted(session, actor)
+    session.commit()
+    item = drawing(session)
+    for _ in range(outbox.MAX_LEASES):
+        worker_dies(session, item)
+    assert worker.do(session, item.id) == "dead"
+    session.expire_all()
+    paper = sheet(session, case, "acceptance_notice")
+    assert (item.status, paper.status) == ("dead", "failed")
+    assert (paper.error or "").startswith("工作进程办这一件时中断了 6 次")
+    assert worker.do(session, item.id) == "busy"
+
+
+def test_a_few_dead_workers_do_not_spoil_a_paper(session: Session, actor: ActorOf) -> None:
+    case = accepted(session, actor)
+    session.commit()
+    item = drawing(session)
+    for _ in range(outbox.MAX_LEASES - 1):
+        worker_dies(session, item)
+    assert worker.do(session, item.id) == "done"
+    session.expire_all()
+    assert sheet(session, case, "acceptance_notice").status == "ready"
