@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
+from urllib.parse import quote
+
 from flask import Flask, Response, request
+from werkzeug.http import parse_options_header
 
 CONTENT_SECURITY_POLICY = "; ".join((
     "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:", "font-src 'self'", "connect-src 'self'",
@@ -22,6 +26,16 @@ def protect(response: Response) -> Response:
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Permissions-Policy"] = "camera=(self), geolocation=(), microphone=()"
+    if not headers.get("Content-Disposition", "").isascii():
+        headers["Content-Disposition"] = _ascii_disposition(headers["Content-Disposition"])
     if request.endpoint != "static":
         headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def _ascii_disposition(text: str) -> str:
+    """A Chinese file name in the form of RFC 6266; web servers refuse raw ones."""
+    kind, options = parse_options_header(text)
+    name = options.get("filename", "")
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().replace('"', "").strip() or "file"
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
