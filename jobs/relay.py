@@ -10,7 +10,7 @@ from types import FrameType
 
 from flask import current_app
 from redis.exceptions import RedisError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -58,13 +58,14 @@ def run() -> None:
 def ring_due(session: Session, ring_one) -> int:  # type: ignore[no-untyped-def]
     """One round: rings for every due row; a row whose bell failed is rung again later."""
     with reading():
-        found = [item.id for item in outbox.due(session)]
+        found = [(item.id, item.lease_token) for item in outbox.due(session)]
         session.rollback()
-    for item_id in found:
+    for item_id, token in found:
         ring_one(item_id)
-        item = session.get(OutboxItem, item_id)
-        if item is not None:
-            item.rung_at = now()
+        # A worker may have been so fast that it failed already and wants to be rung for soon: then its word stands.
+        session.execute(
+            update(OutboxItem).where(OutboxItem.id == item_id, OutboxItem.lease_token == token).values(rung_at=now())
+        )
         session.commit()
     return len(found)
 

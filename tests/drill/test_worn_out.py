@@ -1,4 +1,4 @@
-"""A job that ends every worker who touches it must not keep the office busy for ever."""
+"""A job that ends every worker who touches it is laid aside; one that fails at once is tried again soon."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from jobs import worker
+from extensions import db
+from jobs import relay, worker
 from models.base import now
 from models.ledger import OutboxItem
 from process import outbox
@@ -55,3 +56,22 @@ def test_a_few_dead_workers_do_not_spoil_a_paper(session: Session, actor: ActorO
     assert worker.do(session, item.id) == "done"
     session.expire_all()
     assert sheet(session, case, "acceptance_notice").status == "ready"
+
+
+def test_a_worker_faster_than_the_relay_is_rung_for_again_soon(session: Session, actor: ActorOf) -> None:
+    accepted(session, actor)
+    session.commit()
+    item_id = drawing(session).id
+    session.rollback()
+
+    def ring(rung: int) -> None:
+        with Session(db.engine) as other:
+            held = outbox.lease(other, rung)
+            assert held is not None and outbox.fail(other, held, "the drawing was ended")
+            other.commit()
+
+    assert relay.ring_due(session, ring) == 1
+    session.expire_all()
+    item = session.get_one(OutboxItem, item_id)
+    assert (item.status, item.rung_at) == ("waiting", None)
+    assert item.available_at <= now() + timedelta(seconds=2)
