@@ -276,9 +276,9 @@ def _person_view(resident: Resident | None, text: str, looked: bool) -> Any:
     try:
         number = questions.IdNumber.parse(text)
     except InvalidIdNumber as wrong:
-        return SimpleNamespace(
-            problem=wrong.detail if looked or len("".join(text.split())) >= 18 else "", found=False, number=None
-        )
+        # Half a number is no mistake yet: the clerk is still typing.
+        whole = looked or len("".join(text.split())) >= 18
+        return SimpleNamespace(problem=wrong.detail, found=False, number=None) if whole else None
     view = SimpleNamespace(
         problem="",
         found=resident is not None,
