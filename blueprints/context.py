@@ -53,7 +53,10 @@ def load_for_step(model: type[T], uid: str, transition: str) -> T:
 
 
 def locale() -> str:
-    chosen = request.cookies.get("locale") or (current_user.locale if current_user.is_authenticated else "")
+    """The language of this page: chosen at this browser, else the person's, else what the browser asks for."""
+    # A page that must not ask the database (health, database away) must not ask who is there either.
+    asks = not g.get("no_page_context")
+    chosen = request.cookies.get("locale") or (current_user.locale if asks and current_user.is_authenticated else "")
     if chosen in ("zh_Hans_CN", "en"):
         return chosen
     return request.accept_languages.best_match(["zh", "en"], "zh").replace("zh", "zh_Hans_CN")

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from extensions import db
 from process import transactions
 from process.refusals import Refusal, TooMany
+from process.words import N_
 
 log = logging.getLogger("daiban")
 PROBLEM_BASE = "/problems/"
@@ -68,18 +69,18 @@ def _refused(refusal: Refusal) -> Any:
 
 
 def _forged(error: CSRFError) -> Any:
-    return _answer(400, "csrf", "页面已过期", gettext("这个页面放得太久，或不是从本系统打开的。请返回上一页刷新后再提交，您填的内容还在本机。"))
+    return _answer(400, "csrf", gettext("页面已过期"), gettext("这个页面放得太久，或不是从本系统打开的。请返回上一页刷新后再提交，您填的内容还在本机。"))
 
 
 HTTP_SENTENCES = {
-    400: "请求的内容读不懂，请返回上一页检查后再试。",
-    401: "请先登录。",
-    403: "这一页不由您办理。",
-    404: "没有找到您要的内容，可能已被移走，或不在您的管辖范围内。请从工作台或搜索重新进入。",
-    405: "这个地址不支持这种操作。",
-    413: "提交的内容超过 25 MB。请把照片分几次上传，单个文件不超过 20 MB。",
-    415: "提交的格式读不懂，请用 JSON 或表单提交。",
-    429: "操作太频繁，请过一分钟再试。",
+    400: N_("请求的内容读不懂，请返回上一页检查后再试。"),
+    401: N_("请先登录。"),
+    403: N_("这一页不由您办理。"),
+    404: N_("没有找到您要的内容，可能已被移走，或不在您的管辖范围内。请从工作台或搜索重新进入。"),
+    405: N_("这个地址不支持这种操作。"),
+    413: N_("提交的内容超过 25 MB。请把照片分几次上传，单个文件不超过 20 MB。"),
+    415: N_("提交的格式读不懂，请用 JSON 或表单提交。"),
+    429: N_("操作太频繁，请过一分钟再试。"),
 }
 
 
@@ -87,7 +88,7 @@ def _http(error: HTTPException) -> Any:
     status = error.code or 500
     if status < 400:
         return error
-    detail = HTTP_SENTENCES.get(status, "暂时不能办理，请稍后再试。")
+    detail = gettext(HTTP_SENTENCES.get(status, N_("暂时不能办理，请稍后再试。")))
     answer = current_app.make_response(_answer(status, f"http-{status}", detail, detail))
     if status == 405 and getattr(error, "valid_methods", None):
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))  # type: ignore[attr-defined]
@@ -96,7 +97,7 @@ def _http(error: HTTPException) -> Any:
 
 def _raced(error: IntegrityError) -> Any:
     log.warning("integrity error on %s: %s", request.endpoint, error.orig)
-    return _answer(409, "conflict", "有冲突", gettext("刚刚有人提交了同样的内容，您的这次没有保存。请刷新后核对，再决定是否重办。"))
+    return _answer(409, "conflict", gettext("有冲突"), gettext("刚刚有人提交了同样的内容，您的这次没有保存。请刷新后核对，再决定是否重办。"))
 
 
 def _database_away(error: Exception) -> Any:
@@ -106,8 +107,8 @@ def _database_away(error: Exception) -> Any:
     except OperationalError:
         db.session.remove()
     g.no_page_context = True
-    detail = "数据库暂时连不上，您的这次操作没有保存。请过几秒再试，您填的内容还在本机。"
-    response = problem(503, "unavailable", "暂时不能办理", detail) if wants_json() else current_app.make_response(
+    detail = gettext("数据库暂时连不上，您的这次操作没有保存。请过几秒再试，您填的内容还在本机。")
+    response = problem(503, "unavailable", gettext("暂时不能办理"), detail) if wants_json() else current_app.make_response(
         (render_template("errors/503.html", detail=detail, errors=[]), 503))
     response.headers["Retry-After"] = "5"
     return response
@@ -117,4 +118,4 @@ def _fault(error: Exception) -> Any:
     log.exception("fault on %s %s", request.method, request.endpoint)
     if current_app.testing and current_app.config.get("PROPAGATE_FAULTS", True):
         raise error
-    return _answer(500, "fault", "系统出错", gettext("系统出了问题，已记下供管理员查看。您的这次操作没有保存，请稍后再试。"))
+    return _answer(500, "fault", gettext("系统出错"), gettext("系统出了问题，已记下供管理员查看。您的这次操作没有保存，请稍后再试。"))

@@ -22,6 +22,7 @@ from process.definition import Definition, State
 from process.library import library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 from process.numbers import CHINA
+from process.words import N_
 
 WEEKDAYS = "一二三四五六日"
 
@@ -165,7 +166,7 @@ def way(session: Session, content: Content, definition: Definition) -> list[dict
 
 
 ACTION_WORDS = {
-    "create": "登记", "paper": "制作文书", "document": "上传", "reprint": "补打", "seal:use": "用印", "reveal": "查看完整个人信息", "edit": "修改内容",
+    "create": N_("登记"), "paper": N_("制作文书"), "document": N_("上传"), "reprint": N_("补打"), "seal:use": N_("用印"), "reveal": N_("查看完整个人信息"), "edit": N_("修改内容"),
 }
 
 
@@ -178,9 +179,9 @@ def entry_title(content: Content, definition: Definition, action: str) -> str:
 
 
 JOURNAL_WORDS = {
-    "errand:wrong_code": "确认码输错", "custody:difference": "清点有出入", "custody:move": "材料交接", "paper:freeze": "制作文书", "paper:print": "打印文书", "paper:ready": "文书已生成",
-    "document:add": "上传文件", "personal:reveal": "查看完整个人信息", "letter:sign": "签订代办委托书", "content:edit": "修改内容", "seal:use": "用印",
-    "note:add": "记备注", "certificate:draft": "起草证照",
+    "errand:wrong_code": N_("确认码输错"), "custody:difference": N_("清点有出入"), "custody:move": N_("材料交接"), "paper:freeze": N_("制作文书"), "paper:print": N_("打印文书"), "paper:ready": N_("文书已生成"),
+    "document:add": N_("上传文件"), "personal:reveal": N_("查看完整个人信息"), "letter:sign": N_("签订代办委托书"), "content:edit": N_("修改内容"), "seal:use": N_("用印"),
+    "note:add": N_("记备注"), "certificate:draft": N_("起草证照"),
 }
 
 

@@ -8,15 +8,16 @@ from datetime import date
 from typing import Protocol
 
 from process.identity import IdNumber, LeapRule, age_on
+from process.words import N_
 
 AGE_LIMIT = 80
 AGE = "age_80"
 CATEGORIES = frozenset({"elderly_service", "social_assistance", "disability_service"})
 CONDITIONS: Mapping[str, str] = {
-    AGE: "80岁以上",
-    "bedridden": "卧病在床",
-    "limited_mobility": "行动不便",
-    "severe_disability": "重度残疾",
+    AGE: N_("80岁以上"),
+    "bedridden": N_("卧病在床"),
+    "limited_mobility": N_("行动不便"),
+    "severe_disability": N_("重度残疾"),
 }
 # What a person who cannot be visited may be told instead, in the order a clerk would say it.
 OTHER_WAYS: Mapping[str, str] = {

@@ -23,17 +23,18 @@ from process.access import Actor
 from process.inputs import MAX_SHEETS
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
+from process.words import N_
 
 DIFFERENCE = "custody:difference"
 # What each list is, as people call it; the key stands in `Handover.action`.
 ACTIONS: Mapping[str, str] = {
-    "collect": "上门收取",
-    "send": "转交",
-    "return": "退回",
-    "result": "结果交出",
-    "give_back": "归还本人",
-    "carry": "跑腿取件",
-    "arrive": "跑腿送达",
+    "collect": N_("上门收取"),
+    "send": N_("转交"),
+    "return": N_("退回"),
+    "result": N_("结果交出"),
+    "give_back": N_("归还本人"),
+    "carry": N_("跑腿取件"),
+    "arrive": N_("跑腿送达"),
 }
 
 

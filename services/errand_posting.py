@@ -24,8 +24,9 @@ from process.library import library
 from process.numbers import CHINA
 from process.refusals import InvalidInput
 from process.registry import Step
+from process.words import N_
 
-NEEDS: Mapping[str, str] = {"signature": "要签字", "id_check": "要核身份"}
+NEEDS: Mapping[str, str] = {"signature": N_("要签字"), "id_check": N_("要核身份")}
 MAX_ENVELOPES = 99
 USUAL_END = time(17, 30)
 # The title hangs on the board before anybody has claimed: no telephone, no ID number, no door number.

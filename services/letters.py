@@ -16,13 +16,14 @@ from process import clock
 from process.access import Actor
 from process.inputs import clean_text
 from process.refusals import InvalidInput, RequirementUnmet
+from process.words import N_
 from services import files
 
 POWERS: Mapping[str, str] = {
-    "file": "代为申报",
-    "supplement": "代为补正",
-    "sign": "代为签收文书",
-    "collect": "代为领取结果",
+    "file": N_("代为申报"),
+    "supplement": N_("代为补正"),
+    "sign": N_("代为签收文书"),
+    "collect": N_("代为领取结果"),
 }
 # Proposals until the agency decides: how long a letter runs when nobody says, and at most.
 USUAL_DAYS = 90

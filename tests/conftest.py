@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -35,6 +38,19 @@ def settings(folder: Path, database_url: str | None = None) -> Settings:
 
 
 @pytest.fixture(scope="session")
+def translations() -> None:
+    """The compiled English, made here when nobody has started bin/serve or bin/test since it was changed."""
+    for po in (Path(__file__).resolve().parents[1] / "translations").glob("*/LC_MESSAGES/*.po"):
+        mo = po.with_suffix(".mo")
+        if mo.exists() and mo.stat().st_mtime >= po.stat().st_mtime:
+            continue
+        with po.open("rb") as source, tempfile.NamedTemporaryFile(dir=po.parent, suffix=".new", delete=False) as target:
+            write_mo(target, read_po(source, locale=po.parts[-3]))
+        # Moved into place whole: other test processes may be reading it.
+        os.replace(target.name, mo)
+
+
+@pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with tables, agencies, calendar, catalogue and the demo's people; copied for every test."""
     folder = tmp_path_factory.mktemp("installed")
@@ -53,7 +69,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def app(tmp_path: Path, installed: Path) -> Iterator[Flask]:
+def app(tmp_path: Path, installed: Path, translations: None) -> Iterator[Flask]:
     """The application on its own copy of the installed office."""
     shutil.copy(installed, tmp_path / "daiban.db")
     forget_calendar()

@@ -11,7 +11,7 @@ from flask_login import current_user, login_required, login_user, logout_user
 from blueprints.auth.forms import SignInForm
 from blueprints.sessions import load_identity
 from catalogue import loader as catalogue
-from extensions import db
+from extensions import csrf, db
 from process.refusals import InvalidInput, TooMany
 from services import accounts
 
@@ -59,9 +59,13 @@ def sign_out() -> ResponseReturnValue:
 
 
 @bp.post("/locale/<any(zh_Hans_CN, en):code>")
+# No token: the worst a stranger can do is another language, and public pages stay free of sessions.
+@csrf.exempt
 def choose_locale(code: str) -> ResponseReturnValue:
+    """The language of this browser, whoever sits at it."""
     response = make_response(redirect(_safe(request.form.get("back")) or url_for("desk.index"), 303))
-    response.set_cookie("locale", code, max_age=365 * 86400, samesite="Lax", httponly=True)
+    response.set_cookie("locale", code, max_age=365 * 86400, samesite="Lax", httponly=True,
+                        secure=current_app.config["SESSION_COOKIE_SECURE"])
     return response
 
 

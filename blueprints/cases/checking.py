@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy import select
@@ -190,20 +191,18 @@ def _still_visible(case: Case) -> bool:
 
 def notice_text(case: Case, found: list[tuple[Material, str]]) -> str:
     """Everything at once: what, what is wrong with it, until when, and whom to ask."""
-    lines = [_("您申请的“%(title)s”还需要补正以下 %(n)d 项，请一次补齐：", title=case.title, n=len(found))]
+    # An official paper for the resident: Chinese, whatever language the clerk reads the pages in.
+    with force_locale("zh_Hans_CN"):
+        forms = {form: str(word) for form, word in FORM_WORDS.items()}
+    lines = [f"您申请的“{case.title}”还需要补正以下 {len(found)} 项，请一次补齐："]
     for number, (slot, why) in enumerate(found, start=1):
-        why, form = why.rstrip("。；;"), FORM_WORDS.get(slot.form, "")
-        lines.append(f"{number}．{slot.name}：{_('还没有提供，请交%(form)s', form=form) if why == '未提供' else why}。")
+        wanted = f"还没有提供，请交{forms.get(slot.form, '')}" if why == "未提供" else why.rstrip("。；;")
+        lines.append(f"{number}．{slot.name}：{wanted}。")
+    lines.append(f"请在 10 个工作日内交到{case.place.name}、在手机上传，或交社区代办员带来。补正期间不计入办理时限。")
     unit = case.unit or case.place
     phone = (unit.details or {}).get("phone")
-    lines.append(
-        _(
-            "请在 10 个工作日内交到%(place)s、在手机上传，或交社区代办员带来。补正期间不计入办理时限。",
-            place=case.place.name,
-        )
-    )
     if phone:
-        lines.append(_("不清楚的请打 %(phone)s（%(unit)s）。", phone=phone, unit=unit.name))
+        lines.append(f"不清楚的请打 {phone}（{unit.name}）。")
     return "\n".join(lines)
 
 

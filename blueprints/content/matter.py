@@ -24,11 +24,12 @@ from process import access
 from process.access import Actor
 from process.library import library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
+from process.words import N_
 from services import visits
 from services.catalogue_items import record_of
 from services.errands import code_for
 
-FORM_WORDS = {"original": "原件", "copy": "复印件", "either": "原件或复印件"}
+FORM_WORDS = {"original": N_("原件"), "copy": N_("复印件"), "either": N_("原件或复印件")}
 
 
 def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict[str, Any]:
@@ -175,7 +176,7 @@ def _materials(session: Session, case: Case, shown: bool) -> list[Any]:
         for document in session.scalars(select(Document).where(Document.content_id == case.id).order_by(Document.id)):
             files[document.material_id].append(_thumb(case, document))
     rows = [SimpleNamespace(
-        name=m.name, form=_(FORM_WORDS.get(m.form, "")), sheets=m.sheets if m.provided else None, critical=m.critical, status=_status(m),
+        name=m.name, form=_(FORM_WORDS[m.form]) if m.form in FORM_WORDS else "", sheets=m.sheets if m.provided else None, critical=m.critical, status=_status(m),
         status_label=_status_label(m), note=m.defect, thumbs=files.get(m.id, []), tick_name=None) for m in case.materials]
     if files.get(None):
         rows.append(SimpleNamespace(name=_("其他文件"), form="", sheets=None, status="ok", status_label="", note="", thumbs=files[None], tick_name=None))

@@ -27,10 +27,14 @@ from process.drawing import draw
 from process.inputs import clean_text
 from process.library import library
 from process.refusals import InvalidInput, NotFound, Refusal
+from process.words import N_
 from services import actions, files, notes, visits
 
 bp = Blueprint("content", __name__, url_prefix="/c")
-FILTERS = (("", "全部"), ("move", "办理"), ("message", "留言"), ("note", "内部备注"), ("document", "文件"), ("paper", "文书"))
+FILTERS = (
+    ("", N_("全部")), ("move", N_("办理")), ("message", N_("留言")),
+    ("note", N_("内部备注")), ("document", N_("文件")), ("paper", N_("文书")),
+)
 
 
 @bp.get("/<uid>")

@@ -27,7 +27,7 @@ def new() -> ResponseReturnValue:
     """An errand in free words goes straight on the board."""
     actor, session = current_actor(), db_session()
     if not actor.roles & POSTING_ROLES:
-        raise Forbidden(_("跑腿任务由代办站调度员、社区和窗口发布。请把要送的东西告诉他们。"))
+        raise Forbidden(_("红色代办任务由代办站调度员、社区和窗口发布。请把要送的东西告诉他们。"))
     street = places.street_of_actor(session, actor)
     if street is None:
         raise NotFound()

@@ -21,18 +21,19 @@ from process import clock, engine
 from process.definition import Transition
 from process.library import library
 from process.refusals import Refusal
+from process.words import N_
 from services import actions, custody, errand_board, places
 from services.errands import code_for
 
 # Steps that have a page here; the generic object page leads to it too.
 PAGES = ("pick_up", "deliver", "fail", "release", "assign", "confirm")
 HELP = {
-    "pick_up": "请当着交出人的面数清件数，再请对方签名。只数封好的件，不拆看里面。",
-    "deliver": "请收件人报确认码，当场办结。对方没有确认码，就空着登记送达，等对方在系统里确认。",
-    "fail": "写清为什么没送成。材料请当天送回代办点，不要带回家。",
-    "release": "写清为什么送不了，任务会回到任务板上。",
-    "assign": "只列出培训有效、手上还没满的跑腿工。",
-    "confirm": "收到了就确认，任务到此办结。",
+    "pick_up": N_("请当着交出人的面数清件数，再请对方签名。只数封好的件，不拆看里面。"),
+    "deliver": N_("请收件人报确认码，当场办结。对方没有确认码，就空着登记送达，等对方在系统里确认。"),
+    "fail": N_("写清为什么没送成。材料请当天送回代办点，不要带回家。"),
+    "release": N_("写清为什么送不了，任务会回到任务板上。"),
+    "assign": N_("只列出培训有效、手上还没满的跑腿工。"),
+    "confirm": N_("收到了就确认，任务到此办结。"),
 }
 
 
@@ -165,4 +166,12 @@ def _choices(errand: Errand, step: str) -> dict[str, list[tuple[str, str]]]:
     session = db_session()
     street = places.street_above(session, errand.place_path)
     found = errand_board.assignable(errand_board.couriers(session, street, clock.local_day(now()))) if street else []
-    return {"courier": [(c.username, f"{c.name}（{c.point.name}，{c.open}/{c.limit} 单）") for c in found]}
+    return {
+        "courier": [
+            (
+                c.username,
+                _("%(name)s（%(point)s，%(n)s/%(limit)s 单）", name=c.name, point=c.point.name, n=c.open, limit=c.limit),
+            )
+            for c in found
+        ]
+    }

@@ -19,23 +19,24 @@ from models.base import now
 from process import clock
 from process.library import library
 from process.refusals import NotFound
+from process.words import N_
 from services import places
 from services.places import Grid
 
 bp = Blueprint("places", __name__, url_prefix="/places")
 
 KINDS = {
-    "city": "市",
-    "district": "区",
-    "street": "街道",
-    "street_centre": "行政服务中心",
-    "errand_station": "红色代办站",
-    "community": "社区",
-    "community_station": "公共服务站",
-    "errand_point": "红色代办点",
-    "grid": "网格",
-    "town": "镇",
-    "village": "村",
+    "city": N_("市"),
+    "district": N_("区"),
+    "street": N_("街道"),
+    "street_centre": N_("行政服务中心"),
+    "errand_station": N_("红色代办站"),
+    "community": N_("社区"),
+    "community_station": N_("公共服务站"),
+    "errand_point": N_("红色代办点"),
+    "grid": N_("网格"),
+    "town": N_("镇"),
+    "village": N_("村"),
 }
 
 
@@ -209,7 +210,8 @@ def period(agency: Agency) -> str:
     if agency.valid_from is None and agency.valid_to is None:
         return ""
     start = agency.valid_from.isoformat() if agency.valid_from else ""
-    return f"{start} – {agency.valid_to.isoformat() if agency.valid_to else _('今')}"
+    end = agency.valid_to.isoformat() if agency.valid_to else _("今")
+    return f"{start} – {end}"
 
 
 def _kinds() -> dict[str, str]:

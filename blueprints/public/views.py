@@ -94,10 +94,10 @@ def progress() -> ResponseReturnValue:
     if wants_json():
         if not asked or errors:
             wanted = errors or {"number": _("请给出办件编号。"), "id_last4": _("请给出申请人身份证号码的最后四位。")}
-            return _varied(problem(422, "invalid-input", "填写有误", "".join(wanted.values()), wanted))
+            return _varied(problem(422, "invalid-input", _("填写有误"), "".join(wanted.values()), wanted))
         found = tracks.find(db_session(), number, tail)
         return _varied(
-            problem(404, "not-found", "没有查到", _not_found()) if found is None else jsonify(tracks.as_json(found))
+            problem(404, "not-found", _("没有查到"), _not_found()) if found is None else jsonify(tracks.as_json(found))
         )
     found = tracks.find(db_session(), number, tail) if asked and not errors else None
     status = 422 if errors else 404 if asked and found is None else 200

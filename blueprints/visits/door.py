@@ -24,33 +24,34 @@ from models.paper import Document
 from process import access, clock, engine
 from process.library import library
 from process.refusals import Refusal
+from process.words import N_
 from services import actions, delegations, doorstep, files, letters
 from services.catalogue_items import record_of
 from services.visits import ELIGIBILITY_CHECK
 
 STEPS = (
-    ("identity", "身份"),
-    ("papers", "材料"),
-    ("photos", "拍照"),
-    ("letter", "委托书签名"),
-    ("list", "交接清单"),
-    ("done", "完成"),
+    ("identity", N_("身份")),
+    ("papers", N_("材料")),
+    ("photos", N_("拍照")),
+    ("letter", N_("委托书签名")),
+    ("list", N_("交接清单")),
+    ("done", N_("完成")),
 )
 KEYS = [key for key, _label in STEPS]
 HELP = {
-    "identity": "先出示工作证，说明来意，再看身份证：照片、姓名、号码都要对得上。",
-    "papers": "收走什么就写什么，原件看清楚是不是要还。没有收的行，份数空着。",
-    "photos": "按事项需要拍：证件、证件照、本人。拍好一张传一张，不用一次拍完。",
-    "letter": "念给老人听，再请本人签名；不能书写的按指印，请两名见证人在场。",
-    "list": "和老人一起再看一遍，签收后这些材料由您保管。",
+    "identity": N_("先出示工作证，说明来意，再看身份证：照片、姓名、号码都要对得上。"),
+    "papers": N_("收走什么就写什么，原件看清楚是不是要还。没有收的行，份数空着。"),
+    "photos": N_("按事项需要拍：证件、证件照、本人。拍好一张传一张，不用一次拍完。"),
+    "letter": N_("念给老人听，再请本人签名；不能书写的按指印，请两名见证人在场。"),
+    "list": N_("和老人一起再看一遍，签收后这些材料由您保管。"),
 }
 TITLES = {
-    "identity": "核对身份",
-    "papers": "收材料",
-    "photos": "拍照",
-    "letter": "签代办委托书",
-    "list": "核对交接清单",
-    "done": "材料已收好",
+    "identity": N_("核对身份"),
+    "papers": N_("收材料"),
+    "photos": N_("拍照"),
+    "letter": N_("签代办委托书"),
+    "list": N_("核对交接清单"),
+    "done": N_("材料已收好"),
 }
 
 

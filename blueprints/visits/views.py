@@ -28,15 +28,16 @@ from models.resident import Resident
 from process import access, clock, eligibility, engine
 from process.access import Actor
 from process.refusals import InvalidInput, Refusal
+from process.words import N_
 from services import actions, custody, visits
 
 LIMIT = 200
 GROUPS = (
-    ("today", "今天"),
-    ("next", "以后几天"),
-    ("plan", "待排期"),
-    ("bring", "结果要送上门"),
-    ("others", "其他在办"),
+    ("today", N_("今天")),
+    ("next", N_("以后几天")),
+    ("plan", N_("待排期")),
+    ("bring", N_("结果要送上门")),
+    ("others", N_("其他在办")),
 )
 
 
