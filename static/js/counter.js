@@ -114,8 +114,8 @@ function watchItems() {
     form.querySelector("[data-no-item]").hidden = any;
   };
   const take = () => {
-    look(["matter", "materials"]);
     chooser.open = false;
+    return look(["matter", "materials"]);
   };
   filter.addEventListener("input", show);
   filter.addEventListener("keydown", (event) => {
@@ -127,8 +127,7 @@ function watchItems() {
     if (event.key !== "Enter") return;
     first.checked = true;
     first.dispatchEvent(new Event("change", { bubbles: true }));
-    take();
-    firstQuestion();
+    take().then(firstQuestion);
   });
   // Arrow keys walk the radios without choosing for good; a click or Enter takes the item.
   chooser.addEventListener("click", (event) => {
@@ -150,10 +149,8 @@ function watchItems() {
 }
 
 function firstQuestion() {
-  setTimeout(() => {
-    const next = part(form, "matter").querySelector("input, select, textarea") || form.querySelector("[data-slot]");
-    if (next) next.focus();
-  }, 300);
+  const next = part(form, "matter").querySelector("input, select, textarea") || form.querySelector("[data-slot]");
+  if (next) next.focus();
 }
 
 function watchMaterials() {
