@@ -124,10 +124,10 @@ def usual_end(session: Session, at: datetime) -> datetime | None:
     return datetime.combine(day, USUAL_END, CHINA)
 
 
-def purposes() -> dict[str, str]:
+def purposes(locale: str = "zh_Hans_CN") -> dict[str, str]:
     """The kinds of errand, as the type defines them."""
     field = library.type("errand").field("purpose")
-    return {key: title.zh for key, title in field.options} if field else {}
+    return {key: title.text(locale) for key, title in field.options} if field else {}
 
 
 @registry.creator("errand")

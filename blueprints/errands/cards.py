@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from flask import url_for
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -102,7 +103,7 @@ def card(session: Session, errand: Errand, actor: Actor, at: datetime, *, hall: 
     courier = errand.assignee.name if errand.assignee is not None and not own else None
     return SimpleNamespace(
         key=errand.uid,
-        title=purposes().get(errand.purpose, "") if hall else errand.title,
+        title=purposes(str(get_locale())).get(errand.purpose, "") if hall else errand.title,
         url=None if hall else url_for("errands.task", uid=errand.uid),
         from_place=place_name(errand.from_agency)
         or (mask_address(errand.from_address) if errand.from_address else errand.place.name),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_babel import get_locale
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import (
@@ -50,7 +51,7 @@ class ErrandForm(FlaskForm):
         super().__init__(data={"related": related, "purpose": "deliver_result", **usual})
         places = [("", _l("请选择")), *((d.id, d.name) for d in desks)]
         self.from_agency.choices = self.to_agency.choices = places
-        self.purpose.choices = list(purposes().items())
+        self.purpose.choices = list(purposes(str(get_locale())).items())
         self.needs.choices = [(key, _l(title)) for key, title in NEEDS.items()]
 
     def typed(self) -> dict[str, Any]:
