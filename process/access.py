@@ -55,6 +55,11 @@ class Actor:
         held = tuple(h for h in self.held if h.principal_id == principal_id)
         return replace(self, held=held, roles=frozenset(h.role for h in held))
 
+    def without_posts_of(self, people: set[int]) -> Actor:
+        """This actor without the posts held meanwhile for these people."""
+        held = tuple(h for h in self.held if h.principal_id not in people)
+        return self if len(held) == len(self.held) else replace(self, held=held, roles=frozenset(h.role for h in held))
+
 
 NOBODY = Actor(None)
 

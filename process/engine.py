@@ -97,8 +97,14 @@ def passes(session: Session, content: Content, guard: Guard, actor: Actor, defin
         return False
     if guard.permissions and not any(access.may(actor, p, content, session) for p in guard.permissions):
         return False
-    if guard.different_person_than and actor.person_id in did(session, content, guard.different_person_than):
-        return False
+    if guard.different_person_than:
+        already = did(session, content, guard.different_person_than)
+        if actor.person_id in already:
+            return False
+        # Whoever stands in for one of them holds that post for the same person: a second pair of eyes needs a post of its own.
+        own = actor.without_posts_of(already)
+        if own is not actor:
+            return passes(session, content, guard, own, definition)
     return all(registry.predicates[name](session, content, actor) for name in guard.predicates)
 
 
@@ -136,16 +142,21 @@ def fire(content: Content, transition_id: str, actor: Actor, *, inputs: Mapping[
     definition = library.of(content, session)
     transition = definition.transitions.get(transition_id)
     if transition is None:
-        known = "、".join(f"{t.id}({t.title.zh})" for t in available(content, actor)) or "没有"
-        raise UnknownTransition(f"没有名为“{transition_id}”的办理动作。现在可以办理的有:{known}。")
+        known = "、".join(f"{t.id}（{t.title.zh}）" for t in available(content, actor)) or "没有"
+        raise UnknownTransition(f"没有名为“{transition_id}”的办理动作。现在可以办理的有：{known}。")
     if expected_version is not None and expected_version != content.version:
         raise Stale(f"您看到的是第 {expected_version} 版，现在已是第 {content.version} 版。{_last_move(session, content)}请刷新后再办。")
     if content.state not in transition.sources:
         state = definition.states[content.state].title.zh
         raise NotAvailable(f"现在的状态是“{state}”，不能“{transition.title.zh}”。{_last_move(session, content)}请刷新后按现在的状态办理。")
     acting = actor
-    if on_behalf_of is not None and on_behalf_of.id != actor.person_id:
+    if on_behalf_of is not None and on_behalf_of.id == actor.person_id:
+        on_behalf_of = None
+    if on_behalf_of is not None:
         acting = actor.as_substitute_for(on_behalf_of.id)
+        if cause is None and not acting.held:
+            # Without this, whoever is the assignee anyway could write somebody else's name into the journal.
+            raise Forbidden(f"您今天没有代{on_behalf_of.name}的班，不能以其名义办理。")
     if not _triggered(transition, cause):
         _require_guard(session, content, transition, acting, definition, on_behalf_of)
     step = Step(session, content, transition, actor, clean_inputs(transition, inputs or {}), at, content.state, on_behalf_of, cause)
@@ -186,8 +197,6 @@ def _require_guard(session: Session, content: Content, transition: Transition, a
                    on_behalf_of: Person | None) -> None:
     if transition.trigger == "user" and passes(session, content, transition.guard, actor, definition):
         return
-    if on_behalf_of is not None and not actor.held:
-        raise Forbidden(f"您今天没有代{on_behalf_of.name}的班，不能以其名义办理。")
     guard = transition.guard
     if guard.different_person_than and actor.person_id in did(session, content, guard.different_person_than):
         names = "、".join(definition.transitions[s].title.zh for s in guard.different_person_than)

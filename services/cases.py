@@ -29,6 +29,7 @@ DELIVERY = "_delivery"
 APPLICANT_FIELDS = ("name", "id_number", "phone", "address", "household_address")
 # Nobody says how long: what the law allows as a rule.
 USUAL_DAYS = 20
+DECIDERS = frozenset({"approver@addressee", "community_clerk@addressee"})
 
 
 @registry.creator("case")
@@ -229,20 +230,19 @@ def item_promise(case: Case) -> tuple[int, int | None]:
 
 @registry.predicate("not_own_delegation")
 def not_own_delegation(session: Session, case: Case, actor: Actor) -> bool:
-    """Staff who carried a case for somebody do not decide it."""
+    """Staff who carried a case for somebody do not decide it, nor does whoever only stands in for them."""
+    carriers: set[int] = set()
     for kind in (Delegation, HomeVisit):
-        carried = session.scalar(
-            select(kind.id)
+        for pair in session.execute(
+            select(kind.owner_id, Letter.agent_person_id)
             .join(Letter, Letter.id == kind.letter_id, isouter=True)
-            .where(
-                kind.case_id == case.id,
-                (kind.owner_id == actor.person_id) | (Letter.agent_person_id == actor.person_id),
-            )
-            .limit(1)
-        )
-        if carried is not None:
-            return False
-    return True
+            .where(kind.case_id == case.id)
+        ):
+            carriers |= {one for one in pair if one is not None}
+    if actor.person_id in carriers:
+        return False
+    own = actor.without_posts_of(carriers)
+    return own is actor or not access.tokens(case, own).isdisjoint(DECIDERS)
 
 
 @registry.effect("note_reviewer")
