@@ -142,8 +142,8 @@ def list_options(entity: Any = Content) -> list[Any]:
     return [joinedload(entity.applicant), joinedload(entity.unit), joinedload(entity.assignee), joinedload(entity.place)]
 
 
-def way(session: Session, content: Content, definition: Definition) -> list[dict[str, str]]:
-    """The usual states in order, with who brought the thing there; detours appear where it took one."""
+def way(session: Session, content: Content, definition: Definition) -> list[dict[str, Any]]:
+    """The usual states in order, with who brought the thing there; detours appear where it took one. Stages (前台综合受理 …) span states."""
     moves = session.execute(
         select(JournalEntry).where(JournalEntry.content_id == content.id, JournalEntry.to_state.is_not(None))
         .options(joinedload(JournalEntry.person)).order_by(JournalEntry.id)).scalars().all()
@@ -160,7 +160,8 @@ def way(session: Session, content: Content, definition: Definition) -> list[dict
             status = "done"
         else:
             status = "skipped" if closed_elsewhere or (index < position) else "todo"
-        steps.append({"label": title_of(state), "who": move.person.name if move and move.person and status != "todo" else "",
+        begins = bool(state.stage) and (index == 0 or order[index - 1].stage != state.stage)
+        steps.append({"label": title_of(state), "stage": state.stage, "begins": begins, "who": move.person.name if move and move.person and status != "todo" else "",
                       "when": day(move.at) if move and status != "todo" else "", "status": status})
     return steps
 
