@@ -6,13 +6,12 @@ import blueprints
 import cli
 import jobs.handlers  # noqa: F401  registers the job handlers
 import services
-from blueprints import context, errors, headers, sessions, unit_of_work
+from blueprints import context, errors, headers, leftovers, sessions, unit_of_work
 from catalogue import loader as catalogue
 from config import Settings
 from extensions import babel, csrf, db, limiter, login, migrate
 from models.crypto import vault
 from process import library, transactions
-from services import papers_out
 from services import papers_out
 from services.files import configure as configure_files
 
@@ -57,6 +56,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     limiter.init_app(app)
     unit_of_work.init_app(app)
     headers.init_app(app)
+    leftovers.init_app(app)
     errors.init_app(app)
     context.init_app(app)
     blueprints.register(app)
