@@ -49,8 +49,8 @@ def clean_inputs(transition: Transition, given: Mapping[str, Any]) -> dict[str, 
             errors["comment"] = str(problem)
     if errors:
         names = {spec.name: spec.title.zh for spec in transition.inputs}
-        listed = ";".join(f"{names.get(name, name)}:{why}" for name, why in errors.items())
-        raise InvalidInput(f"“{transition.title.zh}”还差一点:{listed}。", errors)
+        listed = "；".join(f"{names.get(name, name)}：{why}" for name, why in errors.items())
+        raise InvalidInput(f"“{transition.title.zh}”还差一点：{listed}。", errors)
     return cleaned
 
 
@@ -118,7 +118,7 @@ def _line(index: int, line: Any) -> dict[str, Any]:
             try:
                 cleaned[name] = clean_text(line[name], 200)
             except ValueError as problem:
-                raise ValueError(f"第 {index} 行:{problem}") from problem
+                raise ValueError(f"第 {index} 行：{problem}") from problem
     for name in ("sheets", "counted", "line"):
         if line.get(name) not in (None, ""):
             try:

@@ -85,7 +85,7 @@ class Library:
     def type(self, type_id: str) -> ContentType:
         known = self.types.get(type_id)
         if known is None:
-            raise NotFound(f"没有名为“{type_id}”的业务类型。可用的类型有:{'、'.join(sorted(self.types))}。")
+            raise NotFound(f"没有名为“{type_id}”的业务类型。可用的类型有：{'、'.join(sorted(self.types))}。")
         return known
 
     def store(self, session: Session) -> None:

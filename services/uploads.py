@@ -61,13 +61,13 @@ def inspect(stream: BinaryIO, filename: str, max_bytes: int = MAX_BYTES) -> Clea
     name = clean_filename(filename)
     content = _read(stream, max_bytes)
     if not content:
-        raise UploadRefused(f"“{name}”是空文件(0 字节),请重新选择或重新拍照")
+        raise UploadRefused(f"“{name}”是空文件（0 字节），请重新选择或重新拍照。")
     kind = _kind(content)
     if kind is None:
-        raise UploadRefused(f"“{name}”不是可以收的文件。只收 {ALLOWED},请转换后再上传")
+        raise UploadRefused(f"“{name}”不是可以收的文件。只收 {ALLOWED}，请转换后再上传。")
     extension = name.rpartition(".")[2].lower() if "." in name else ""
     if extension not in _EXTENSIONS[kind]:
-        raise UploadRefused(f"“{name}”的内容是 {kind} 文件，与扩展名不符，请改正扩展名或重新导出后再上传")
+        raise UploadRefused(f"“{name}”的内容是 {kind} 文件，与扩展名不符，请改正扩展名或重新导出后再上传。")
     return _pdf(content, name) if kind == "PDF" else _picture(content, name, kind)
 
 
@@ -101,7 +101,7 @@ def _read(stream: BinaryIO, max_bytes: int) -> bytes:
         parts.append(chunk)
         size += len(chunk)
         if size > max_bytes:
-            raise UploadRefused(f"文件超过 {max_bytes // 2**20 or 1} MB,请压缩、降低分辨率或分成几个文件上传")
+            raise UploadRefused(f"文件超过 {max_bytes // 2**20 or 1} MB，请压缩、降低分辨率或分成几个文件上传。")
     return b"".join(parts)
 
 
@@ -132,8 +132,8 @@ def _picture(content: bytes, name: str, kind: str) -> CleanUpload:
         with _open_picture(content) as opened:
             if opened.width * opened.height > MAX_PIXELS or max(opened.size) > MAX_SIDE:
                 raise UploadRefused(
-                    f"“{name}”有 {opened.width}×{opened.height} 像素，太大了,"
-                    f"请降低分辨率(不超过 {MAX_PIXELS // 10000} 万像素)后再上传"
+                    f"“{name}”有 {opened.width}×{opened.height} 像素，太大了，"
+                    f"请降低分辨率（不超过 {MAX_PIXELS // 10000} 万像素）后再上传。"
                 )
             opened.load()
             picture = ImageOps.exif_transpose(opened)
@@ -146,9 +146,9 @@ def _picture(content: bytes, name: str, kind: str) -> CleanUpload:
     except UploadRefused:
         raise
     except Image.DecompressionBombError:
-        raise UploadRefused(f"“{name}”像素过多，请降低分辨率后再上传") from None
+        raise UploadRefused(f"“{name}”像素过多，请降低分辨率后再上传。") from None
     except Exception as error:  # decoders raise almost anything on damaged data
-        raise UploadRefused(f"“{name}”已损坏或不完整，打不开，请重新拍照或重新导出后再上传") from error
+        raise UploadRefused(f"“{name}”已损坏或不完整，打不开，请重新拍照或重新导出后再上传。") from error
     media_type, extension = _MEDIA[kind]
     encoded = _encode(clean, "PNG") if kind == "PNG" else _encode(clean, "JPEG", quality=88, optimize=True)
     return CleanUpload(encoded, media_type, f"{name.rpartition('.')[0]}.{extension}", clean.width, clean.height)
@@ -175,19 +175,19 @@ def _pdf(content: bytes, name: str) -> CleanUpload:
     try:
         with pikepdf.open(io.BytesIO(content)) as document:
             if document.is_encrypted:
-                raise UploadRefused(f"“{name}”加了密码或权限限制，请去掉密码后再上传")
+                raise UploadRefused(f"“{name}”加了密码或权限限制，请去掉密码后再上传。")
             pages = len(document.pages)
             found = _moving_part(document)
     except UploadRefused:
         raise
     except pikepdf.PasswordError:
-        raise UploadRefused(f"“{name}”加了密码，请去掉密码后再上传") from None
+        raise UploadRefused(f"“{name}”加了密码，请去掉密码后再上传。") from None
     except Exception as error:  # a damaged file fails in many ways, all mean the same to the person
-        raise UploadRefused(f"“{name}”已损坏，不是完整的 PDF,请重新导出后再上传") from error
+        raise UploadRefused(f"“{name}”已损坏，不是完整的 PDF，请重新导出后再上传。") from error
     if found:
-        raise UploadRefused(f"“{name}”里含有{found},不能收。请打印成普通 PDF 或拍照后再上传")
+        raise UploadRefused(f"“{name}”里含有{found}，不能收。请打印成普通 PDF 或拍照后再上传。")
     if not 1 <= pages <= MAX_PDF_PAGES:
-        raise UploadRefused(f"“{name}”有 {pages} 页，只收 1 到 {MAX_PDF_PAGES} 页的 PDF,请分成几个文件上传")
+        raise UploadRefused(f"“{name}”有 {pages} 页，只收 1 到 {MAX_PDF_PAGES} 页的 PDF，请分成几个文件上传。")
     return CleanUpload(content, "application/pdf", name, pages=pages)
 
 
