@@ -13,6 +13,7 @@ MOMENT: dict[str, Any] = {"type": "string", "format": "date-time"}
 NULLABLE_MOMENT: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
 NUMBER: dict[str, Any] = {"type": "integer"}
 BOOL: dict[str, Any] = {"type": "boolean"}
+OPTIONS: dict[str, Any] = {"type": "array", "items": {"type": "object", "required": ["id", "title"]}}
 KINDS: dict[str, dict[str, Any]] = {
     "date": {"type": "string", "format": "date"},
     "datetime": MOMENT,
@@ -90,8 +91,15 @@ def components() -> dict[str, Any]:
         ),
         "Input": shape(
             {"name": TEXT, "kind": {"type": "string", "enum": list(INPUT_KINDS)}, "required": BOOL, "title": TEXT},
-            {"help": TEXT, "max": NUMBER, "options": many(shape({"id": TEXT, "title": TEXT}))},
+            {
+                "help": TEXT,
+                "max": NUMBER,
+                "options": OPTIONS,
+                "columns": many(ref("Column")),
+                "rows": many({"type": "object"}),
+            },
         ),
+        "Column": shape({"name": TEXT, "kind": TEXT}, {"options": OPTIONS}),
         "Action": shape(
             {
                 "id": TEXT,

@@ -10,6 +10,7 @@ from flask_babel import get_locale
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
+from blueprints.api import lines
 from blueprints.api.related import materials, own_facts, papers, related
 from catalogue import loader as catalogue
 from models.agency import Agency
@@ -63,7 +64,7 @@ def applicant(resident: Resident | None, *, full: bool) -> dict[str, str | None]
     return {name: masks[name](value) if value else None for name, value in plain.items()}
 
 
-def action(transition: Transition) -> dict[str, Any]:
+def action(session: Session, content: Content, transition: Transition) -> dict[str, Any]:
     """A step this actor may take now, with everything a form needs."""
     return {
         "id": transition.id,
@@ -76,6 +77,7 @@ def action(transition: Transition) -> dict[str, Any]:
             | ({"help": i.help} if i.help else {})
             | ({"max": i.maximum} if i.maximum else {})
             | ({"options": [{"id": oid, "title": words(title)} for oid, title in i.options]} if i.options else {})
+            | (lines.told(session, content, transition) if i.kind == "lines" else {})
             for i in transition.inputs
         ],
     }
@@ -102,7 +104,7 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
         "owner": person(content.owner),
         "places": [{"relation": p.relation, "place": agency(p.place)} for p in content.places if p.until is None],
         "permissions": [p for p in library.of(content, session).permissions if access.may(actor, p, content, session)],
-        "actions": [action(t) for t in engine.available(content, actor)],
+        "actions": [action(session, content, t) for t in engine.available(content, actor)],
         "materials": materials(content) if full else [],
         "papers": papers(session, content) if full or access.may(actor, "print", content, session) else [],
         "related": related(session, content, actor),
@@ -149,7 +151,8 @@ def fields(content: Content, *, full: bool, listed: bool = False) -> tuple[dict[
         elif spec.kind in MASKS:
             values[spec.name] = MASKS[spec.kind](str(value))
             masked.append(spec.name)
-        elif spec.sensitive:
+        elif spec.sensitive or spec.kind == "longtext":
+            # What people wrote may name anybody; masked sight is of times and states.
             masked.append(spec.name)
         else:
             values[spec.name] = value
@@ -179,7 +182,7 @@ def _value(content: Content, spec: Field) -> Any:
 def _add_answers(content: Content, values: dict[str, Any], masked: list[str], *, full: bool) -> None:
     questions = form_questions(content)
     for name, value in content.values.items():
-        if name in values or name in masked:
+        if name in values or name in masked or (name.startswith("_") and not full):
             continue
         question = questions.get(name)
         kind = question.kind if question else ""
