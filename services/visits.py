@@ -46,8 +46,9 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> HomeVisit
     at = now()
     item = by_code(session, data.get("item"), clock.local_day(at))
     person = _applicant(session, actor, data)
-    grid = _grid(session, data.get("place"), person)
-    person.grid_id, person.community_id = person.grid_id or grid.id, person.community_id or grid.parent_id
+    grid, known = _grid(session, actor, data.get("place"), person)
+    person.grid_id = person.grid_id or (grid.id if known else None)
+    person.community_id = person.community_id or grid.parent_id
     condition = str(data.get("condition") or eligibility.AGE)
     if condition not in eligibility.CONDITIONS:
         raise InvalidInput(
@@ -77,7 +78,7 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> HomeVisit
         type_id="home_visit",
         place=grid,
         at=at,
-        details={"eligible": answer.ok},
+        details={"eligible": answer.ok} | ({} if known else {"grid": "assumed"}),
     )
     return visit
 
@@ -127,20 +128,33 @@ def _known(session: Session, number: Any) -> Resident | None:
         return None
 
 
-def _grid(session: Session, place: Any, person: Resident) -> Agency:
-    """The grid named, or the one in which the person lives."""
+def _grid(session: Session, actor: Actor, place: Any, person: Resident) -> tuple[Agency, bool]:
+    """The grid of the request, and whether it is known to be the one in which the person lives."""
     agency = session.get(Agency, str(place)) if place else None
     if place and agency is None:
         raise InvalidInput("没有找到这个网格，请从列表中选择。", {"place": "没有这个网格"})
     if agency is not None and agency.kind == "grid":
-        return agency
+        return agency, True
     if agency is not None and agency.kind in ("community_station", "errand_point"):
         agency = agency.parent
     home = session.get(Agency, person.grid_id) if person.grid_id else None
     if home is not None and (agency is None or home.path.startswith(agency.path)):
-        return home
+        return home, True
+    near = _grids(session, agency) if agency is not None and agency.kind == "community" else []
+    own = [grid for grid in near if actor.holds("grid_leader", grid.path)]
+    if own:
+        return own[0], True
+    if near and any(actor.holds(role, near[0].path) for role in ("community_clerk", "all_round_worker")):
+        # The station knows only its community: the first grid takes the request, and the person stays without a grid.
+        return near[0], False
     where = f"在{agency.name}的" if agency is not None else "的"
     raise InvalidInput(f"还不知道服务对象住址所{where}网格，请选择网格。", {"place": "请选择网格"})
+
+
+def _grids(session: Session, community: Agency) -> list[Agency]:
+    under = select(Agency).where(Agency.parent_id == community.id, Agency.kind == "grid").order_by(Agency.id)
+    today = clock.local_day(now())
+    return [grid for grid in session.scalars(under) if grid.exists_on(today)]
 
 
 def _details(data: Mapping[str, Any]) -> dict[str, str]:
