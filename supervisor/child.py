@@ -34,6 +34,8 @@ class Child:
     mend: Callable[[], str] | None = None
     # Starts when all others are ready: nobody at the door waits for it.
     later: bool = False
+    # A folder that its processes share, emptied before each start, and the variable that tells them where it is.
+    shares: tuple[str, Path] | None = None
 
 
 class Process:
@@ -47,6 +49,8 @@ class Process:
         self.due: float | None = None
         self._mark = f"{mark}:{child.name}"
         self._environ = {**environ, MARK: self._mark}
+        if child.shares is not None:
+            self._environ[child.shares[0]] = str(child.shares[1])
         self._popen: subprocess.Popen[bytes] | None = None
         self._log_start = 0
 
@@ -58,6 +62,7 @@ class Process:
         self.due = None
         self.started = time.monotonic()
         self.trim_log()
+        self._empty_shared()
         with self.log.open("ab") as log:
             self._log_start = log.tell()
             parent = os.getpid()
@@ -101,6 +106,14 @@ class Process:
         except OSError:
             return []
         return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
+
+    def _empty_shared(self) -> None:
+        if self.child.shares is None:
+            return
+        folder = self.child.shares[1]
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
 
     def trim_log(self) -> None:
         """A log keeps one older copy; the file itself stays, because the running child holds it open."""

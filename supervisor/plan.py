@@ -25,7 +25,9 @@ def children(settings: Settings) -> list[Child]:
     if settings.own_redis:
         table.append(_redis(settings))
     table.append(Child("prepare", (sys.executable, "-m", "supervisor.prepare"), stage=1, once=True, ready_within=600))
-    table.append(Child("web", _gunicorn(settings), stage=4, ready=lambda: health(settings) is not None))
+    # The web processes count requests in files of this folder, so that /metrics tells of all of them whoever answers.
+    counts = ("PROMETHEUS_MULTIPROC_DIR", settings.var / "run" / "metrics")
+    table.append(Child("web", _gunicorn(settings), stage=4, ready=lambda: health(settings) is not None, shares=counts))
     table.append(Child("relay", _flask("relay"), stage=2, later=True))
     for number in range(1, JOB_WORKERS + 1):
         table.append(Child(f"worker-{number}", _flask("worker"), stage=3, later=True))

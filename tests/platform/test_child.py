@@ -33,3 +33,19 @@ def test_a_log_is_trimmed_and_keeps_one_older_copy(tmp_path, environ_for, monkey
     process = run(tmp_path, environ_for, "print('new')")
     assert process.log.read_text() == "new\n"
     assert (tmp_path / "web.log.1").read_text() == "x" * 200 + "\n"
+
+
+def test_a_shared_folder_is_empty_at_each_start_and_told(tmp_path, environ_for):
+    folder = tmp_path / "run" / "metrics"
+    code = (
+        "import os, pathlib; shared = pathlib.Path(os.environ['SHARED']); "
+        "print(len(list(shared.iterdir()))); (shared / 'x').touch()"
+    )
+    for _ in range(2):
+        child = Child("web", (sys.executable, "-c", code), stage=0, shares=("SHARED", folder))
+        process = Process(child, tmp_path, environ_for(), str(tmp_path))
+        process.start()
+        assert process._popen
+        process._popen.wait()
+        assert process.last_lines() == ["0"]
+    assert [path.name for path in folder.iterdir()] == ["x"]

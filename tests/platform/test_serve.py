@@ -36,7 +36,13 @@ def healthz(port):
 def test_one_command_serves_mends_and_stops(serve, free_port, tmp_path, wait_until):
     daiban = serve()
     daiban.wait_for(rf"ready +代办 is ready: http://127\.0\.0\.1:{free_port}$", within=120)
-    assert healthz(free_port) == 200
+    for _ in range(20):
+        assert healthz(free_port) == 200
+    # Whichever web process answers, the numbers are those of both.
+    seen = [counted(free_port) for _ in range(8)]
+    assert seen[0] >= 20
+    assert seen == sorted(seen)
+    assert list((tmp_path / "run" / "metrics").glob("counter_*.db"))
     for name in ("relay", "worker-1", "worker-2"):
         daiban.pid_of(name)
 
@@ -59,6 +65,17 @@ def test_one_command_serves_mends_and_stops(serve, free_port, tmp_path, wait_unt
     again.pid_of("worker-2")
     again.stop(signal.SIGKILL)
     wait_until(lambda: not list(strays(str(tmp_path))), within=30)
+
+
+def counted(port):
+    """How often /healthz was answered, as monitoring reads it."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    return sum(
+        float(line.split()[-1])
+        for line in text.splitlines()
+        if line.startswith("daiban_requests_total{") and 'endpoint="health.healthz"' in line
+    )
 
 
 def answers(port):
