@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, current_app, g, jsonify, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -27,6 +27,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(IntegrityError, _raced)
+    app.register_error_handler(DataError, _unstorable)
+    app.register_error_handler(OverflowError, _unstorable)
     app.register_error_handler(OperationalError, _database_away)
     app.register_error_handler(PoolTimeout, _database_away)
     app.register_error_handler(Exception, _fault)
@@ -95,8 +97,15 @@ def _http(error: HTTPException) -> Any:
     return answer
 
 
+def _unstorable(error: Exception) -> Any:
+    """A number or character that no database can hold, in an address or a field that nobody types."""
+    log.warning("unstorable value on %s: %s", request.endpoint, type(error).__name__)
+    return _answer(400, "http-400", "请求的内容读不懂", HTTP_SENTENCES[400])
+
+
 def _raced(error: IntegrityError) -> Any:
-    log.warning("integrity error on %s: %s", request.endpoint, error.orig)
+    # The first line names the constraint; PostgreSQL's further lines quote the values.
+    log.warning("integrity error on %s: %s", request.endpoint, str(error.orig).partition("\n")[0])
     return _answer(409, "conflict", gettext("有冲突"), gettext("刚刚有人提交了同样的内容，您的这次没有保存。请刷新后核对，再决定是否重办。"))
 
 

@@ -4,7 +4,6 @@ together with its idempotency record, so that a repeated request gets the first 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
@@ -13,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from extensions import db
 from models.base import now
+from models.crypto import vault
 from models.ledger import IdempotencyKey
 from process import transactions
 from process.refusals import Conflict, IdempotencyMismatch
@@ -66,7 +66,7 @@ def _idempotency_key() -> tuple[int, str] | None:
 
 
 def _request_hash() -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(request.query_string)
     if request.mimetype == "multipart/form-data" or request.mimetype == "application/x-www-form-urlencoded":
         for name, values in sorted(request.form.lists()):
             if name not in ("csrf_token",):
@@ -98,7 +98,7 @@ def _claim(key: tuple[int, str]) -> Response | None:
     if row.request_hash != body:
         raise IdempotencyMismatch("这次提交用了上一次的编号，内容却不一样。请刷新页面后重新提交。")
     g.replayed = True
-    response = Response(row.body or "", status=row.status or 200)
+    response = Response(vault.decrypt(row.body.encode()) if row.body else b"", status=row.status or 200)
     for header, value in (row.headers or {}).items():
         response.headers[header] = value
     response.headers["Idempotency-Replayed"] = "true"
@@ -106,9 +106,10 @@ def _claim(key: tuple[int, str]) -> Response | None:
 
 
 def _remember(key: tuple[int, str], response: Response) -> None:
-    text: Any = None
+    text: str | None = None
     if not response.is_streamed and (response.content_length or 0) <= MAX_KEPT_BODY:
-        text = response.get_data(as_text=True)
+        # An answer may show somebody in full, so it rests encrypted like the person does.
+        text = vault.encrypt(response.get_data()).decode()
     row = db.session.get(IdempotencyKey, key)
     if row is not None:
         row.status, row.body = response.status_code, text

@@ -48,6 +48,8 @@ def settle(session: Session) -> None:
 
 def prepare(engine: Engine) -> None:
     """Sets what every connection needs: durability and one writer on SQLite, time-outs on PostgreSQL."""
+    # What the driver complains about goes to the log and to the dead letters; whose data it was does not.
+    engine.hide_parameters = True
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)

@@ -50,7 +50,8 @@ def sign_in(session: Session, username: str, password: str, *, address: str, dev
     at = now()
     keys = _keys(username, address)
     for key in keys:
-        row = session.get(LoginFailure, key)
+        # Guesses that arrive together count one after the other; without the lock they would all read the same count.
+        row = session.get(LoginFailure, key, with_for_update=True)
         if row is not None and row.blocked_until is not None and row.blocked_until > at:
             wait = int((row.blocked_until - at).total_seconds()) + 1
             raise TooMany(f"连续输错多次，请 {wait} 秒后再试。忘记密码请找本单位系统管理员重设。", wait)

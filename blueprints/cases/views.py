@@ -41,7 +41,7 @@ def index() -> ResponseReturnValue:
     statement = access.visible(select(Case), actor, Case).options(*present.list_options(Case))
     statement = _narrowed(session, actor, statement, chosen, words)
     after = request.args.get("after", "")
-    if after.isascii() and after.isdigit():
+    if after.isdecimal() and len(after) < 19:
         statement = statement.where(Case.id < int(after))
     found = list(session.scalars(statement.order_by(Case.id.desc()).limit(PAGE + 1)).unique())
     shown = found[:PAGE]

@@ -52,7 +52,7 @@ def index() -> ResponseReturnValue:
     if words:
         statement = statement.where(matching(session, actor, words, Certificate))
     after = request.args.get("after", "")
-    if after.isascii() and after.isdigit():
+    if after.isdecimal() and len(after) < 19:
         statement = statement.where(Certificate.id < int(after))
     found = list(session.scalars(statement.order_by(Certificate.id.desc()).limit(PAGE + 1)).unique())
     shown = found[:PAGE]

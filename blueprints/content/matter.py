@@ -177,7 +177,7 @@ def _materials(session: Session, case: Case, shown: bool) -> list[Any]:
             files[document.material_id].append(_thumb(case, document))
     rows = [SimpleNamespace(
         name=m.name, form=_(FORM_WORDS[m.form]) if m.form in FORM_WORDS else "", sheets=m.sheets if m.provided else None, critical=m.critical, status=_status(m),
-        status_label=_status_label(m), note=m.defect, thumbs=files.get(m.id, []), tick_name=None) for m in case.materials]
+        status_label=_status_label(m), note=m.defect if shown else "", thumbs=files.get(m.id, []), tick_name=None) for m in case.materials]
     if files.get(None):
         rows.append(SimpleNamespace(name=_("其他文件"), form="", sheets=None, status="ok", status_label="", note="", thumbs=files[None], tick_name=None))
     return rows

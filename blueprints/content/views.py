@@ -125,7 +125,7 @@ def do(uid: str, transition: str) -> ResponseReturnValue:
 
 def _version() -> int | None:
     value = request.form.get("version", "")
-    return int(value) if value.isdigit() else None
+    return int(value) if value.isdecimal() and len(value) < 10 else None
 
 
 @bp.get("/<uid>/history")

@@ -50,7 +50,7 @@ def _done(ticket: Delegation, what: str) -> ResponseReturnValue:
 
 def _version() -> int | None:
     value = request.form.get("version", "")
-    return int(value) if value.isdigit() else None
+    return int(value) if value.isdecimal() and len(value) < 10 else None
 
 
 def typed_lines(name: str = "lines") -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ def index() -> ResponseReturnValue:
     if condition is not None:
         statement = statement.where(condition)
     after = request.args.get("after", "")
-    if after.isdigit():
+    if after.isdecimal() and len(after) < 19:
         statement = statement.where(Delegation.id < int(after))
     found = list(session.scalars(statement.order_by(Delegation.id.desc()).limit(PAGE + 1)).unique())
     more, found = found[PAGE:], found[:PAGE]

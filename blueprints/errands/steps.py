@@ -111,11 +111,11 @@ def _step_page(uid: str, step: str) -> ResponseReturnValue:
     if request.method == "GET":
         allowed = transition in engine.available(errand, actor)
         return _form_page(errand, transition, form, allowed), 200 if allowed else 409
-    version = request.form.get("version", "")
+    version = request.form.get("version", "")[:9]
     try:
         with session.begin_nested():
             done = actions.perform(
-                errand, step, actor, posted(form), expected_version=int(version) if version.isdigit() else None
+                errand, step, actor, posted(form), expected_version=int(version) if version.isdecimal() else None
             )
     except Refusal as refusal:
         session.expire_all()

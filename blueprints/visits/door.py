@@ -299,11 +299,11 @@ def deliver(uid: str) -> ResponseReturnValue:
     )
     status = 200
     if request.method == "POST":
-        version = request.form.get("version", "")
+        version = request.form.get("version", "")[:9]
         try:
             with session.begin_nested():
                 actions.perform(
-                    visit, "deliver", actor, posted(form), expected_version=int(version) if version.isdigit() else None
+                    visit, "deliver", actor, posted(form), expected_version=int(version) if version.isdecimal() else None
                 )
         except Refusal as refusal:
             if not is_mendable(refusal):
