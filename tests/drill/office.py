@@ -40,7 +40,7 @@ def database(kind: str, folder: Path, server: str) -> Iterator[str]:
         yield f"sqlite:///{folder}/daiban.db"
         return
     name = f"drill_{secrets.token_hex(4)}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    admin = create_engine(server, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     try:
@@ -70,7 +70,8 @@ class Office:
 
     def open(self) -> None:
         """Waits for the page, then brings the known accounts in."""
-        self.watched.wait_for("代办 is ready", within=START_WITHIN)
+        told = self.watched.wait_for("代办 is ready|^daiban: .*", within=START_WITHIN)[0]
+        assert not told[0].startswith("daiban: "), "\n".join(self.watched.lines)
         self.app = create_app(self.settings)
         with self.session() as session:
             installation.load_demo_people(session)
