@@ -232,6 +232,13 @@ def release_certificate(step: Step) -> None:
 # --- Handing out, voiding, replacing
 
 
+@registry.predicate("card_here")
+def card_here(session: Session, certificate: Certificate, actor: Actor) -> bool:
+    """A card that travels with a ticket is handed out by whoever holds the case, as the case itself is."""
+    case = certificate.case
+    return case.state != "issued" or case_routing.papers_here(session, case, actor)
+
+
 @registry.effect("certificate_delivered")
 def certificate_delivered(step: Step) -> None:
     certificate: Certificate = step.content

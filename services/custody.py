@@ -288,6 +288,24 @@ def originals_out(case: Case) -> list[Material]:
     return [m for m in case.materials if m.original_held and returnable(case, m)]
 
 
+def require_within(case: Case, place: Agency, *people: int | None) -> None:
+    """What is given back now lies at this community or with one of these people, not at another office."""
+    near = place
+    while near.kind not in ("community", "village") and near.parent is not None:
+        near = near.parent
+    root = near if near.kind in ("community", "village") else place
+
+    def here(material: Material) -> bool:
+        if material.holder_unit is None:
+            return material.holder_person_id in (None, *people)
+        return material.holder_unit.path.startswith(root.path) or material.holder_person_id in people
+
+    away = [m for m in originals_out(case) if not here(m)]
+    if away:
+        named = "、".join(f"{m.name}（在{holder(m)}）" for m in away)
+        raise RequirementUnmet(f"还有原件没有取回：{named}。请先取回，再一起送还申请人。")
+
+
 def give_back(step: Step, case: Case, giver: Party, signature: Document | None = None) -> Handover | None:
     """The applicant gets the originals back; what belongs in the file stays there."""
     out = originals_out(case)

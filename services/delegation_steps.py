@@ -15,7 +15,8 @@ from services.catalogue_items import record_of
 
 # A case that is one of these has been decided, whichever way.
 DECIDED = ("approved", "issued", "delivered", "refused", "rejected", "withdrawn")
-AT_HAND = ("issued", "delivered", "refused", "rejected")
+# A case withdrawn meanwhile has no result, but its ticket must still find its way home.
+AT_HAND = ("issued", "delivered", "refused", "rejected", "withdrawn")
 
 
 # --- Sending, counting, returning
@@ -193,6 +194,7 @@ def hand_result_out(step: Step) -> None:
     ticket: Delegation = step.content
     given = step.inputs.get("lines")
     lines = custody.read_lines(given, ticket.case) if given else result_lines(ticket)
+    _nothing_left_behind(ticket, lines)
     giver, taker = custody.unit(ticket.addressee, step.actor), custody.unit(ticket.place)
     handover = custody.write(step.session, ticket, "result", giver, taker, lines, step.at, case=ticket.case)
     step.details |= {"handover": handover.id, "lines": len(lines)}
@@ -206,13 +208,26 @@ def hand_result_out(step: Step) -> None:
         )
 
 
+def _nothing_left_behind(ticket: Delegation, lines: Sequence[custody.Line]) -> None:
+    """The applicant's originals travel with the result: what stands on no list comes back to nobody."""
+    listed = {line.material.id for line in lines if line.material and line.original}
+    forgotten = [m for m in custody.originals_out(ticket.case) if m.id not in listed] if ticket.case else []
+    here = [m for m in forgotten if m.holder_unit and m.holder_unit.path.startswith(ticket.addressee.path)]
+    if here:
+        raise RequirementUnmet(
+            f"申请人的原件还在这里，没有列入交接清单：{'、'.join(m.name for m in here)}。请写上清单，一起交回。",
+            {"lines": "申请人的原件要一起交回"},
+        )
+
+
 def result_lines(ticket: Delegation) -> list[custody.Line]:
     """What goes back if nobody writes a list: the outcome, and every original that is still held."""
     session = object_session(ticket)
     assert session is not None
     item = ticket.case.item if ticket.case else (ticket.home_visit.item if ticket.home_visit else None)
-    if ticket.case is not None and ticket.case.state in ("refused", "rejected"):
-        names: tuple[str, ...] = ("不予办理决定书",) if ticket.case.state == "refused" else ("不予受理通知书",)
+    without = {"refused": "不予办理决定书", "rejected": "不予受理通知书", "withdrawn": "撤回申请的材料"}
+    if ticket.case is not None and ticket.case.state in without:
+        names: tuple[str, ...] = (without[ticket.case.state],)
     else:
         names = (record_of(item).outputs if item else ()) or ("办理结果",)
         certificate = certificates.of_case(session, ticket.case) if ticket.case is not None else None
@@ -253,6 +268,8 @@ def deliver_result(step: Step) -> None:
     case = ticket.case
     if case is None:
         return
+    cause = step.cause.content if step.cause else None
+    custody.require_within(case, ticket.place, step.actor.person_id, cause.assignee_id if cause else None)
     custody.give_back(step, case, custody.unit(ticket.place, step.actor), document)
     way = "door" if ticket.home_visit_id or (step.cause and step.cause.content.type == "errand") else "station"
     signed = {name: step.inputs.get(name) for name in ("collector", "signature")}

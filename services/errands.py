@@ -24,6 +24,8 @@ __all__ = ["code_for", "counted_under_lock", "is_receiver", "on_hand", "post_for
 # What a courier has on hand; what is delivered waits for the receiver and no longer counts.
 CARRYING = ("claimed", "assigned", "picked_up", "on_way")
 MAX_WRONG_CODES = 5
+# Only these carry the papers of the thing they are related to; buying vegetables on the way does not.
+CARRYING_PAPERS = ("hand_in", "deliver_result")
 RECEIVERS = frozenset({"applicant", "community_clerk@addressee", "window_clerk@addressee"})
 CODE_HOLDERS = frozenset({"assignee", "community_clerk@origin"})
 DISPATCHER = "errand_dispatcher"
@@ -150,7 +152,7 @@ def on_hand(session: Session, person_id: int) -> int:
 
 
 def _person(session: Session, named: str) -> Person | None:
-    if named.isdigit():
+    if named.isdecimal() and len(named) < 19:
         found = session.get(Person, int(named))
         if found is not None:
             return found
@@ -224,13 +226,15 @@ def _envelopes(errand: Errand) -> list[custody.Line]:
 
 def _originals_now_with(step: Step, party: custody.Party) -> None:
     """Originals inside the envelopes are with whoever has the envelopes."""
-    if step.content.related is None:
+    errand = step.content
+    if errand.related is None or errand.purpose not in CARRYING_PAPERS:
         return
-    underway = custody.latest(step.session, step.content.related, "send", "result")
-    if underway is not None and underway.to_person_id is None:
-        custody.hold(
-            step.session, [line.material_id for line in underway.lines if line.original and line.material_id], party
-        )
+    underway = custody.latest(step.session, errand.related, "send", "result")
+    if underway is None:
+        return
+    # Once the list was counted, only what was missing from it can still be on its way.
+    open_lines = [line for line in underway.lines if underway.to_person_id is None or line.counted == 0]
+    custody.hold(step.session, [line.material_id for line in open_lines if line.original and line.material_id], party)
 
 
 @registry.requirement("code_right")
@@ -287,7 +291,7 @@ def confirmed_by_receiver(step: Step) -> None:
     code = step.inputs.get("code")
     if code and not code_blocked(errand):
         check_code(step, code)
-    elif DISPATCHER in access.tokens(errand, actor):
+    elif DISPATCHER in access.tokens(errand, actor) and errand.assignee_id != actor.person_id:
         if not step.inputs.get("comment"):
             raise RequirementUnmet(
                 "请写明怎么向收件人核实的，例如几点打的电话、谁接的。", {"comment": "请写明怎么核实的"}
@@ -312,7 +316,7 @@ def papers_arrived(step: Step) -> None:
     related = errand.related
     if errand.to_agency is not None and not errand.to_address:
         _originals_now_with(step, taker)
-    if isinstance(related, Delegation):
+    if isinstance(related, Delegation) and errand.purpose == "deliver_result":
         home = bool(errand.to_address) or errand.to_agency is None
         if not home and errand.to_agency is not None and errand.to_agency.path.startswith(related.place_path):
             engine.follow(step, related, "take_over")

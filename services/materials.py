@@ -301,6 +301,12 @@ def originals_back(step: Step) -> None:
         raise RequirementUnmet(f"还有原件没有归还申请人：{named}。请先取回并归还，再“{step.transition.title.zh}”。")
 
 
+@registry.predicate("originals_wait")
+def originals_wait(session: Session, case: Case, actor: Actor) -> bool:
+    """Somebody still has originals of the applicant."""
+    return bool(custody.originals_out(case))
+
+
 @registry.effect("return_originals")
 def return_originals(step: Step) -> None:
     """Hands the originals at this counter back and writes the list of it."""
