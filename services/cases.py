@@ -24,6 +24,7 @@ from services import case_forms, case_routing, files, materials, residents
 from services.case_routing import open_to  # noqa: F401  part of what other services use
 from services.catalogue_items import by_code, record_of
 
+ONLINE_GROUPS = ("online", "terminal")
 COUNTER_WAYS = ("counter", "station")
 DELIVERY = "_delivery"
 APPLICANT_FIELDS = ("name", "id_number", "phone", "address", "household_address")
@@ -181,6 +182,10 @@ def _channel(given: Any, place: Agency, staff: bool) -> str:
         return "window_street" if place.kind in case_routing.STREET_KINDS else "window_community"
     if given not in catalogue.channels():
         raise InvalidInput(f"没有“{given}”这种申报渠道，请从列表中选择。", {"channel": "没有这种渠道"})
+    # What is filed online is at the street at once; a counter that called itself online would need no ticket and no letter.
+    if (catalogue.channels()[given].group in ONLINE_GROUPS) is staff:
+        words = "窗口代收的请选窗口渠道，网上渠道由居民用自己的账号申报。" if staff else "居民自己申报的请选网上渠道。"
+        raise InvalidInput(f"“{catalogue.channels()[given].name}”不是这样用的：{words}", {"channel": "渠道与申报人不符"})
     return str(given)
 
 

@@ -13,6 +13,7 @@ from models.agency import Agency
 from models.base import now
 from models.case import Case
 from models.content import Content
+from models.errand import Errand
 from process import access, clock, journal
 from process.access import Actor
 from process.identity import IdNumber, normalise_phone
@@ -21,6 +22,7 @@ from process.library import Field, library
 from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, Stale
 from services import case_forms, cases
+from services.errand_posting import readable_on_the_board, redirect_errand
 
 LIMITS = {"text": 200, "longtext": 2000, "person_name": 60, "address": 90}
 # What a thing is about is settled when it is registered; another matter or person is another thing.
@@ -38,9 +40,13 @@ def edit(
     if expected_version != content.version:
         raise Stale(f"您看到的是第 {expected_version} 版，现在已是第 {content.version} 版。请刷新后再改。")
     columns, values = _sorted(session, content, changes)
+    if isinstance(content, Errand) and not readable_on_the_board(columns.get("title") or content.title):
+        _refuse({"title": "任务板上人人可见，这里不要写电话、证件号和门牌，请写在地址和联系人里"})
     _count(session, content)
     for name, value in columns.items():
         setattr(content, name, value)
+    if isinstance(content, Errand) and "to_agency_id" in columns:
+        redirect_errand(session, content)
     if values:
         secret = {f.name for f in library.type(content.type).fields if f.sensitive}
         content.fields = {**(content.fields or {}), **{n: v for n, v in values.items() if n not in secret}}
@@ -122,6 +128,8 @@ def _clean(session: Session, spec: Field, raw: Any) -> Any:
             return _parsed(date.fromisoformat, raw, "日期请写成 2026-03-05 的样子，且必须存在")
         case "datetime":
             moment = _parsed(datetime.fromisoformat, raw, "时间请写成 2026-03-05T14:30+08:00 的样子")
+            if not 2000 <= moment.year <= 2100:
+                raise ValueError("请填 2000 年到 2100 年之间的时间")
             return moment if moment.tzinfo else moment.replace(tzinfo=CHINA)
         case "choice":
             if raw not in dict(spec.options):

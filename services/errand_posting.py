@@ -107,6 +107,21 @@ def admit_receiver(errand: Errand, to_agency: Agency | None) -> None:
         )
 
 
+def redirect_errand(session: Session, errand: Errand) -> None:
+    """Another unit is to receive it: the first one no longer sees it and cannot confirm it."""
+    for place in errand.places:
+        if place.relation == "addressee" and place.until is None:
+            place.until = now()
+    admit_receiver(errand, session.get(Agency, errand.to_agency_id) if errand.to_agency_id else None)
+    session.flush()
+    session.expire(errand, ["to_agency"])
+
+
+def readable_on_the_board(title: str) -> bool:
+    """No telephone, ID number or door number where everybody reads."""
+    return _PERSONAL.search(title) is None
+
+
 def street_of(agency: Agency) -> Agency | None:
     """The street whose board shows what this agency posts."""
     here: Agency | None = agency
@@ -223,6 +238,8 @@ class _Reader:
             return None
         try:
             value = raw if isinstance(raw, datetime) else datetime.fromisoformat(str(raw))
+            if not 2000 <= value.year <= 2100:
+                raise ValueError
         except ValueError:
             self.errors[name] = "时间请写成 2026-03-05T14:30 的样子"
             return None

@@ -13,7 +13,6 @@ from process import engine
 from process.access import load_actor
 from process.clock import local_day
 from process.refusals import Forbidden
-from services import errands  # noqa: F401
 from services.errand_posting import create_errand
 from tests.services import fertility
 
