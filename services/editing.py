@@ -13,6 +13,7 @@ from models.agency import Agency
 from models.base import now
 from models.case import Case
 from models.content import Content
+from models.delegation import HomeVisit
 from models.errand import Errand
 from process import access, clock, journal
 from process.access import Actor
@@ -27,6 +28,8 @@ from services.errand_posting import readable_on_the_board, redirect_errand
 LIMITS = {"text": 200, "longtext": 2000, "person_name": 60, "address": 90}
 # What a thing is about is settled when it is registered; another matter or person is another thing.
 SETTLED = ("item", "applicant", "case")
+# The ground of a visit was held against the rule when it was booked, and later goes into the care register.
+SETTLED_ONCE_BOOKED = frozenset({"condition", "proof"})
 
 
 def edit(
@@ -40,6 +43,9 @@ def edit(
     if expected_version != content.version:
         raise Stale(f"您看到的是第 {expected_version} 版，现在已是第 {content.version} 版。请刷新后再改。")
     columns, values = _sorted(session, content, changes)
+    if isinstance(content, HomeVisit) and content.state != "requested":
+        booked = sorted(SETTLED_ONCE_BOOKED & changes.keys())
+        _refuse({name: "排期时已按它核过资格，现在不能改；情况有变请另约一次上门" for name in booked})
     if isinstance(content, Errand) and not readable_on_the_board(columns.get("title") or content.title):
         _refuse({"title": "任务板上人人可见，这里不要写电话、证件号和门牌，请写在地址和联系人里"})
     _count(session, content)

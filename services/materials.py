@@ -38,6 +38,9 @@ def provide(session: Session, case: Case, actor: Actor, lines: Any, at: datetime
     """Notes what was brought: `{code, provided, original, sheets}` per line. A slot filled anew loses its verdict."""
     if not any(access.may(actor, permission, case, session) for permission in ("edit", "attach")):
         raise Forbidden("这件的材料现在不由您登记，请交给经手人。")
+    if actor.resident_id is not None and not access.may(actor, "edit", case, session):
+        # Otherwise the applicant could declare owed papers supplied, or withdraw what was already checked.
+        raise Forbidden("申报之后的材料由受理窗口登记。您补来的材料请直接上传文件，或送到窗口。")
     at = at or now()
     changed = fill(case, lines, at, counter=actor.unit_id if actor.resident_id is None else None)
     if changed:

@@ -197,6 +197,8 @@ def print_paper(uid: str) -> ResponseReturnValue:
             # A second copy of a certificate has a reason; the step asks for it.
             return redirect(url_for("content.do", uid=content.uid, transition="reprint"), 303)
     papers_out.pdf(found)
+    # Two presses at once are two prints: the count is read again under the row's lock.
+    db_session().refresh(found, ["prints"], with_for_update=True)
     found.prints += 1
     journal.record(
         db_session(),

@@ -47,28 +47,50 @@ DECIDED = ("receive", "start", "review", "approve", "decide", "issue")
 def test_a_result_list_may_not_leave_the_applicants_original_behind(session, actor) -> None:
     ticket = carried(session, actor, *DECIDED)
     with pytest.raises(RequirementUnmet, match="没有列入交接清单"):
-        engine.fire(ticket, "send_result", actor("window.clerk"), inputs={"lines": [{"material": "老年优待证", "sheets": 1, "original": True}]})
+        engine.fire(
+            ticket,
+            "send_result",
+            actor("window.clerk"),
+            inputs={"lines": [{"material": "老年优待证", "sheets": 1, "original": True}]},
+        )
 
 
 def test_what_did_not_come_back_is_not_written_off_at_the_delivery(session, actor) -> None:
     ticket, clerk, window = carried(session, actor, *DECIDED), actor("community.clerk"), actor("window.clerk")
     engine.fire(ticket, "send_result", window)
     lines = counted(session, ticket, "result")
-    number = next(line["line"] for line, row in zip(lines, custody.latest(session, ticket, "result").lines, strict=True) if row.material_id)
+    number = next(
+        line["line"]
+        for line, row in zip(lines, custody.latest(session, ticket, "result").lines, strict=True)
+        if row.material_id
+    )
     lines[number - 1] |= {"counted": 0, "difference": "封套里没有身份证"}
     engine.fire(ticket, "take_over", clerk, inputs={"lines": lines})
     fertility.draw_all(session)
-    with pytest.raises(RequirementUnmet, match="还有原件没有取回"):
-        with session.begin_nested():
-            engine.fire(ticket, "deliver", clerk, inputs={"signature": drawn()})
+    with pytest.raises(RequirementUnmet, match="还有原件没有取回"), session.begin_nested():
+        engine.fire(ticket, "deliver", clerk, inputs={"signature": drawn()})
     session.expire_all()
     assert [m.code for m in custody.originals_out(ticket.case)] == ["id_card"]
 
     # A courier brings it after all, and the ticket can end.
-    errand = create_errand(session, window, {"title": "补送一件材料", "purpose": "deliver_result", "related": ticket.uid,
-                                             "from_agency": "dongxin-centre", "to_agency": "dx-c01"})
+    errand = create_errand(
+        session,
+        window,
+        {
+            "title": "补送一件材料",
+            "purpose": "deliver_result",
+            "related": ticket.uid,
+            "from_agency": "dongxin-centre",
+            "to_agency": "dx-c01",
+        },
+    )
     engine.fire(errand, "post", actor("dispatcher"))
-    for step, inputs in (("claim", {}), ("pick_up", {"envelopes": 1}), ("set_off", {}), ("deliver", {"code": errand.confirm_code})):
+    for step, inputs in (
+        ("claim", {}),
+        ("pick_up", {"envelopes": 1}),
+        ("set_off", {}),
+        ("deliver", {"code": errand.confirm_code}),
+    ):
         engine.fire(errand, step, actor("courier"), inputs=inputs)
     assert errand.state == "confirmed"
     engine.fire(ticket, "deliver", clerk, inputs={"signature": drawn()})
@@ -79,10 +101,24 @@ def test_an_errand_for_something_else_moves_no_papers_of_the_ticket(session, act
     ticket, clerk = carried(session, actor, *DECIDED), actor("community.clerk")
     engine.fire(ticket, "send_result", actor("window.clerk"))
     before = [(m.holder_unit_id, m.holder_person_id) for m in custody.originals_out(ticket.case)]
-    errand = create_errand(session, clerk, {"title": "陪老人看大厅", "purpose": "accompany", "related": ticket.uid,
-                                            "from_agency": "dongxin-centre", "to_agency": "dx-c01"})
+    errand = create_errand(
+        session,
+        clerk,
+        {
+            "title": "陪老人看大厅",
+            "purpose": "accompany",
+            "related": ticket.uid,
+            "from_agency": "dongxin-centre",
+            "to_agency": "dx-c01",
+        },
+    )
     engine.fire(errand, "post", clerk)
-    for step, inputs in (("claim", {}), ("pick_up", {"envelopes": 1}), ("set_off", {}), ("deliver", {"code": errand.confirm_code})):
+    for step, inputs in (
+        ("claim", {}),
+        ("pick_up", {"envelopes": 1}),
+        ("set_off", {}),
+        ("deliver", {"code": errand.confirm_code}),
+    ):
         engine.fire(errand, step, actor("courier"), inputs=inputs)
     assert errand.state == "confirmed" and ticket.state == "result_sent"
     assert [(m.holder_unit_id, m.holder_person_id) for m in custody.originals_out(ticket.case)] == before
@@ -142,12 +178,13 @@ def test_papers_owed_can_still_come_in_after_the_review(session, actor) -> None:
     from models.base import now
     from process.clock import local_day
 
-    engine.fire(case, "defer", window, inputs={"due": (local_day(now()) + timedelta(days=1)).isoformat(), "promise": True})
+    engine.fire(
+        case, "defer", window, inputs={"due": (local_day(now()) + timedelta(days=1)).isoformat(), "promise": True}
+    )
     engine.fire(case, "review", actor("reviewer"), inputs={"materials": fertility.ticks(case)})
     engine.fire(case, "approve", actor("approver"))
-    with pytest.raises(RequirementUnmet, match="容缺的材料"):
-        with session.begin_nested():
-            engine.fire(case, "issue", actor("issuer"))
+    with pytest.raises(RequirementUnmet, match="容缺的材料"), session.begin_nested():
+        engine.fire(case, "issue", actor("issuer"))
     session.expire_all()
     materials.provide(session, case, window, [{"code": code, "provided": True} for code in fertility.BOOKLETS])
     engine.fire(case, "issue", actor("issuer"))
@@ -162,11 +199,22 @@ def test_the_courier_does_not_confirm_as_dispatcher(session, actor, person, agen
     from process.clock import local_day
 
     place = agency("dongxin")
-    session.add(Grant(person_id=person("courier").id, role="errand_dispatcher", place_id=place.id, place_path=place.path, cause="post"))
+    session.add(
+        Grant(
+            person_id=person("courier").id,
+            role="errand_dispatcher",
+            place_id=place.id,
+            place_path=place.path,
+            cause="post",
+        )
+    )
     session.flush()
     both = load_actor(session, person("courier").id, local_day(datetime.now(UTC)))
-    errand = create_errand(session, actor("community.clerk"), {"title": "送补贴申请材料", "purpose": "hand_in", "from_agency": "dx-c01",
-                                                               "to_agency": "dongxin-centre"})
+    errand = create_errand(
+        session,
+        actor("community.clerk"),
+        {"title": "送补贴申请材料", "purpose": "hand_in", "from_agency": "dx-c01", "to_agency": "dongxin-centre"},
+    )
     engine.fire(errand, "post", actor("community.clerk"))
     for step, inputs in (("claim", {}), ("pick_up", {"envelopes": 1}), ("set_off", {}), ("deliver", {})):
         engine.fire(errand, step, both, inputs=inputs)

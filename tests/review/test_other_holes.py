@@ -30,7 +30,11 @@ def test_a_counter_does_not_call_itself_online_to_skip_the_ticket(session: Sessi
 
 def test_an_errand_sent_elsewhere_leaves_the_first_receiver(session: Session, actor) -> None:
     clerk, window = actor("community.clerk"), actor("window.clerk")
-    errand = create_errand(session, clerk, {"title": "送补贴申请材料", "purpose": "hand_in", "from_agency": "dx-c01", "to_agency": "dongxin-centre"})
+    errand = create_errand(
+        session,
+        clerk,
+        {"title": "送补贴申请材料", "purpose": "hand_in", "from_agency": "dx-c01", "to_agency": "dongxin-centre"},
+    )
     engine.fire(errand, "post", clerk)
     editing.edit(session, errand, clerk, {"to_agency": "dx-c02"}, expected_version=errand.version)
     assert "window_clerk@addressee" not in tokens(errand, window)
@@ -42,12 +46,18 @@ def test_an_errand_sent_elsewhere_leaves_the_first_receiver(session: Session, ac
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
 def test_a_moment_outside_time_is_told_and_no_fault(session: Session, actor, moment: str) -> None:
     with pytest.raises(InvalidInput):
-        create_errand(session, actor("community.clerk"), {"title": "送材料", "from_agency": "dx-c01", "to_agency": "dongxin-centre", "window_end": moment})
+        create_errand(
+            session,
+            actor("community.clerk"),
+            {"title": "送材料", "from_agency": "dx-c01", "to_agency": "dongxin-centre", "window_end": moment},
+        )
 
 
 def test_a_job_that_kills_its_worker_ends_as_a_dead_letter(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
-    monkeypatch.setitem(worker.HANDLERS, "poison", lambda _session, _args: taken.append(1) or (_ for _ in ()).throw(SystemExit))
+    monkeypatch.setitem(
+        worker.HANDLERS, "poison", lambda _session, _args: taken.append(1) or (_ for _ in ()).throw(SystemExit)
+    )
     item = outbox.put(session, "poison")
     session.commit()
     for _ in range(20):
@@ -59,11 +69,15 @@ def test_a_job_that_kills_its_worker_ends_as_a_dead_letter(session: Session, mon
             assert row is not None
             row.leased_until = now() - timedelta(seconds=1)
             session.commit()
-    row = session.scalars(select(OutboxItem).where(OutboxItem.id == item.id).execution_options(populate_existing=True)).one()
+    row = session.scalars(
+        select(OutboxItem).where(OutboxItem.id == item.id).execution_options(populate_existing=True)
+    ).one()
     assert row.status == "dead" and len(taken) == outbox.MAX_LEASES
 
 
-def test_a_worker_whose_lease_ran_out_leaves_nothing_behind(session: Session, actor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_whose_lease_ran_out_leaves_nothing_behind(
+    session: Session, actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The drawing takes long, somebody else takes over and finishes: the late one changes nothing."""
     from models.paper import Paper
     from services import papers_out

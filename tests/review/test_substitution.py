@@ -19,8 +19,17 @@ from tests.services import fertility
 
 def stand_in(session, person, agency, who: str, whom: str, role: str):
     place = agency("dongxin-centre")
-    session.add(Grant(person_id=person(who).id, role=role, place_id=place.id, place_path=place.path, cause="substitution",
-                      principal_id=person(whom).id, since=date(2025, 1, 1)))
+    session.add(
+        Grant(
+            person_id=person(who).id,
+            role=role,
+            place_id=place.id,
+            place_path=place.path,
+            cause="substitution",
+            principal_id=person(whom).id,
+            since=date(2025, 1, 1),
+        )
+    )
     person(who).epoch += 1
     session.flush()
     return load_actor(session, person(who).id, local_day(engine.now()))
@@ -29,10 +38,23 @@ def stand_in(session, person, agency, who: str, whom: str, role: str):
 def reviewed_by_the_approver(session, actor, person, agency):
     """The approver also reviews, so that the second pair of eyes must be somebody else's."""
     place = agency("dongxin-centre")
-    session.add(Grant(person_id=person("approver").id, role="back_office_reviewer", place_id=place.id, place_path=place.path, cause="post"))
+    session.add(
+        Grant(
+            person_id=person("approver").id,
+            role="back_office_reviewer",
+            place_id=place.id,
+            place_path=place.path,
+            cause="post",
+        )
+    )
     session.flush()
     case = fertility.accepted(session, actor)
-    engine.fire(case, "review", load_actor(session, person("approver").id, local_day(engine.now())), inputs={"materials": fertility.ticks(case)})
+    engine.fire(
+        case,
+        "review",
+        load_actor(session, person("approver").id, local_day(engine.now())),
+        inputs={"materials": fertility.ticks(case)},
+    )
     return case
 
 
@@ -56,8 +78,17 @@ def test_a_stand_in_approves_what_somebody_else_reviewed(session, actor, person,
 
 
 def test_nobody_writes_a_colleagues_name_into_the_journal_without_standing_in(session, actor, person) -> None:
-    errand = create_errand(session, actor("community.clerk"), {
-        "title": "送补贴申请材料", "purpose": "hand_in", "from_agency": "dx-c01", "to_agency": "dongxin-centre", "envelopes": 1})
+    errand = create_errand(
+        session,
+        actor("community.clerk"),
+        {
+            "title": "送补贴申请材料",
+            "purpose": "hand_in",
+            "from_agency": "dx-c01",
+            "to_agency": "dongxin-centre",
+            "envelopes": 1,
+        },
+    )
     engine.fire(errand, "post", actor("community.clerk"))
     engine.fire(errand, "claim", actor("courier"))
     with pytest.raises(Forbidden, match="没有代"):

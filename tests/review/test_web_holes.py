@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import logging
 
 import pytest
 from flask import Flask
@@ -29,7 +27,11 @@ def test_the_kept_answer_shows_nobody_in_clear_and_is_given_again(app: Flask) ->
     first = client.post("/api/v1/contents", json=body, headers={**bearer, "Idempotency-Key": "k"})
     assert first.status_code == 201, first.text
     again = client.post("/api/v1/contents", json=body, headers={**bearer, "Idempotency-Key": "k"})
-    assert (again.status_code, again.json["uid"], again.headers["Idempotency-Replayed"]) == (201, first.json["uid"], "true")
+    assert (again.status_code, again.json["uid"], again.headers["Idempotency-Replayed"]) == (
+        201,
+        first.json["uid"],
+        "true",
+    )
     assert again.json["applicant"]["id_number"] == fertility.WIFE["id_number"]
     with app.app_context():
         from extensions import db
@@ -61,10 +63,10 @@ def test_odd_numbers_are_no_fault(app: Flask, client_as, number: str) -> None:
         assert client.get(path + number).status_code < 500, path
     with app.app_context():
         from extensions import db
-        from process.access import load_actor
-        from process.clock import local_day
         from models.base import now
         from models.person import Person
+        from process.access import load_actor
+        from process.clock import local_day
 
         person = db.session.scalars(select(Person).where(Person.username == "window.clerk")).one()
         case = fertility.opened(db.session(), load_actor(db.session(), person.id, local_day(now())))
@@ -81,8 +83,11 @@ def test_an_unknown_courier_is_no_fault(app: Flask, session: Session, actor) -> 
     from process.refusals import RequirementUnmet
     from services.errand_posting import create_errand
 
-    errand = create_errand(session, actor("community.clerk"), {"title": "送补贴申请材料", "purpose": "hand_in", "from_agency": "dx-c01",
-                                                               "to_agency": "dongxin-centre"})
+    errand = create_errand(
+        session,
+        actor("community.clerk"),
+        {"title": "送补贴申请材料", "purpose": "hand_in", "from_agency": "dx-c01", "to_agency": "dongxin-centre"},
+    )
     engine.fire(errand, "post", actor("community.clerk"))
     for name in ("²", "9" * 40):
         with pytest.raises(RequirementUnmet):
@@ -93,8 +98,15 @@ def test_masked_sight_of_a_case_shows_no_words_of_the_reviewer(app: Flask, sessi
     from process import engine
 
     case = fertility.accepted(session, actor)
-    engine.fire(case, "supplement_needed", actor("reviewer"), inputs={
-        "materials": fertility.ticks(case, wife_id_card="号码与林若琳本人不符"), "comment": "请林若琳本人重新提交"})
+    engine.fire(
+        case,
+        "supplement_needed",
+        actor("reviewer"),
+        inputs={
+            "materials": fertility.ticks(case, wife_id_card="号码与林若琳本人不符"),
+            "comment": "请林若琳本人重新提交",
+        },
+    )
     session.commit()
     page = client_as("supervisor").get(f"/c/{case.uid}")
     assert page.status_code == 200 and "号码与林若琳本人不符" not in page.text
