@@ -60,8 +60,8 @@ def test_every_message_has_its_english(wanted: Catalog, english: Catalog) -> Non
 
 
 def test_no_english_without_its_message(wanted: Catalog, english: Catalog) -> None:
-    known = {m.id for m in wanted}
-    assert [m.id for m in english if m.id and m.id not in known] == [], "these messages are gone; delete their English"
+    known = {(m.id, m.context) for m in wanted}
+    assert [m.id for m in english if m.id and (m.id, m.context) not in known] == [], "these messages are gone; delete their English"
 
 
 def test_placeholders_are_the_same(english: Catalog) -> None:
@@ -73,6 +73,11 @@ def test_placeholders_are_the_same(english: Catalog) -> None:
         holes = set(PLACEHOLDER.findall(chinese))
         wrong += [(chinese, text) for text in _strings(message) if set(PLACEHOLDER.findall(text)) != holes]
     assert wrong == []
+
+
+def test_english_is_safe_inside_an_attribute(english: Catalog) -> None:
+    """Templates take translations as markup: a straight quotation mark would end the attribute it stands in."""
+    assert [text for m in english if m.id for text in _strings(m) if re.search(r'["<>&]', text)] == []
 
 
 def test_english_is_english(english: Catalog) -> None:
