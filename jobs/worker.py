@@ -51,8 +51,6 @@ def do(session: Session, item_id: int) -> str:
 
 
 def _work(session: Session, held: Lease) -> str:
-    if held.attempt > outbox.MAX_LEASES:
-        return _abandon(session, held)
     try:
         if outbox.worn_out(held):
             died = held.attempt - 1
@@ -73,15 +71,6 @@ def _work(session: Session, held: Lease) -> str:
             exhausted(session, held.job, held.args, getattr(error, "detail", None) or sentence)
         session.commit()
         return "dead" if held.attempt >= outbox.MAX_ATTEMPTS else "failed"
-
-
-def _abandon(session: Session, held: Lease) -> str:
-    """Every worker that took it was gone before it could answer: no further one is spent on it."""
-    sentence = f"taken up {held.attempt - 1} times, and no worker came back"
-    if outbox.fail(session, held, sentence):
-        exhausted(session, held.job, held.args, "多次生成都中断了，请管理员查看后重试。")
-    session.commit()
-    return "dead"
 
 
 @cache

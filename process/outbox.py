@@ -14,8 +14,6 @@ from models.ledger import OutboxItem
 
 LEASE = timedelta(seconds=40)
 MAX_ATTEMPTS = 3
-# A job that takes its worker down with it never says that it failed; so often it may be taken up again.
-MAX_LEASES = 8
 # A job that ends its worker can say nothing: after so many lost leases nobody takes it up again.
 MAX_LEASES = 6
 RING_AGAIN = timedelta(seconds=15)
