@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -86,12 +87,17 @@ HTTP_SENTENCES = {
 }
 
 
+def _short(detail: str) -> str:
+    """The first clause: a title says what, the detail also what to do."""
+    return re.split(r"[，。,.]", detail, maxsplit=1)[0]
+
+
 def _http(error: HTTPException) -> Any:
     status = error.code or 500
     if status < 400:
         return error
     detail = gettext(HTTP_SENTENCES.get(status, N_("暂时不能办理，请稍后再试。")))
-    answer = current_app.make_response(_answer(status, f"http-{status}", detail, detail))
+    answer = current_app.make_response(_answer(status, f"http-{status}", _short(detail), detail))
     if status == 405 and getattr(error, "valid_methods", None):
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))  # type: ignore[attr-defined]
     return answer

@@ -120,12 +120,17 @@ class Row:
     kind: str = ""
 
 
+def number_of(content: Content) -> str:
+    """The number people know it by; an internal id says nothing to anybody."""
+    return content.number or gettext("还没有编号")
+
+
 def row(session: Session, content: Content, actor: Actor, transitions: Iterable[Any] = ()) -> Row:
     definition = library.of(content, session)
     first = next(iter(sorted(transitions, key=lambda t: not t.primary)), None)
     applicant = mask_name(content.applicant.name) if content.applicant else ""
     return Row(
-        content.uid, content.number or content.uid[:8], url_for("content.show", uid=content.uid), applicant, content.title, holder_text(content),
+        content.uid, number_of(content), url_for("content.show", uid=content.uid), applicant, content.title, holder_text(content),
         state_view(definition.states[content.state]), deadline_view(session, content, definition),
         Link(title_of(first), url_for("content.do", uid=content.uid, transition=first.id)) if first is not None and first.primary else None,
         bool(first is not None and first.primary and not any(i.required for i in first.inputs)), title_of(library.type(content.type)),

@@ -136,7 +136,7 @@ def _failed() -> list[Any]:
     return [
         SimpleNamespace(
             title=p.title,
-            number=p.content.number or p.content.uid[:8],
+            number=present.number_of(p.content),
             why=p.error or _("原因不明"),
             uid=p.uid,
             url=url_for("content.show", uid=p.content.uid),

@@ -165,7 +165,7 @@ def _linked(session: Session, content: Content, actor: Actor) -> Any:
     for linked in rows:
         state = library.version(linked.workflow_version, session).states[linked.state]
         facts.append(SimpleNamespace(label=present.title_of(library.type(linked.type)), wide=False,
-                                     value=SimpleNamespace(number=linked.number or linked.uid[:8], url=url_for("content.show", uid=linked.uid),
+                                     value=SimpleNamespace(number=linked.number or _("还没有编号"), url=url_for("content.show", uid=linked.uid),
                                                            state=present.state_view(state))))
     return SimpleNamespace(title=_("相关"), facts=facts, links=True)
 

@@ -65,7 +65,7 @@ def _page(content: Content, *, failed: tuple[str, Any, Refusal] | None = None) -
     insider = access.may(actor, "internal", content, session)
     own = actor.resident_id is not None and actor.resident_id == content.applicant_id
     thing = SimpleNamespace(
-        number=content.number or content.uid[:8], kind=present.title_of(content_type), title=content.title, state=present.state_view(state),
+        number=present.number_of(content), kind=present.title_of(content_type), title=content.title, state=present.state_view(state),
         version=content.version, crumbs=[present.Link(_("我的工作台"), url_for("desk.index"))], print_url=None, uid=content.uid)
     html = render_template(
         "content/show.html", thing=thing, steps=present.way(session, content, definition),
@@ -140,7 +140,7 @@ def history(uid: str) -> ResponseReturnValue:
     return render_template("content/history.html", content=content, definition=definition, drawing=draw(definition, **taken),
                            drawing_for_phone=draw(definition, **taken, vertical=True),
                            explanation=clock.explain(session, content, definition), state=present.state_view(definition.states[content.state]),
-                           entries=present.entries(session, content, actor, limit=500), number=content.number or content.uid[:8])
+                           entries=present.entries(session, content, actor, limit=500), number=present.number_of(content))
 
 
 @bp.post("/<uid>/notes")
@@ -162,7 +162,9 @@ def attach(uid: str) -> ResponseReturnValue:
     if not found:
         raise InvalidInput(_("还没有选文件。请选择照片或 PDF 后再上传。"), {"file": _("请选择文件")})
     for file in found[:20]:
-        files.store_document(session, content, actor, file.read(), file.filename or "", "attachment")
+        kept = files.store_document(session, content, actor, file.read(), file.filename or "", "attachment")
+        details = {"document": kept.uid, "purpose": kept.purpose}
+        journal.record(session, "document:add", actor, content=content, details=details)
     flash(_("已上传 %(n)d 个文件。", n=len(found[:20])), "success")
     return redirect(url_for("content.show", uid=uid), 303)
 

@@ -6,6 +6,10 @@ import io
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import select
+
+from models.content import Content
+from services.demo.load import load
 
 AGED = {
     "name": "李桂芬",
@@ -58,3 +62,18 @@ def test_refusals_speak_with_full_width_marks(api, case: dict[str, Any]) -> None
     empty = clerk.act(case["uid"], "withdraw", 422)["detail"]
     assert not set(",:;()") & set(unknown.replace("submit", "")), unknown
     assert not set(",:;()") & set(empty), empty
+
+
+def test_a_fault_has_a_title_shorter_than_its_advice(api) -> None:
+    told = api("window.clerk").get("/nothing-here", 404)
+    assert told["title"] and told["detail"].startswith(told["title"]) and told["title"] != told["detail"]
+
+
+def test_no_page_shows_an_internal_id_for_a_number(session, actor, client_as) -> None:
+    load(session)
+    session.commit()
+    for user in ("issuer", "window.clerk"):
+        for path in ("/desk/", "/places/inbox", "/certificates"):
+            page = client_as(user).get(path, follow_redirects=True).text
+            for uid in session.scalars(select(Content.uid).where(Content.number.is_(None))):
+                assert f">{uid[:8]}<" not in page.replace(" ", "").replace("\n", ""), (user, path)
