@@ -16,7 +16,7 @@ METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
 OPEN, HIDDEN, REFUSED, EITHER = "open", "hidden", "refused", "either"
 # A well-formed identifier that names nothing.
 NOBODYS = "AAAAAAAAAAAAAAAAAAAAAA"
-FIXED = {"code": "senior_card", "filename": "css/tokens.css", "item_id": 1, "entry_id": 1, "place_id": "dx-c01"}
+FIXED = {"code": "senior_card", "filename": "css/tokens.css", "item_id": 1, "entry_id": 1, "step": "first", "place_id": "dx-c01"}
 
 
 @dataclass(frozen=True)
