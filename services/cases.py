@@ -182,10 +182,11 @@ def _channel(given: Any, place: Agency, staff: bool) -> str:
         return "window_street" if place.kind in case_routing.STREET_KINDS else "window_community"
     if given not in catalogue.channels():
         raise InvalidInput(f"没有“{given}”这种申报渠道，请从列表中选择。", {"channel": "没有这种渠道"})
-    # What is filed online is at the street at once; a counter that called itself online would need no ticket and no letter.
-    if (catalogue.channels()[given].group in ONLINE_GROUPS) is staff:
+    # What is filed online is at the street at once; a counter calling itself online would need no ticket, no letter.
+    channel = catalogue.channels()[given]
+    if (channel.group in ONLINE_GROUPS) is staff:
         words = "窗口代收的请选窗口渠道，网上渠道由居民用自己的账号申报。" if staff else "居民自己申报的请选网上渠道。"
-        raise InvalidInput(f"“{catalogue.channels()[given].name}”不是这样用的：{words}", {"channel": "渠道与申报人不符"})
+        raise InvalidInput(f"“{channel.name}”不是这样用的：{words}", {"channel": "渠道与申报人不符"})
     return str(given)
 
 
@@ -236,6 +237,8 @@ def item_promise(case: Case) -> tuple[int, int | None]:
 @registry.predicate("not_own_delegation")
 def not_own_delegation(session: Session, case: Case, actor: Actor) -> bool:
     """Staff who carried a case for somebody do not decide it, nor does whoever only stands in for them."""
+    if case.applicant_id is not None and case.applicant_id == actor.resident_id:
+        return False
     carriers: set[int] = set()
     for kind in (Delegation, HomeVisit):
         for pair in session.execute(

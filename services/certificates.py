@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models.agency import Agency
 from models.case import Case
 from models.paper import Certificate, Paper
-from process import engine, journal, numbers, registry
+from process import access, engine, journal, numbers, registry
 from process.access import Actor
 from process.refusals import Forbidden, RequirementUnmet
 from process.registry import Step
@@ -20,6 +20,7 @@ from services.materials import require_nothing_owed
 
 GRANTED = ("approved", "issued", "delivered")
 OVER = ("voided", "replaced")
+ISSUERS = frozenset({"certificate_issuer@origin", "all_round_worker@origin"})
 
 
 def paper_kind(case: Case) -> str | None:
@@ -93,7 +94,12 @@ def _occasion(step: Step) -> papers_out.Occasion:
 
 @registry.predicate("issuer_did_not_approve")
 def issuer_did_not_approve(session: Session, certificate: Certificate, actor: Actor) -> bool:
-    return actor.person_id not in engine.did(session, certificate.case, ("approve",))
+    """Nor may whoever only stands in for the person who did."""
+    approvers = engine.did(session, certificate.case, ("approve",))
+    if actor.person_id in approvers:
+        return False
+    own = actor.without_posts_of(approvers)
+    return own is actor or not access.tokens(certificate, own).isdisjoint(ISSUERS)
 
 
 @registry.requirement("case_approved")

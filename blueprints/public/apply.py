@@ -22,7 +22,7 @@ from blueprints.public.bp import bp
 from catalogue import loader as catalogue
 from models.case import Case, ServiceItem
 from models.paper import Document
-from process import access
+from process import access, journal
 from process.masking import mask_address, mask_id_number, mask_phone
 from process.refusals import Forbidden, InvalidInput, NotFound, Refusal
 from services import actions, case_forms, cases, files, materials
@@ -210,7 +210,11 @@ def _keep_files(case: Case) -> None:
     for slot in case.materials:
         for one in uploaded(f"file-{slot.code}")[:10]:
             try:
-                files.store_document(session, case, actor, one.read(), one.filename or "", "material", material=slot)
+                kept = files.store_document(
+                    session, case, actor, one.read(), one.filename or "", "material", material=slot
+                )
+                details = {"document": kept.uid, "purpose": "material"}
+                journal.record(session, "document:add", actor, content=case, details=details)
             except InvalidInput as refusal:
                 errors[f"file-{slot.code}"] = refusal.detail
     if errors:
