@@ -189,10 +189,12 @@ class Person:
         if shot:
             self.shot(name)
 
-    def shot(self, name: str) -> None:
+    def shot(self, name: str, whole: bool = True) -> None:
+        """The whole page, or just what the screen shows now."""
         SHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.evaluate("window.scrollTo(0, 0)")
-        self.page.screenshot(path=SHOTS / f"{name}-{self.office.size}.png", full_page=True)
+        if whole:
+            self.page.evaluate("window.scrollTo(0, 0)")
+        self.page.screenshot(path=SHOTS / f"{name}-{self.office.size}.png", full_page=whole)
 
     def pdf(self, title: str) -> bytes:
         """A paper of the thing on this page, as soon as a worker has drawn it."""

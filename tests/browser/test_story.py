@@ -173,7 +173,7 @@ def go_there(office: Office, visit: str) -> None:
 
     leader.see("上门表单-4委托书", "签代办委托书")
     leader.sign()
-    leader.shot("上门表单-4委托书-已签")
+    leader.shot("上门表单-4委托书-已签", whole=False)
     leader.press("存好，下一步")
     leader.see("上门表单-5清单", "收走的材料", "一寸近期免冠彩色照片", "本人已签名")
 
@@ -256,8 +256,7 @@ def decide(office: Office, case: str) -> None:
 
 def review(reviewer: Person) -> None:
     for group in reviewer.page.locator("input[type=radio][value=accepted]").all():
-        if group.is_enabled():
-            group.check(force=True)
+        group.check()
     reviewer.press("材料齐全，审核通过")
 
 
