@@ -11,8 +11,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from catalogue import loader as catalogue
-from catalogue.records import MODE_NAMES, ServiceItem
+from catalogue.records import MODE_NAMES, ServiceItem, Term
 from process.access import Actor
+from process.words import N_
 
 COUNTER_ROLES = frozenset({"community_clerk", "window_clerk", "all_round_worker"})
 VISIT_ROLES = COUNTER_ROLES | {"grid_leader"}
@@ -41,6 +42,13 @@ FIELD_WORDS = {
     "steps": _l("流程"),
     "home_visit": _l("上门办"),
 }
+# The catalogue's closed lists, written out for the translators; a new term is shown in Chinese until it stands here.
+TERMS = (
+    N_("村（社区）"), N_("镇（街道）"), N_("区（县、市）"), N_("市"),
+    N_("检验检测"), N_("证明鉴定"), N_("查询咨询"), N_("信息公开"), N_("评估评价"),
+    N_("登记备案"), N_("审查受理"), N_("缴纳补贴"), N_("竞价交易"),
+    N_("网上办"), N_("上门办"), N_("就近办"), N_("马上办"),
+)
 
 
 @dataclass(frozen=True)
@@ -68,9 +76,10 @@ def english() -> bool:
 
 
 def name_of(record: Any) -> str:
-    """The name in the reader's language; only some records have an English one."""
+    """The name in the reader's language; only some records have an English one of their own."""
     translated: str = getattr(record, "name_en", "") if english() else ""
-    return translated or str(record.name)
+    # The closed lists have none: theirs stand among the translations (see TERMS).
+    return translated or (_(record.name) if isinstance(record, Term) else str(record.name))
 
 
 def term(terms: tuple[Any, ...], term_id: str | None) -> str:

@@ -145,7 +145,7 @@ def guide(code: str) -> ResponseReturnValue:
         steps=steps,
         channels=[offers.name_of(catalogue.channels()[c]) for c in record.channels],
         visits=visits,
-        conditions_for_visit=list(CONDITIONS.values()),
+        conditions_for_visit=[_(condition) for condition in CONDITIONS.values()],
         promised=offers.days_text(record.promised_days, record.direct),
         legal=offers.days_text(record.legal_days),
         doubtful=offers.doubtful(record),

@@ -121,6 +121,11 @@ def _data_words(app: Flask) -> str:
     return "\n".join(str(name) for name in names)
 
 
+def _is_left(text: str, data: str) -> bool:
+    """Chinese that is neither somebody's data nor an example of it; a name may follow a colon for those who listen."""
+    return bool(CHINESE.search(EXAMPLES.sub("", text.lstrip("：")))) and text.lstrip("：") not in data
+
+
 @pytest.mark.parametrize("username", PAGES)
 def test_the_frame_of_the_pages_is_english(app: Flask, client_as: Callable[[str], FlaskClient], username: str) -> None:
     client = client_as(username)
@@ -134,7 +139,7 @@ def test_the_frame_of_the_pages_is_english(app: Flask, client_as: Callable[[str]
         assert '<html lang="en"' in page.text
         frame = Frame()
         frame.feed(page.text)
-        found = [text for text in frame.found if CHINESE.search(EXAMPLES.sub("", text)) and text not in data]
+        found = [text for text in frame.found if _is_left(text, data)]
         if found:
             left[path] = found
     assert left == {}
@@ -149,7 +154,7 @@ def test_the_public_pages_are_english(app: Flask, path: str) -> None:
     frame.feed(page.text)
     data = _data_words(app)
     assert '<html lang="en"' in page.text
-    assert [text for text in frame.found if CHINESE.search(EXAMPLES.sub("", text)) and text not in data] == []
+    assert [text for text in frame.found if _is_left(text, data)] == []
 
 
 def test_the_switch_leads_back_to_the_page(app: Flask) -> None:
