@@ -270,7 +270,7 @@ def _after(content: Content) -> str:
 def _read_after(text: str) -> tuple[datetime | None, int] | None:
     """A mark from a link of ours; anything else begins at the start."""
     moment, _, last_id = text.partition("~")
-    if not last_id.isdigit() or len(last_id) > 18:
+    if not last_id.isdecimal() or len(last_id) > 18:
         return None
     try:
         deadline = datetime.fromisoformat(moment) if moment else None

@@ -120,7 +120,7 @@ def _blame(form: FlaskForm, refusal: Refusal) -> None:
     lines = form["lines"]
     for name, message in refusal.errors.items():
         parts = name.split("-")
-        if len(parts) == 3 and parts[0] == "lines" and parts[1].isdigit():
+        if len(parts) == 3 and parts[0] == "lines" and parts[1].isdecimal():
             lines.row_errors.setdefault(int(parts[1]), {})[parts[2]] = message
     show_refusal(form, refusal)
 
