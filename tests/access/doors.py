@@ -49,7 +49,7 @@ def doors(app: Flask) -> list[Door]:
 
 def address(app: Flask, door: Door, **values: Any) -> str:
     """The path of a door; what is not given takes the fixed example."""
-    known = {name: values.get(name, FIXED.get(name)) for name in door.rule.arguments}
+    known = {name: values.get(name, FIXED.get(name)) for name in door.rule.arguments} | dict(door.rule.defaults or {})
     for name, converter in door.rule._converters.items():
         if known.get(name) is None and getattr(converter, "items", None):
             known[name] = sorted(converter.items)[0]
