@@ -19,7 +19,7 @@ from process.access import Actor
 from process.definition import Definition, Guard, Transition
 from process.inputs import clean_inputs
 from process.library import ContentType, library
-from process.refusals import Forbidden, InvalidInput, NotAvailable, Stale, UnknownTransition
+from process.refusals import Forbidden, InvalidInput, NotAvailable, RequirementUnmet, Stale, UnknownTransition
 from process.registry import Step
 
 CONTENT = cast(Table, Content.__table__)
@@ -201,6 +201,10 @@ def _require_guard(session: Session, content: Content, transition: Transition, a
     if guard.different_person_than and actor.person_id in did(session, content, guard.different_person_than):
         names = "、".join(definition.transitions[s].title.zh for s in guard.different_person_than)
         raise Forbidden(f"“{transition.title.zh}”必须由另一个人办：您已办过这件的“{names}”。请转给同事。")
+    if guard.roles and not access.tokens(content, actor).isdisjoint(guard.roles):
+        for name in guard.predicates:
+            if name in registry.reasons and not registry.predicates[name](session, content, actor):
+                raise RequirementUnmet(registry.reasons[name])
     raise Forbidden(f"“{transition.title.zh}”不由您办理。现在经手的是{_holder(content)}。")
 
 

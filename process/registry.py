@@ -47,6 +47,8 @@ Creator = Callable[[Session, "Actor", Mapping[str, Any]], Content]
 predicates: dict[str, Predicate] = {}
 requirements: dict[str, Requirement] = {}
 effects: dict[str, Effect] = {}
+# What somebody is told who may take the step, but for this predicate.
+reasons: dict[str, str] = {}
 durations: dict[str, Duration] = {}
 creators: dict[str, Creator] = {}
 
@@ -65,8 +67,10 @@ def _register(table: dict[str, Any], name: str) -> Callable[[Any], Any]:
     return keep
 
 
-def predicate(name: str) -> Callable[[Predicate], Predicate]:
-    """Part of a guard: decides whether the button is shown at all."""
+def predicate(name: str, *, why: str = "") -> Callable[[Predicate], Predicate]:
+    """Part of a guard: decides whether the button is shown at all; `why` answers those who fire it all the same."""
+    if why:
+        reasons[name] = why
     return _register(predicates, name)
 
 

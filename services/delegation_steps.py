@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, object_session
 
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit
 from process import engine, registry
+from process.access import Actor
 from process.refusals import RequirementUnmet
 from process.registry import Step
 from services import case_routing, certificates, custody, delegations, files
@@ -169,11 +170,10 @@ def supply_materials(step: Step) -> None:
         engine.follow(step, ticket.case, "supplement", comment=step.inputs.get("comment"))
 
 
-@registry.requirement("case_decided")
-def case_decided(step: Step) -> None:
-    case = step.content.case
-    if case is not None and case.state not in DECIDED:
-        raise RequirementUnmet(f"办件 {case.number} 还没有审批结论，代办单不能办结。请先在办件上审核、审批。")
+@registry.predicate("case_decided", why="办件还没有审批结论，代办单不能办结。请先在办件上审核、审批。")
+def case_decided(session: Session, ticket: Delegation, actor: Actor) -> bool:
+    """The ticket follows its case: until somebody has decided that one, there is nothing to press here."""
+    return ticket.case is None or ticket.case.state in DECIDED
 
 
 @registry.requirement("result_at_hand")
