@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 
-def N_(text: str) -> str:  # noqa: N802 the name that the extraction knows
+def N_(text: str) -> str:
     """The text as it is; the page that shows it asks for its translation then, in the reader's language."""
     return text
