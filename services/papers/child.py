@@ -18,7 +18,7 @@ from .errors import DoesNotFit, PaperError, RenderFailed
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _RESULT, _REFUSED, _UNFIT, _CRASHED = b"R", b"F", b"L", b"E"
-_ADVICE = "请核对内容后重试;仍不行请把办件编号告诉管理员"
+_ADVICE = "请核对内容后重试；仍不行请把办件编号告诉管理员"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _judge(answer: bytes, late: str, status: int, limits: Limits) -> bytes:
         advice, _, detail = rest.partition("\0")
         raise RenderFailed(reason, advice or _ADVICE, detail=detail)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL}:
-        raise RenderFailed(f"排版用时超过 {limits.cpu_seconds} 秒计算时间,或内存不足被系统停止", _ADVICE)
+        raise RenderFailed(f"排版用时超过 {limits.cpu_seconds} 秒计算时间，或内存不足被系统停止", _ADVICE)
     detail = body.decode(errors="replace") if kind == _CRASHED else f"wait status {status}"
     raise RenderFailed("排版程序出错", _ADVICE, detail=detail)
 

@@ -58,7 +58,7 @@ class RenderFailed(PaperError):
 
     def __init__(self, reason: str, advice: str, *, detail: str = "") -> None:
         self.reason, self.advice, self.detail = reason, advice, detail
-        super().__init__(f"文书没有生成:{reason}。{advice}")
+        super().__init__(f"文书没有生成：{reason}。{advice}")
 
 
 class RendererUnavailable(PaperError):

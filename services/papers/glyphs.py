@@ -25,8 +25,8 @@ class MissingGlyph:
     @property
     def sentence(self) -> str:
         return (
-            f"「{self.label}」中的“{self.char}”({self.codepoint})没有可用字形,"
-            "证件不能打印,请改用手写登记或联系管理员登记替代字形"
+            f"「{self.label}」中的“{self.char}”（{self.codepoint}）没有可用字形，"
+            "证件不能打印，请改用手写登记或联系管理员登记替代字形"
         )
 
 

@@ -155,7 +155,7 @@ class RenderService:
                 or hostile_character(verify_url)
                 or not verify_url.startswith(("https://", "http://"))
             ):
-                raise InvalidPaperData([("verify_url", "核验网址不正确,请联系管理员检查站点地址设置")])
+                raise InvalidPaperData([("verify_url", "核验网址不正确，请联系管理员检查站点地址设置")])
             code, picture = qr.check_code(verify_url), values.DataImage(qr.data_uri(verify_url))
         return {
             "f": fields,
@@ -189,7 +189,7 @@ class RenderService:
             return documents[0].copy(pages).write_pdf(pdf_identifier=_identifier(paper, context))
         except FatalURLFetchingError as error:
             raise RenderFailed(
-                "文书内容试图读取外部文件,已拒绝", "请联系管理员检查模板", detail=str(error)
+                "文书内容试图读取外部文件，已拒绝", "请联系管理员检查模板", detail=str(error)
             ) from error
 
     def _document(self, paper: Paper, context: dict[str, Any], sheets: list[CSS], fetcher: ClosedFetcher) -> Document:
@@ -202,8 +202,8 @@ class RenderService:
         document = HTML(string=page, url_fetcher=fetcher).render(stylesheets=sheets, font_config=self._fonts)
         if len(document.pages) > paper.max_pages:
             raise DoesNotFit(
-                f"内容排成 {len(document.pages)} 页,超过“{paper.title_zh}”的 {paper.max_pages} 页。"
-                "请缩短较长的内容(如地址、说明)或分成几张办理"
+                f"内容排成 {len(document.pages)} 页，超过“{paper.title_zh}”的 {paper.max_pages} 页。"
+                "请缩短较长的内容（如地址、说明）或分成几张办理"
             )
         return document
 

@@ -32,7 +32,7 @@ def load_data(paper: Paper, path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DefinitionError(path.name, "", f"不能读取:{error}") from error
+        raise DefinitionError(path.name, "", f"不能读取：{error}") from error
     if not isinstance(raw, dict):
         raise DefinitionError(path.name, "", "应是一组“字段: 值”")
     return {name: _picture(paper, path, name, value) for name, value in raw.items()}

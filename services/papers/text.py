@@ -43,9 +43,9 @@ def hostile_character(text: str, *, lines: bool = False) -> tuple[int, str] | No
         if code in _INVISIBLE or (0xE0000 <= code <= 0xE007F):
             return position, "看不见的字符"
         if category == "Cs":
-            return position, "不完整的字符(孤立代理项)"
+            return position, "不完整的字符（孤立代理项）"
         if category == "Co":
-            return position, "自造字(专用区字符),各机关字形不同"
+            return position, "自造字（专用区字符），各机关字形不同"
         if category in {"Zl", "Zp"} or (category == "Cc" and not (lines and code in _LINE_BREAKS)):
             return position, "控制字符"
         if code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF:

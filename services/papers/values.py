@@ -102,7 +102,7 @@ def _value(field: Field, value: Any, name: str, label: str, found: list[tuple[st
         try:
             return official_date(value) if field.kind == "date" else official_datetime(value)
         except (ValueError, TypeError, AttributeError, OverflowError):
-            found.append((name, f"「{label}」不是有效的日期,请按 2026-03-05 的样子填写"))
+            found.append((name, f"「{label}」不是有效的日期，请按 2026-03-05 的样子填写"))
             return ""
     return _text(field, value, name, label, found)
 
@@ -113,12 +113,13 @@ def _text(field: Field, value: Any, name: str, label: str, found: list[tuple[str
         return ""
     text = normalise(value)
     if len(text) > field.max_length:
-        found.append((name, f"「{label}」有 {len(text)} 个字,超过 {field.max_length} 个字,请缩短或改用附页"))
+        found.append((name, f"「{label}」有 {len(text)} 个字，超过 {field.max_length} 个字，请缩短或改用附页"))
         return ""
     hostile = hostile_character(text, lines=field.kind == "lines")
     if hostile is not None:
         position, reason = hostile
-        found.append((name, f"「{label}」第 {position + 1} 个字是{reason}({codepoint(text[position])}),请删去后重填"))
+        where = f"「{label}」第 {position + 1} 个字"
+        found.append((name, f"{where}是{reason}（{codepoint(text[position])}），请删去后重填"))
         return ""
     return text
 
@@ -130,7 +131,7 @@ def _table(field: Field, value: Any, name: str, label: str, found: list[tuple[st
         found.append((name, f"「{label}」应是若干行"))
         return []
     if len(value) > field.max_rows:
-        found.append((name, f"「{label}」有 {len(value)} 行,超过 {field.max_rows} 行,请分成几张"))
+        found.append((name, f"「{label}」有 {len(value)} 行，超过 {field.max_rows} 行，请分成几张"))
         return []
     return [
         {
@@ -153,7 +154,7 @@ def _options(field: Field, value: Any, name: str, label: str, found: list[tuple[
     if not isinstance(chosen, (list, tuple, set, frozenset)) or not all(
         isinstance(item, str) and item in known for item in chosen
     ):
-        found.append((name, f"「{label}」只能选:{'、'.join(known.values())}"))
+        found.append((name, f"「{label}」只能选：{'、'.join(known.values())}"))
         chosen = []
     return [Option(option, text, option in chosen) for option, text in field.options]
 
@@ -165,7 +166,7 @@ def _image(value: Any, name: str, label: str, found: list[tuple[str, str]]) -> s
     try:
         return image_uri(value)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        found.append((name, f"「{label}」不是可用的图片({type(error).__name__}),请重新拍照或签名"))
+        found.append((name, f"「{label}」不是可用的图片（{type(error).__name__}），请重新拍照或签名"))
         return ""
 
 

@@ -229,7 +229,7 @@ def test_bombs_end_as_a_sentence(trial: Any, name: str) -> None:
             limits=Limits(memory=512 * 1024**2, cpu_seconds=3, wall_seconds=12),
         )
     assert time.monotonic() - started < 16
-    assert str(failed.value).startswith("文书没有生成:") and failed.value.advice
+    assert str(failed.value).startswith("文书没有生成：") and failed.value.advice
     assert run_limited(lambda: b"alive") == b"alive"
 
 
@@ -238,7 +238,7 @@ def test_text_longer_than_the_sheet_is_told_not_cut(trial: Any) -> None:
     service, paper = trial(
         "{% for a in range(9) %}<p class='leaf'>{{ f.name }}</p>{% endfor %}", style=".leaf { break-after: page }"
     )
-    with pytest.raises(DoesNotFit, match="9 页,超过“试验”的 3 页"):
+    with pytest.raises(DoesNotFit, match="9 页，超过“试验”的 3 页"):
         service.render(paper, {"name": "张三"}, draft=False, verify_url=None)
 
 
