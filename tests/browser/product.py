@@ -39,11 +39,19 @@ def product(folder: Path) -> Iterator[str]:
     """Redis, relay, workers and pages under the supervisor, with the demo's office in its own var."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    environ = {**os.environ, "DAIBAN_VAR": str(folder / "var"), "DAIBAN_DEMO": "1", "HOST": "127.0.0.1", "PORT": str(port)}
+    environ = {
+        **os.environ,
+        "DAIBAN_VAR": str(folder / "var"),
+        "DAIBAN_DEMO": "1",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+    }
     for name in ("DATABASE_URL", "REDIS_URL", "STORAGE_URL", "SECRET_KEY"):
         environ.pop(name, None)
     with (folder / "log").open("w") as log:
-        running = subprocess.Popen([sys.executable, "-m", "supervisor", "serve"], cwd=ROOT, env=environ, stdout=log, stderr=log)
+        running = subprocess.Popen(
+            [sys.executable, "-m", "supervisor", "serve"], cwd=ROOT, env=environ, stdout=log, stderr=log
+        )
         try:
             _wait_for(f"{address}/healthz", running, folder / "log")
             yield address
@@ -96,8 +104,13 @@ class Person:
     def __init__(self, office: Office, username: str) -> None:
         self.office, self.username = office, username
         width, height = SIZES[office.size]
-        context = office.browser.new_context(viewport={"width": width, "height": height}, has_touch=office.size == "phone", locale="zh-CN",
-                                             timezone_id="Asia/Shanghai", base_url=office.address)
+        context = office.browser.new_context(
+            viewport={"width": width, "height": height},
+            has_touch=office.size == "phone",
+            locale="zh-CN",
+            timezone_id="Asia/Shanghai",
+            base_url=office.address,
+        )
         context.set_default_timeout(15_000)
         self.page: Page = context.new_page()
         self.complaints: list[str] = []
@@ -138,7 +151,12 @@ class Person:
     def button(self, words: str, within: str = "main") -> Locator:
         """What carries these words and can be pressed: a button, a link, or the lid of a small form."""
         pattern = re.compile(rf"^\s*{re.escape(words)}\s*(F\d+|：.*)?\s*$", re.S)
-        return self.page.locator(f"{within} :is(button, a, summary)").filter(has_text=pattern).locator("visible=true").first
+        return (
+            self.page.locator(f"{within} :is(button, a, summary)")
+            .filter(has_text=pattern)
+            .locator("visible=true")
+            .first
+        )
 
     def press(self, words: str, within: str = "main") -> None:
         """Presses and waits for the page it leads to."""
@@ -150,7 +168,12 @@ class Person:
         self.button(words, within).click()
 
     def field(self, label: str, within: str = "main") -> Locator:
-        return self.page.locator(within).get_by_label(re.compile(rf"^\s*{re.escape(label)}\s*(（可不填）)?\s*$")).locator("visible=true").first
+        return (
+            self.page.locator(within)
+            .get_by_label(re.compile(rf"^\s*{re.escape(label)}\s*(（可不填）)?\s*$"))
+            .locator("visible=true")
+            .first
+        )
 
     def fill(self, label: str, value: str, within: str = "main") -> None:
         self.field(label, within).fill(value)
@@ -167,7 +190,11 @@ class Person:
             self.page.mouse.move(box["x"] + box["width"] * (x + 0.12), box["y"] + box["height"] * (y + 0.4), steps=5)
             self.page.mouse.move(box["x"] + box["width"] * (x + 0.02), box["y"] + box["height"] * (y + 0.45), steps=3)
             self.page.mouse.up()
-        assert self.page.locator(f"{within} .signature input[type=hidden]").first.input_value().startswith("data:image/png;base64,")
+        assert (
+            self.page.locator(f"{within} .signature input[type=hidden]")
+            .first.input_value()
+            .startswith("data:image/png;base64,")
+        )
 
     # --- Judging
 
