@@ -67,7 +67,13 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
 def engine_options(settings: Settings) -> dict:
     if settings.database_url.startswith("sqlite"):
         return {"connect_args": {"check_same_thread": False, "timeout": 20}, "pool_size": 8, "max_overflow": 8}
-    return {"pool_size": 6, "max_overflow": 10, "pool_timeout": 2, "pool_pre_ping": True, "connect_args": {"connect_timeout": 2}}
+    return {
+        "pool_size": 6,
+        "max_overflow": 10,
+        "pool_timeout": 2,
+        "pool_pre_ping": True,
+        "connect_args": {"connect_timeout": 2},
+    }
 
 
 def limiter_storage(settings: Settings) -> str:

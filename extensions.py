@@ -17,4 +17,6 @@ migrate = Migrate(render_as_batch=True)
 login = LoginManager()
 csrf = CSRFProtect()
 babel = Babel()
-limiter = Limiter(key_func=get_remote_address, strategy="moving-window", in_memory_fallback_enabled=True, default_limits=[])
+limiter = Limiter(
+    key_func=get_remote_address, strategy="moving-window", in_memory_fallback_enabled=True, default_limits=[]
+)

@@ -6,7 +6,22 @@ import importlib
 
 from flask import Flask
 
-FEATURES = ("auth", "desk", "content", "cases", "certificates", "delegations", "visits", "errands", "places", "catalogue", "public", "admin", "health", "api")
+FEATURES = (
+    "auth",
+    "desk",
+    "content",
+    "cases",
+    "certificates",
+    "delegations",
+    "visits",
+    "errands",
+    "places",
+    "catalogue",
+    "public",
+    "admin",
+    "health",
+    "api",
+)
 
 
 def register(app: Flask) -> None:

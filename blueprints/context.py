@@ -74,14 +74,21 @@ def init_app(app: Flask) -> None:
 
 
 def _page_context() -> dict[str, Any]:
-    context: dict[str, Any] = {"once_token": once_token, "page_language": "en" if str(get_locale()) == "en" else "zh-CN"}
+    context: dict[str, Any] = {
+        "once_token": once_token,
+        "page_language": "en" if str(get_locale()) == "en" else "zh-CN",
+    }
     if request.blueprint == "api" or g.get("no_page_context"):
         return context
     actor = current_actor()
     if actor.person_id is None:
         return {**context, "agency_name": gettext("东新街道"), "navigation": list}
     return {
-        **context, "navigation": lambda: navigation(actor), "agency_name": actor.unit_name, "post_name": current_user.title,
-        "sign_out_url": url_for("auth.sign_out"), "demo": current_app.config["DAIBAN_DEMO"],
+        **context,
+        "navigation": lambda: navigation(actor),
+        "agency_name": actor.unit_name,
+        "post_name": current_user.title,
+        "sign_out_url": url_for("auth.sign_out"),
+        "demo": current_app.config["DAIBAN_DEMO"],
         "acting_for": g.get("acting_for"),
     }

@@ -41,7 +41,14 @@ class Asked:
 class LinesField(Field):
     """Rows of the same few boxes, posted as <name>-0-<part>."""
 
-    def __init__(self, *args: Any, columns: list[dict[str, Any]] | None = None, locked: bool = False, add_label: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        columns: list[dict[str, Any]] | None = None,
+        locked: bool = False,
+        add_label: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.columns, self.locked, self.add_label = columns, locked, add_label
         self.row_errors: dict[int, dict[str, str]] = {}
@@ -76,7 +83,11 @@ def read_lines(formdata: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
         match = pattern.match(key)
         if match and int(match[1]) < 500:
             rows.setdefault(int(match[1]), {})[match[2]] = formdata[key]
-    filled = [row for _, row in sorted(rows.items()) if any(str(row.get(part, "")).strip() for part in ("material", "code", "sheets", "counted"))]
+    filled = [
+        row
+        for _, row in sorted(rows.items())
+        if any(str(row.get(part, "")).strip() for part in ("material", "code", "sheets", "counted"))
+    ]
     return filled
 
 
@@ -87,10 +98,18 @@ def label_of(title: Any) -> str:
     return title.text(locale)
 
 
-def transition_form(transition: Transition, *, defaults: Mapping[str, Any] | None = None, columns: Mapping[str, list[dict[str, Any]]] | None = None,
-                    choices: Mapping[str, Iterable[tuple[str, str]]] | None = None) -> FlaskForm:
+def transition_form(
+    transition: Transition,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+    columns: Mapping[str, list[dict[str, Any]]] | None = None,
+    choices: Mapping[str, Iterable[tuple[str, str]]] | None = None,
+) -> FlaskForm:
     """The form of one transition; choices and lines are handed in, never queried here."""
-    fields: dict[str, Any] = {spec.name: _field(spec, (columns or {}).get(spec.name), (choices or {}).get(spec.name)) for spec in transition.inputs}
+    fields: dict[str, Any] = {
+        spec.name: _field(spec, (columns or {}).get(spec.name), (choices or {}).get(spec.name))
+        for spec in transition.inputs
+    }
     made = type(f"{transition.id.title()}Form", (FlaskForm,), fields)
     return made(data=dict(defaults or {}), meta={"csrf": False})
 
@@ -116,7 +135,13 @@ def _field(spec: Input, columns: list[dict[str, Any]] | None, choices: Iterable[
         case "checks":
             made = SelectMultipleField(label, validators, choices=options, validate_choice=False, **common)
         case "person" | "agency" if choices is not None:
-            made = SelectField(label, validators, choices=[SelectChoice("", ""), *(SelectChoice(value, text) for value, text in choices)], validate_choice=False, **common)
+            made = SelectField(
+                label,
+                validators,
+                choices=[SelectChoice("", ""), *(SelectChoice(value, text) for value, text in choices)],
+                validate_choice=False,
+                **common,
+            )
         case "lines":
             made = LinesField(label, validators, columns=columns, description=spec.help)
         case "signature":
@@ -145,7 +170,9 @@ def item_form(form: ItemForm, *, defaults: Mapping[str, Any] | None = None) -> F
                 fields[question.name] = BooleanField(label, validators, **common)
             case "choice":
                 options = [SelectChoice(o.id, label_of(o.title)) for o in question.options]
-                fields[question.name] = SelectField(label, validators, choices=[SelectChoice("", ""), *options], validate_choice=False, **common)
+                fields[question.name] = SelectField(
+                    label, validators, choices=[SelectChoice("", ""), *options], validate_choice=False, **common
+                )
             case _:
                 fields[question.name] = StringField(label, validators, **common)
     made = type(f"{form.id.title()}Form", (FlaskForm,), fields)

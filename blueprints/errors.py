@@ -36,12 +36,20 @@ def init_app(app: Flask) -> None:
 
 
 def wants_json() -> bool:
-    return request.path.startswith("/api/") or request.accept_mimetypes.best_match(["text/html", "application/json"], "text/html") == "application/json"
+    return (
+        request.path.startswith("/api/")
+        or request.accept_mimetypes.best_match(["text/html", "application/json"], "text/html") == "application/json"
+    )
 
 
 def problem(status: int, slug: str, title: str, detail: str, errors: Mapping[str, str] | None = None) -> Response:
-    body: dict[str, Any] = {"type": PROBLEM_BASE + slug, "title": gettext(title), "status": status, "detail": detail,
-                            "errors": [{"field": name, "message": message} for name, message in (errors or {}).items()]}
+    body: dict[str, Any] = {
+        "type": PROBLEM_BASE + slug,
+        "title": gettext(title),
+        "status": status,
+        "detail": detail,
+        "errors": [{"field": name, "message": message} for name, message in (errors or {}).items()],
+    }
     response = jsonify(body)
     response.status_code = status
     response.content_type = "application/problem+json"
@@ -52,8 +60,12 @@ def page(status: int, title: str, detail: str, errors: Mapping[str, str] | None 
     template = f"errors/{status}.html"
     names = current_app.jinja_env.list_templates(filter_func=lambda name: name == template)
     listed = [{"field": "", "message": message} for message in (errors or {}).values()]
-    back = request.referrer if request.method == "POST" and (request.referrer or "").startswith(request.host_url) else None
-    return render_template(names[0] if names else "errors/422.html", title=title, detail=detail, errors=listed, back_url=back), status
+    back = (
+        request.referrer if request.method == "POST" and (request.referrer or "").startswith(request.host_url) else None
+    )
+    return render_template(
+        names[0] if names else "errors/422.html", title=title, detail=detail, errors=listed, back_url=back
+    ), status
 
 
 def _answer(status: int, slug: str, title: str, detail: str, errors: Mapping[str, str] | None = None) -> Any:
@@ -72,7 +84,12 @@ def _refused(refusal: Refusal) -> Any:
 
 
 def _forged(error: CSRFError) -> Any:
-    return _answer(400, "csrf", gettext("页面已过期"), gettext("这个页面放得太久，或不是从本系统打开的。请返回上一页刷新后再提交，您填的内容还在本机。"))
+    return _answer(
+        400,
+        "csrf",
+        gettext("页面已过期"),
+        gettext("这个页面放得太久，或不是从本系统打开的。请返回上一页刷新后再提交，您填的内容还在本机。"),
+    )
 
 
 HTTP_SENTENCES = {
@@ -112,7 +129,12 @@ def _unstorable(error: Exception) -> Any:
 def _raced(error: IntegrityError) -> Any:
     # The first line names the constraint; PostgreSQL's further lines quote the values.
     log.warning("integrity error on %s: %s", request.endpoint, str(error.orig).partition("\n")[0])
-    return _answer(409, "conflict", gettext("有冲突"), gettext("刚刚有人提交了同样的内容，您的这次没有保存。请刷新后核对，再决定是否重办。"))
+    return _answer(
+        409,
+        "conflict",
+        gettext("有冲突"),
+        gettext("刚刚有人提交了同样的内容，您的这次没有保存。请刷新后核对，再决定是否重办。"),
+    )
 
 
 def _database_away(error: Exception) -> Any:
@@ -123,8 +145,11 @@ def _database_away(error: Exception) -> Any:
         db.session.remove()
     g.no_page_context = True
     detail = gettext("数据库暂时连不上，您的这次操作没有保存。请过几秒再试，您填的内容还在本机。")
-    response = problem(503, "unavailable", gettext("暂时不能办理"), detail) if wants_json() else current_app.make_response(
-        (render_template("errors/503.html", detail=detail, errors=[]), 503))
+    response = (
+        problem(503, "unavailable", gettext("暂时不能办理"), detail)
+        if wants_json()
+        else current_app.make_response((render_template("errors/503.html", detail=detail, errors=[]), 503))
+    )
     response.headers["Retry-After"] = "5"
     return response
 
@@ -133,4 +158,9 @@ def _fault(error: Exception) -> Any:
     log.exception("fault on %s %s", request.method, request.endpoint)
     if current_app.testing and current_app.config.get("PROPAGATE_FAULTS", True):
         raise error
-    return _answer(500, "fault", gettext("系统出错"), gettext("系统出了问题，已记下供管理员查看。您的这次操作没有保存，请稍后再试。"))
+    return _answer(
+        500,
+        "fault",
+        gettext("系统出错"),
+        gettext("系统出了问题，已记下供管理员查看。您的这次操作没有保存，请稍后再试。"),
+    )

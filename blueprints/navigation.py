@@ -9,7 +9,14 @@ from flask_babel import lazy_gettext as _l
 
 from process.access import Actor
 
-CASEWORK = {"community_clerk", "all_round_worker", "window_clerk", "back_office_reviewer", "approver", "certificate_issuer"}
+CASEWORK = {
+    "community_clerk",
+    "all_round_worker",
+    "window_clerk",
+    "back_office_reviewer",
+    "approver",
+    "certificate_issuer",
+}
 WATCHING = {"supervisor", "statistician"}
 
 
@@ -27,16 +34,50 @@ class Place:
 # label, endpoint, icon, roles that see it (empty: everybody)
 PLACES = (
     (_l("我的工作台"), _l("工作台"), "desk.index", "desk", frozenset()),
-    (_l("综合受理"), _l("受理"), "cases.new", "counter", frozenset({"community_clerk", "window_clerk", "all_round_worker"})),
+    (
+        _l("综合受理"),
+        _l("受理"),
+        "cases.new",
+        "counter",
+        frozenset({"community_clerk", "window_clerk", "all_round_worker"}),
+    ),
     (_l("收件"), _l("收件"), "places.my_inbox", "inbox", frozenset(CASEWORK)),
     (_l("代办"), _l("代办"), "delegations.index", "delegation", frozenset(CASEWORK | WATCHING | {"delegate"})),
-    (_l("上门代办"), _l("上门"), "visits.index", "visit", frozenset({"grid_leader", "community_clerk", "all_round_worker"} | WATCHING)),
+    (
+        _l("上门代办"),
+        _l("上门"),
+        "visits.index",
+        "visit",
+        frozenset({"grid_leader", "community_clerk", "all_round_worker"} | WATCHING),
+    ),
     (_l("办件"), _l("办件"), "cases.index", "case", frozenset(CASEWORK | WATCHING | {"applicant"})),
-    (_l("证照"), _l("证照"), "certificates.index", "certificate", frozenset({"certificate_issuer", "approver", "window_clerk", "applicant", "supervisor"})),
-    (_l("红色代办"), _l("任务板"), "errands.board", "errand", frozenset({"red_courier", "errand_dispatcher", "community_clerk", "window_clerk"} | WATCHING)),
+    (
+        _l("证照"),
+        _l("证照"),
+        "certificates.index",
+        "certificate",
+        frozenset({"certificate_issuer", "approver", "window_clerk", "applicant", "supervisor"}),
+    ),
+    (
+        _l("红色代办"),
+        _l("任务板"),
+        "errands.board",
+        "errand",
+        frozenset({"red_courier", "errand_dispatcher", "community_clerk", "window_clerk"} | WATCHING),
+    ),
     (_l("我的任务"), _l("我的"), "errands.mine", "phone", frozenset({"red_courier"})),
     (_l("事项"), _l("事项"), "catalogue.index", "catalogue", frozenset()),
-    (_l("机构和网格"), _l("网格"), "places.index", "grid", frozenset(CASEWORK | WATCHING | {"grid_leader", "errand_dispatcher", "catalogue_manager", "system_admin", "complaint_handler"})),
+    (
+        _l("机构和网格"),
+        _l("网格"),
+        "places.index",
+        "grid",
+        frozenset(
+            CASEWORK
+            | WATCHING
+            | {"grid_leader", "errand_dispatcher", "catalogue_manager", "system_admin", "complaint_handler"}
+        ),
+    ),
     (_l("系统状态"), _l("状态"), "admin.index", "admin", frozenset({"system_admin"})),
 )
 

@@ -65,7 +65,9 @@ def state_view(state: State) -> StateView:
     return StateView(title_of(state), state.tone)
 
 
-def deadline_view(session: Session, content: Content, definition: Definition, *, explain: bool = False) -> DeadlineView | None:
+def deadline_view(
+    session: Session, content: Content, definition: Definition, *, explain: bool = False
+) -> DeadlineView | None:
     """How much time is left, in working days, and how much of it is used."""
     if content.closed_at is not None:
         return None
@@ -89,7 +91,15 @@ def deadline_view(session: Session, content: Content, definition: Definition, *,
     elif days == 0:
         same_day = clock.local_day(at) == clock.local_day(content.deadline)
         end_of_day = content.deadline.astimezone(CHINA).hour == 23
-        label = (gettext("今天到期") if end_of_day else gettext("今天 %(time)s 前", time=f"{content.deadline.astimezone(CHINA):%H:%M}")) if same_day else day(content.deadline)
+        label = (
+            (
+                gettext("今天到期")
+                if end_of_day
+                else gettext("今天 %(time)s 前", time=f"{content.deadline.astimezone(CHINA):%H:%M}")
+            )
+            if same_day
+            else day(content.deadline)
+        )
         tone = "needs"
     else:
         label = ngettext("还剩 %(num)d 个工作日", "还剩 %(num)d 个工作日", days)
@@ -130,10 +140,19 @@ def row(session: Session, content: Content, actor: Actor, transitions: Iterable[
     first = next(iter(sorted(transitions, key=lambda t: not t.primary)), None)
     applicant = mask_name(content.applicant.name) if content.applicant else ""
     return Row(
-        content.uid, number_of(content), url_for("content.show", uid=content.uid), applicant, content.title, holder_text(content),
-        state_view(definition.states[content.state]), deadline_view(session, content, definition),
-        Link(title_of(first), url_for("content.do", uid=content.uid, transition=first.id)) if first is not None and first.primary else None,
-        bool(first is not None and first.primary and not any(i.required for i in first.inputs)), title_of(library.type(content.type)),
+        content.uid,
+        number_of(content),
+        url_for("content.show", uid=content.uid),
+        applicant,
+        content.title,
+        holder_text(content),
+        state_view(definition.states[content.state]),
+        deadline_view(session, content, definition),
+        Link(title_of(first), url_for("content.do", uid=content.uid, transition=first.id))
+        if first is not None and first.primary
+        else None,
+        bool(first is not None and first.primary and not any(i.required for i in first.inputs)),
+        title_of(library.type(content.type)),
     )
 
 
@@ -144,14 +163,26 @@ def holder_text(content: Content) -> str:
 
 def list_options(entity: Any = Content) -> list[Any]:
     """What every list loads at once, so that the number of queries does not grow with its rows."""
-    return [joinedload(entity.applicant), joinedload(entity.unit), joinedload(entity.assignee), joinedload(entity.place)]
+    return [
+        joinedload(entity.applicant),
+        joinedload(entity.unit),
+        joinedload(entity.assignee),
+        joinedload(entity.place),
+    ]
 
 
 def way(session: Session, content: Content, definition: Definition) -> list[dict[str, Any]]:
     """The usual states in order, with who brought the thing there; detours appear where it took one. Stages (前台综合受理 …) span states."""
-    moves = session.execute(
-        select(JournalEntry).where(JournalEntry.content_id == content.id, JournalEntry.to_state.is_not(None))
-        .options(joinedload(JournalEntry.person)).order_by(JournalEntry.id)).scalars().all()
+    moves = (
+        session.execute(
+            select(JournalEntry)
+            .where(JournalEntry.content_id == content.id, JournalEntry.to_state.is_not(None))
+            .options(joinedload(JournalEntry.person))
+            .order_by(JournalEntry.id)
+        )
+        .scalars()
+        .all()
+    )
     reached = {m.to_state: m for m in moves if m.to_state != m.from_state}
     order = [s for s in definition.states.values() if s.usual or s.id == content.state]
     closed_elsewhere = definition.states[content.state].terminal and not definition.states[content.state].usual
@@ -166,13 +197,27 @@ def way(session: Session, content: Content, definition: Definition) -> list[dict
         else:
             status = "skipped" if closed_elsewhere or (index < position) else "todo"
         begins = bool(state.stage) and (index == 0 or order[index - 1].stage != state.stage)
-        steps.append({"label": title_of(state), "stage": state.stage, "begins": begins, "who": move.person.name if move and move.person and status != "todo" else "",
-                      "when": day(move.at) if move and status != "todo" else "", "status": status})
+        steps.append(
+            {
+                "label": title_of(state),
+                "stage": state.stage,
+                "begins": begins,
+                "who": move.person.name if move and move.person and status != "todo" else "",
+                "when": day(move.at) if move and status != "todo" else "",
+                "status": status,
+            }
+        )
     return steps
 
 
 ACTION_WORDS = {
-    "create": N_("登记"), "paper": N_("制作文书"), "document": N_("上传"), "reprint": N_("补打"), "seal:use": N_("用印"), "reveal": N_("查看完整个人信息"), "edit": N_("修改内容"),
+    "create": N_("登记"),
+    "paper": N_("制作文书"),
+    "document": N_("上传"),
+    "reprint": N_("补打"),
+    "seal:use": N_("用印"),
+    "reveal": N_("查看完整个人信息"),
+    "edit": N_("修改内容"),
 }
 
 
@@ -185,13 +230,25 @@ def entry_title(content: Content, definition: Definition, action: str) -> str:
 
 
 JOURNAL_WORDS = {
-    "errand:wrong_code": N_("确认码输错"), "custody:difference": N_("清点有出入"), "custody:move": N_("材料交接"), "paper:freeze": N_("制作文书"), "paper:print": N_("打印文书"), "paper:ready": N_("文书已生成"),
-    "document:add": N_("上传文件"), "personal:reveal": N_("查看完整个人信息"), "letter:sign": N_("签订代办委托书"), "content:edit": N_("修改内容"), "seal:use": N_("用印"),
-    "note:add": N_("记备注"), "certificate:draft": N_("起草证照"),
+    "errand:wrong_code": N_("确认码输错"),
+    "custody:difference": N_("清点有出入"),
+    "custody:move": N_("材料交接"),
+    "paper:freeze": N_("制作文书"),
+    "paper:print": N_("打印文书"),
+    "paper:ready": N_("文书已生成"),
+    "document:add": N_("上传文件"),
+    "personal:reveal": N_("查看完整个人信息"),
+    "letter:sign": N_("签订代办委托书"),
+    "content:edit": N_("修改内容"),
+    "seal:use": N_("用印"),
+    "note:add": N_("记备注"),
+    "certificate:draft": N_("起草证照"),
 }
 
 
-def entries(session: Session, content: Content, actor: Actor, *, kind: str = "", limit: int = 100) -> list[dict[str, Any]]:
+def entries(
+    session: Session, content: Content, actor: Actor, *, kind: str = "", limit: int = 100
+) -> list[dict[str, Any]]:
     """Journal, notes and documents in one time line, newest first. Internal notes only for those who hold `internal`."""
     definition = library.of(content, session)
     insider = access.may(actor, "internal", content, session)
@@ -200,31 +257,82 @@ def entries(session: Session, content: Content, actor: Actor, *, kind: str = "",
     found: list[dict[str, Any]] = []
     if kind in ("", "move", "paper", "view"):
         rows = session.execute(
-            select(JournalEntry).where(JournalEntry.content_id == content.id)
-            .options(joinedload(JournalEntry.person), joinedload(JournalEntry.substitute_for)).order_by(JournalEntry.id.desc()).limit(limit)).scalars()
+            select(JournalEntry)
+            .where(JournalEntry.content_id == content.id)
+            .options(joinedload(JournalEntry.person), joinedload(JournalEntry.substitute_for))
+            .order_by(JournalEntry.id.desc())
+            .limit(limit)
+        ).scalars()
         for entry in rows:
-            entry_kind = "paper" if entry.action.startswith("paper:") else "view" if entry.action == "personal:reveal" else "document" if entry.action.startswith("document:") else "move"
+            entry_kind = (
+                "paper"
+                if entry.action.startswith("paper:")
+                else "view"
+                if entry.action == "personal:reveal"
+                else "document"
+                if entry.action.startswith("document:")
+                else "move"
+            )
             if entry_kind == "document" or (kind and entry_kind != kind):
                 continue
             if entry_kind == "view" and not insider:
                 continue
-            found.append({"when": moment(entry.at), "at": entry.at, "iso": entry.at.isoformat(), "who": entry.person.name if entry.person else "",
-                          "for_whom": entry.substitute_for.name if entry.substitute_for else "",
-                          "title": entry_title(content, definition, entry.action), "text": (entry.comment or _detail_text(entry.details)) if full else "", "kind": entry_kind})
+            found.append(
+                {
+                    "when": moment(entry.at),
+                    "at": entry.at,
+                    "iso": entry.at.isoformat(),
+                    "who": entry.person.name if entry.person else "",
+                    "for_whom": entry.substitute_for.name if entry.substitute_for else "",
+                    "title": entry_title(content, definition, entry.action),
+                    "text": (entry.comment or _detail_text(entry.details)) if full else "",
+                    "kind": entry_kind,
+                }
+            )
     if full and kind in ("", "message", "note"):
-        notes = select(Note).where(Note.content_id == content.id).options(joinedload(Note.author)).order_by(Note.id.desc()).limit(limit)
+        notes = (
+            select(Note)
+            .where(Note.content_id == content.id)
+            .options(joinedload(Note.author))
+            .order_by(Note.id.desc())
+            .limit(limit)
+        )
         for note in session.scalars(notes):
             note_kind = "note" if note.audience == "internal" else "message"
             if (note_kind == "note" and not insider) or (kind and kind != note_kind):
                 continue
-            found.append({"when": moment(note.at), "at": note.at, "iso": note.at.isoformat(), "who": note.author.name if note.author else "", "for_whom": "",
-                          "title": gettext("内部备注") if note_kind == "note" else gettext("留言"), "text": note.text, "kind": note_kind})
+            found.append(
+                {
+                    "when": moment(note.at),
+                    "at": note.at,
+                    "iso": note.at.isoformat(),
+                    "who": note.author.name if note.author else "",
+                    "for_whom": "",
+                    "title": gettext("内部备注") if note_kind == "note" else gettext("留言"),
+                    "text": note.text,
+                    "kind": note_kind,
+                }
+            )
     if full and kind in ("", "document"):
-        for document in session.scalars(select(Document).where(Document.content_id == content.id).options(joinedload(Document.uploaded_by))
-                                        .order_by(Document.id.desc()).limit(limit)):
-            found.append({"when": moment(document.created_at), "at": document.created_at, "iso": document.created_at.isoformat(),
-                          "who": document.uploaded_by.name if document.uploaded_by else "", "for_whom": "", "title": gettext("上传 %(name)s", name=document.filename),
-                          "text": "", "kind": "document"})
+        for document in session.scalars(
+            select(Document)
+            .where(Document.content_id == content.id)
+            .options(joinedload(Document.uploaded_by))
+            .order_by(Document.id.desc())
+            .limit(limit)
+        ):
+            found.append(
+                {
+                    "when": moment(document.created_at),
+                    "at": document.created_at,
+                    "iso": document.created_at.isoformat(),
+                    "who": document.uploaded_by.name if document.uploaded_by else "",
+                    "for_whom": "",
+                    "title": gettext("上传 %(name)s", name=document.filename),
+                    "text": "",
+                    "kind": "document",
+                }
+            )
     found.sort(key=lambda e: e["at"], reverse=True)
     return found[:limit]
 
@@ -244,6 +352,10 @@ def applicant_view(content: Content, actor: Actor, session: Session) -> dict[str
     def part(text: str | None) -> Any:
         return {"text": text, "reveal_url": reveal} if text else None
 
-    return {"name": person.name if full else mask_name(person.name), "id_number": part(mask_id_number(person.id_number)),
-            "phone": part(mask_phone(person.phone) if person.phone else None),
-            "address": part(mask_address(person.address) if person.address else None), "agent": None}
+    return {
+        "name": person.name if full else mask_name(person.name),
+        "id_number": part(mask_id_number(person.id_number)),
+        "phone": part(mask_phone(person.phone) if person.phone else None),
+        "address": part(mask_address(person.address) if person.address else None),
+        "agent": None,
+    }

@@ -51,8 +51,17 @@ def init_app(app: Flask, login: LoginManager) -> None:
 def load_identity(token: str) -> Identity | None:
     """One query per request: the session row with its person's epoch; grants come from the cache of that epoch."""
     row = db.session.execute(
-        select(LoginSession.expires_at, LoginSession.kind, Person.id, Person.epoch, Person.active, Person.locale, Person.title)
-        .join(Person, Person.id == LoginSession.person_id).where(LoginSession.token_hash == token_hash(token))
+        select(
+            LoginSession.expires_at,
+            LoginSession.kind,
+            Person.id,
+            Person.epoch,
+            Person.active,
+            Person.locale,
+            Person.title,
+        )
+        .join(Person, Person.id == LoginSession.person_id)
+        .where(LoginSession.token_hash == token_hash(token))
     ).first()
     if row is None or row.expires_at <= now() or not row.active:
         return None
@@ -95,9 +104,14 @@ def _sign_in_first() -> Any:
     if request.path.startswith("/api/"):
         from blueprints.errors import problem
 
-        return problem(401, "sign-in", "请先登录", "请先以 POST /api/v1/session 取得令牌，并放在 Authorization: Bearer 中。")
+        return problem(
+            401, "sign-in", "请先登录", "请先以 POST /api/v1/session 取得令牌，并放在 Authorization: Bearer 中。"
+        )
     target = request.full_path.rstrip("?") if request.method == "GET" else (request.referrer or "")
-    return redirect(url_for("auth.sign_in_page", next=target if target.startswith("/") and not target.startswith("//") else None), 303)
+    return redirect(
+        url_for("auth.sign_in_page", next=target if target.startswith("/") and not target.startswith("//") else None),
+        303,
+    )
 
 
 def anonymous() -> Actor:

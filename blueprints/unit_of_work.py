@@ -58,7 +58,9 @@ def _idempotency_key() -> tuple[int, str] | None:
     """The header, or the token that every form carries: a second press of the same button is the same request."""
     from blueprints.context import current_actor
 
-    value = request.headers.get("Idempotency-Key") or (request.form.get("_once") if request.mimetype != "application/json" else None)
+    value = request.headers.get("Idempotency-Key") or (
+        request.form.get("_once") if request.mimetype != "application/json" else None
+    )
     person_id = current_actor().person_id
     if not value or person_id is None or request.endpoint in ("auth.sign_in", "api.sign_in"):
         return None
@@ -73,7 +75,7 @@ def _request_hash() -> str:
                 digest.update(repr((name, values)).encode())
         for name, file in sorted(request.files.items(multi=True), key=lambda pair: pair[0]):
             digest.update(name.encode())
-            for chunk in iter(lambda: file.stream.read(65536), b""):
+            while chunk := file.stream.read(65536):
                 digest.update(chunk)
             file.stream.seek(0)
     else:
@@ -87,8 +89,10 @@ def _claim(key: tuple[int, str]) -> Response | None:
     body = _request_hash()
     insert = pg_insert if db.engine.dialect.name == "postgresql" else sqlite_insert
     taken = db.session.execute(
-        insert(IdempotencyKey).values(person_id=person_id, key=name, request_hash=body, headers={}, created_at=now())
-        .on_conflict_do_nothing(index_elements=["person_id", "key"]).returning(IdempotencyKey.key)
+        insert(IdempotencyKey)
+        .values(person_id=person_id, key=name, request_hash=body, headers={}, created_at=now())
+        .on_conflict_do_nothing(index_elements=["person_id", "key"])
+        .returning(IdempotencyKey.key)
     ).first()
     if taken is not None:
         return None

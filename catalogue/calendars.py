@@ -30,9 +30,7 @@ def work_calendar() -> WorkCalendar:
     return WorkCalendar(MappingProxyType(days), frozenset(years), MappingProxyType(names))
 
 
-def with_entries(
-    shipped: WorkCalendar, entries: Mapping[date, tuple[bool, str]], years: set[int]
-) -> WorkCalendar:
+def with_entries(shipped: WorkCalendar, entries: Mapping[date, tuple[bool, str]], years: set[int]) -> WorkCalendar:
     """The shipped calendar under what an agency has entered: entered days and years win."""
     days = {**shipped.days, **{day: works for day, (works, _) in entries.items()}}
     names = {**shipped.names, **{day: name for day, (_, name) in entries.items()}}

@@ -175,9 +175,7 @@ def _read_form(file: str, stem: str) -> Form:
 def _by_id(kind: type, file: str, key: str) -> Mapping[str, Any]:
     entries = load(file)[key]
     unique((entry["id"] for entry in entries), file)
-    return MappingProxyType(
-        {entry["id"]: record(kind, renamed(entry), f"{file}: {entry['id']}") for entry in entries}
-    )
+    return MappingProxyType({entry["id"]: record(kind, renamed(entry), f"{file}: {entry['id']}") for entry in entries})
 
 
 def _one(found: Mapping[str, Any], id_: str, what: str) -> Any:

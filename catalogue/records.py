@@ -41,9 +41,7 @@ class Organisation:
     illustrative_fields: tuple[str, ...] = ()
 
     def exists_on(self, day: date) -> bool:
-        return (self.valid_from is None or self.valid_from <= day) and (
-            self.valid_to is None or day <= self.valid_to
-        )
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +203,7 @@ class ServiceItem:
         return tuple(material for material in self.materials if not material.critical)
 
     def in_force(self, day: date) -> bool:
-        return (self.valid_from is None or self.valid_from <= day) and (
-            self.valid_to is None or day <= self.valid_to
-        )
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
 
     def fileable(self, day: date) -> bool:
         """A group stands for many items nobody has listed, so nothing can be filed for it."""

@@ -20,10 +20,22 @@ class Content(Base):
     __table_args__: tuple = (
         UniqueConstraint("district", "number"),
         Index("ix_content_place_type", "place_path", "type", "state"),
-        Index("ix_content_assignee_work", "assignee_id", "deadline", "id", sqlite_where=text("closed_at IS NULL"),
-              postgresql_where=text("closed_at IS NULL")),
-        Index("ix_content_unit_work", "unit_id", "deadline", "id", sqlite_where=text("closed_at IS NULL"),
-              postgresql_where=text("closed_at IS NULL")),
+        Index(
+            "ix_content_assignee_work",
+            "assignee_id",
+            "deadline",
+            "id",
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index(
+            "ix_content_unit_work",
+            "unit_id",
+            "deadline",
+            "id",
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
         Index("ix_content_created", "created_at", "id"),
         Index("ix_content_deadline", "deadline", "id"),
     )
@@ -79,7 +91,10 @@ class ContentPlace(Base):
     """A second place of a thing (addressee of a ticket, deciding unit of a case), with the cause that gave it and its end."""
 
     __tablename__ = "content_place"
-    __table_args__ = (Index("ix_content_place_path", "place_path", "relation"), Index("ix_content_place_cause", "cause_uid"))
+    __table_args__ = (
+        Index("ix_content_place_path", "place_path", "relation"),
+        Index("ix_content_place_cause", "cause_uid"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     content_id: Mapped[int] = mapped_column(ForeignKey("content.id"), index=True)

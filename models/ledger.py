@@ -16,7 +16,11 @@ class JournalEntry(Base):
     """One thing that happened, for ever: hash-chained per stream, never updated, never deleted."""
 
     __tablename__ = "journal"
-    __table_args__ = (UniqueConstraint("stream", "seq"), Index("ix_journal_content", "content_id", "id"), Index("ix_journal_person", "person_id", "at"))
+    __table_args__ = (
+        UniqueConstraint("stream", "seq"),
+        Index("ix_journal_content", "content_id", "id"),
+        Index("ix_journal_person", "person_id", "at"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     stream: Mapped[str] = mapped_column(String(40))
@@ -57,7 +61,9 @@ POSTGRES_PROTECTION = (
 for _statement in SQLITE_PROTECTION:
     event.listen(JournalEntry.__table__, "after_create", DDL(_statement).execute_if(dialect="sqlite"))
 for _statement in POSTGRES_PROTECTION:
-    event.listen(JournalEntry.__table__, "after_create", DDL(_statement.replace("%", "%%")).execute_if(dialect="postgresql"))
+    event.listen(
+        JournalEntry.__table__, "after_create", DDL(_statement.replace("%", "%%")).execute_if(dialect="postgresql")
+    )
 
 
 class OutboxItem(Base):

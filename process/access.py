@@ -69,12 +69,27 @@ def load_actor(session: Session, person_id: int, today: date) -> Actor:
     person = session.scalar(select(Person).where(Person.id == person_id).options(joinedload(Person.unit)))
     if person is None or not person.active:
         return NOBODY
-    rows = session.scalars(select(Grant).where(Grant.person_id == person_id, or_(Grant.since.is_(None), Grant.since <= today),
-                                               or_(Grant.until.is_(None), Grant.until >= today)))
+    rows = session.scalars(
+        select(Grant).where(
+            Grant.person_id == person_id,
+            or_(Grant.since.is_(None), Grant.since <= today),
+            or_(Grant.until.is_(None), Grant.until >= today),
+        )
+    )
     held = tuple(Held(g.role, g.place_path, g.cause, g.principal_id) for g in rows)
     unit = person.unit
-    return Actor(person.id, person.name, person.username, person.unit_id, unit.path if unit else "", unit.name if unit else "",
-                 person.resident_id, held, person.epoch, frozenset(h.role for h in held))
+    return Actor(
+        person.id,
+        person.name,
+        person.username,
+        person.unit_id,
+        unit.path if unit else "",
+        unit.name if unit else "",
+        person.resident_id,
+        held,
+        person.epoch,
+        frozenset(h.role for h in held),
+    )
 
 
 def tokens(content: Content, actor: Actor) -> set[str]:
@@ -136,10 +151,13 @@ def condition(actor: Actor, entity: Any = Content) -> ColumnElement[bool]:
         second = aliased(ContentPlace)
         further = aliased(Content)
         asked = sorted({token for role in roles for token in (role, f"{role}@addressee")})
-        parts.append(entity.id.in_(
-            select(second.content_id).join(further, further.id == second.content_id)
-            .where(second.until.is_(None), within(second.place_path, path), further.acl_id.in_(_acls(asked)))
-        ))
+        parts.append(
+            entity.id.in_(
+                select(second.content_id)
+                .join(further, further.id == second.content_id)
+                .where(second.until.is_(None), within(second.place_path, path), further.acl_id.in_(_acls(asked)))
+            )
+        )
     return or_(*parts) if parts else false()
 
 

@@ -19,10 +19,7 @@ class CalendarMissing(RequirementUnmet):
 
     def __init__(self, year: int) -> None:
         self.year = year
-        super().__init__(
-            f"{year}年工作日历尚未录入，不能计算到{year}年的期限。"
-            f"请管理员录入{year}年的放假和调休安排。"
-        )
+        super().__init__(f"{year}年工作日历尚未录入，不能计算到{year}年的期限。请管理员录入{year}年的放假和调休安排。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +142,7 @@ class WorkCalendar:
             left -= 1
             if day.weekday() >= 5:
                 made_up.append((day, self.reason(day)))
-        return Explanation(
-            start, n, day, tuple(skipped), tuple(made_up), tuple(paused), still_paused, event
-        )
+        return Explanation(start, n, day, tuple(skipped), tuple(made_up), tuple(paused), still_paused, event)
 
     def days_left(self, today: date, due: date) -> int:
         """Working days still to go: 0 on the due day, negative when it has passed."""

@@ -29,7 +29,11 @@ def calendar(session: Session) -> WorkCalendar:
     if kept and monotonic.monotonic() - kept[0] < CACHE_SECONDS:
         return kept[1]
     rows = session.execute(select(CalendarDay.day, CalendarDay.working, CalendarDay.name)).all()
-    made = WorkCalendar({day: working for day, working, _ in rows}, {day.year for day, _, _ in rows}, {day: name for day, _, name in rows if name})
+    made = WorkCalendar(
+        {day: working for day, working, _ in rows},
+        {day.year for day, _, _ in rows},
+        {day: name for day, _, name in rows if name},
+    )
     _CACHE[key] = (monotonic.monotonic(), made)
     return made
 
@@ -47,14 +51,18 @@ def end_of(day: date) -> datetime:
     return datetime.combine(day, time(23, 59, 59), CHINA)
 
 
-def advance(session: Session, definition: Definition, content: Content, state: str, at: datetime, actor: Actor | None = None) -> None:
+def advance(
+    session: Session, definition: Definition, content: Content, state: str, at: datetime, actor: Actor | None = None
+) -> None:
     """Starts, pauses and stops the clocks of a thing that has just entered `state`, and stores its next deadline."""
     for clock in definition.clocks.values():
         _advance_clock(session, clock, content, state, at, actor)
     content.deadline = _deadline(session, definition, content, state, at)
 
 
-def _advance_clock(session: Session, clock: Clock, content: Content, state: str, at: datetime, actor: Actor | None) -> None:
+def _advance_clock(
+    session: Session, clock: Clock, content: Content, state: str, at: datetime, actor: Actor | None
+) -> None:
     run = current(session, content, clock.id)
     today = local_day(at)
     if run is None:
@@ -79,8 +87,13 @@ def _advance_clock(session: Session, clock: Clock, content: Content, state: str,
 
 
 def current(session: Session, content: Content, clock_id: str) -> ClockRun | None:
-    return session.scalar(select(ClockRun).where(ClockRun.content_id == content.id, ClockRun.clock == clock_id)
-                          .options(selectinload(ClockRun.pauses)).order_by(ClockRun.id.desc()).limit(1))
+    return session.scalar(
+        select(ClockRun)
+        .where(ClockRun.content_id == content.id, ClockRun.clock == clock_id)
+        .options(selectinload(ClockRun.pauses))
+        .order_by(ClockRun.id.desc())
+        .limit(1)
+    )
 
 
 def due_date(days: WorkCalendar, run: ClockRun) -> date | None:
@@ -117,24 +130,44 @@ def explain(session: Session, content: Content, definition: Definition) -> dict[
     """Why the deadline is what it is: a sentence, and the parts it was made of."""
     days = calendar(session)
     state = definition.states[content.state]
-    answer: dict[str, Any] = {"deadline": content.deadline.astimezone(CHINA).isoformat() if content.deadline else None, "clocks": []}
+    answer: dict[str, Any] = {
+        "deadline": content.deadline.astimezone(CHINA).isoformat() if content.deadline else None,
+        "clocks": [],
+    }
     for clock in definition.clocks.values():
         run = current(session, content, clock.id)
         if run is None:
             continue
-        pauses = [Pause(p.started_on, p.ended_on, definition.states[p.reason].title.zh if p.reason in definition.states else p.reason)
-                  for p in run.pauses]
+        pauses = [
+            Pause(
+                p.started_on,
+                p.ended_on,
+                definition.states[p.reason].title.zh if p.reason in definition.states else p.reason,
+            )
+            for p in run.pauses
+        ]
         part: dict[str, Any] = {
-            "clock": clock.id, "title": clock.title.zh, "started_on": run.started_on.isoformat(), "working_days": run.working_days,
-            "legal_days": run.legal_days, "due_on": run.due_on.isoformat() if run.due_on else None,
+            "clock": clock.id,
+            "title": clock.title.zh,
+            "started_on": run.started_on.isoformat(),
+            "working_days": run.working_days,
+            "legal_days": run.legal_days,
+            "due_on": run.due_on.isoformat() if run.due_on else None,
             "promised_on": run.promised_on.isoformat() if run.promised_on else None,
             "stopped_on": run.stopped_on.isoformat() if run.stopped_on else None,
-            "pauses": [{"from": p.start.isoformat(), "to": p.end.isoformat() if p.end else None, "reason": p.reason} for p in pauses],
+            "pauses": [
+                {"from": p.start.isoformat(), "to": p.end.isoformat() if p.end else None, "reason": p.reason}
+                for p in pauses
+            ],
         }
         try:
             found = days.explain(run.started_on, run.working_days, pauses, today=run.stopped_on or local_day(now()))
-            part |= {"sentence": found.sentence, "skipped": [[d.isoformat(), why] for d, why in found.skipped],
-                     "made_up": [[d.isoformat(), why] for d, why in found.made_up], "paused": [[d.isoformat(), why] for d, why in found.paused]}
+            part |= {
+                "sentence": found.sentence,
+                "skipped": [[d.isoformat(), why] for d, why in found.skipped],
+                "made_up": [[d.isoformat(), why] for d, why in found.made_up],
+                "paused": [[d.isoformat(), why] for d, why in found.paused],
+            }
         except CalendarMissing as missing:
             part["warning"] = str(missing)
         answer["clocks"].append(part)

@@ -13,7 +13,19 @@ from process.refusals import DefinitionError
 TRIGGERS = ("user", "automatic", "timer")
 TONES = ("waiting", "running", "needs", "late", "done")
 INPUT_KINDS = (
-    "text", "longtext", "choice", "bool", "number", "date", "datetime", "person", "agency", "lines", "signature", "photos", "code",
+    "text",
+    "longtext",
+    "choice",
+    "bool",
+    "number",
+    "date",
+    "datetime",
+    "person",
+    "agency",
+    "lines",
+    "signature",
+    "photos",
+    "code",
     "checks",
 )
 SPECIAL_TOKENS = ("owner", "assignee", "applicant", "anyone")
@@ -136,26 +148,51 @@ class Definition:
 
         def guard(g: Guard) -> dict[str, Any]:
             named = [*g.predicates, *(f"different_person_than:{step}" for step in g.different_person_than)]
-            return {"permissions": list(g.permissions), "roles": list(g.roles), "groups": list(g.groups),
-                    "expression": " and ".join(named) or None}
+            return {
+                "permissions": list(g.permissions),
+                "roles": list(g.roles),
+                "groups": list(g.groups),
+                "expression": " and ".join(named) or None,
+            }
 
         return {
-            "id": self.id, "title": self.title.text(locale), "initial": self.initial, "state_variable": "state",
+            "id": self.id,
+            "title": self.title.text(locale),
+            "initial": self.initial,
+            "state_variable": "state",
             "permissions": list(self.permissions),
             "states": {
                 s.id: {
-                    "title": s.title.text(locale), "transitions": [t.id for t in self.exits(s.id)],
-                    "permissions": {name: {"roles": list(p.roles), "acquire": p.acquire} for name, p in s.permissions.items()},
-                    "group_roles": {}, "variables": {},
-                } for s in self.states.values()
+                    "title": s.title.text(locale),
+                    "transitions": [t.id for t in self.exits(s.id)],
+                    "permissions": {
+                        name: {"roles": list(p.roles), "acquire": p.acquire} for name, p in s.permissions.items()
+                    },
+                    "group_roles": {},
+                    "variables": {},
+                }
+                for s in self.states.values()
             },
             "transitions": {
-                t.id: {"title": t.title.text(locale), "to": t.to, "trigger": t.trigger, "guard": guard(t.guard), "variables": {}, "supported": True}
+                t.id: {
+                    "title": t.title.text(locale),
+                    "to": t.to,
+                    "trigger": t.trigger,
+                    "guard": guard(t.guard),
+                    "variables": {},
+                    "supported": True,
+                }
                 for t in self.transitions.values()
             },
             "variables": {},
-            "worklists": {w.id: {"title": w.title.text(locale), "match": {k: list(v) for k, v in w.match.items()}, "guard": guard(w.guard)}
-                          for w in self.worklists.values()},
+            "worklists": {
+                w.id: {
+                    "title": w.title.text(locale),
+                    "match": {k: list(v) for k, v in w.match.items()},
+                    "guard": guard(w.guard),
+                }
+                for w in self.worklists.values()
+            },
             "warnings": [],
         }
 
@@ -242,26 +279,52 @@ def parse(data: Any, file: str, vocabulary: Vocabulary = Vocabulary()) -> Defini
     """Reads one workflow definition; raises DefinitionError with file, key and reason."""
     r = _Reader(file, vocabulary)
     body = r.mapping(data, "(top)")
-    r.only(body, "(top)", ("id", "title", "initial", "permissions", "states", "transitions", "clocks", "worklists", "notes"))
+    r.only(
+        body,
+        "(top)",
+        ("id", "title", "initial", "permissions", "states", "transitions", "clocks", "worklists", "notes"),
+    )
     for key in ("id", "initial"):
         if not isinstance(body.get(key), str):
             raise r.fail(key, "is missing")
     permissions = r.names(body.get("permissions") or [], "permissions")
     clocks = {cid: _clock(r, cid, spec) for cid, spec in r.mapping(body.get("clocks") or {}, "clocks").items()}
-    states = {sid: _state(r, sid, spec, permissions, clocks) for sid, spec in r.mapping(body.get("states"), "states").items()}
+    states = {
+        sid: _state(r, sid, spec, permissions, clocks) for sid, spec in r.mapping(body.get("states"), "states").items()
+    }
     if body["initial"] not in states:
         raise r.fail("initial", f"unknown state '{body['initial']}'", _nearest(body["initial"], states))
-    transitions = {tid: _transition(r, tid, spec, states, permissions)
-                   for tid, spec in r.mapping(body.get("transitions"), "transitions").items()}
+    transitions = {
+        tid: _transition(r, tid, spec, states, permissions)
+        for tid, spec in r.mapping(body.get("transitions"), "transitions").items()
+    }
     for clock in clocks.values():
         r.names([*clock.start, *clock.pause, *clock.stop], f"clocks.{clock.id}", states, "state")
     for transition in transitions.values():
-        r.names(list(transition.guard.different_person_than), f"transitions.{transition.id}.different_person_than", transitions, "transition")
-    worklists = {wid: _worklist(r, wid, spec, states, permissions) for wid, spec in r.mapping(body.get("worklists") or {}, "worklists").items()}
+        r.names(
+            list(transition.guard.different_person_than),
+            f"transitions.{transition.id}.different_person_than",
+            transitions,
+            "transition",
+        )
+    worklists = {
+        wid: _worklist(r, wid, spec, states, permissions)
+        for wid, spec in r.mapping(body.get("worklists") or {}, "worklists").items()
+    }
     _check_graph(r, body["initial"], states, transitions)
     digest = hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False, default=str).encode()).hexdigest()
-    return Definition(body["id"], r.title(body.get("title"), "title"), body["initial"], permissions, states, transitions, clocks, worklists,
-                      body, digest)
+    return Definition(
+        body["id"],
+        r.title(body.get("title"), "title"),
+        body["initial"],
+        permissions,
+        states,
+        transitions,
+        clocks,
+        worklists,
+        body,
+        digest,
+    )
 
 
 def _state(r: _Reader, sid: str, spec: Any, permissions: tuple[str, ...], clocks: Mapping[str, Clock]) -> State:
@@ -274,14 +337,29 @@ def _state(r: _Reader, sid: str, spec: Any, permissions: tuple[str, ...], clocks
     granted = {}
     for name, value in r.mapping(data.get("permissions") or {}, f"{key}.permissions").items():
         if name not in permissions:
-            raise r.fail(f"{key}.permissions.{name}", "is not in the list 'permissions' of this definition", _nearest(name, permissions))
+            raise r.fail(
+                f"{key}.permissions.{name}",
+                "is not in the list 'permissions' of this definition",
+                _nearest(name, permissions),
+            )
         if isinstance(value, list):
             value = {"roles": value}
         value = r.mapping(value, f"{key}.permissions.{name}")
         r.only(value, f"{key}.permissions.{name}", ("roles", "acquire"))
-        granted[name] = Permission(r.tokens(value.get("roles") or [], f"{key}.permissions.{name}"), r.flag(value, "acquire", f"{key}.permissions.{name}"))
-    return State(sid, r.title(data.get("title"), f"{key}.title"), tone, r.flag(data, "terminal", key), granted,
-                 _due(r, f"{key}.due", data.get("due"), clocks), str(data.get("stage", "")), r.flag(data, "usual", key, True))
+        granted[name] = Permission(
+            r.tokens(value.get("roles") or [], f"{key}.permissions.{name}"),
+            r.flag(value, "acquire", f"{key}.permissions.{name}"),
+        )
+    return State(
+        sid,
+        r.title(data.get("title"), f"{key}.title"),
+        tone,
+        r.flag(data, "terminal", key),
+        granted,
+        _due(r, f"{key}.due", data.get("due"), clocks),
+        str(data.get("stage", "")),
+        r.flag(data, "usual", key, True),
+    )
 
 
 def _due(r: _Reader, key: str, value: Any, clocks: Mapping[str, Clock]) -> Due | None:
@@ -318,10 +396,29 @@ def _guard(r: _Reader, key: str, value: Any, permissions: tuple[str, ...]) -> Gu
     )
 
 
-def _transition(r: _Reader, tid: str, spec: Any, states: Mapping[str, State], permissions: tuple[str, ...]) -> Transition:
+def _transition(
+    r: _Reader, tid: str, spec: Any, states: Mapping[str, State], permissions: tuple[str, ...]
+) -> Transition:
     key = f"transitions.{tid}"
     data = r.mapping(spec, key)
-    r.only(data, key, ("title", "from", "to", "guard", "trigger", "inputs", "requires", "effects", "papers", "triggered_by", "primary", "dangerous"))
+    r.only(
+        data,
+        key,
+        (
+            "title",
+            "from",
+            "to",
+            "guard",
+            "trigger",
+            "inputs",
+            "requires",
+            "effects",
+            "papers",
+            "triggered_by",
+            "primary",
+            "dangerous",
+        ),
+    )
     sources = r.names(data.get("from"), f"{key}.from", states, "state")
     if not sources:
         raise r.fail(f"{key}.from", "a transition needs at least one state it leaves from")
@@ -334,15 +431,29 @@ def _transition(r: _Reader, tid: str, spec: Any, states: Mapping[str, State], pe
     guard = _guard(r, f"{key}.guard", data.get("guard"), permissions)
     triggered_by = r.names(data.get("triggered_by"), f"{key}.triggered_by")
     if trigger == "user" and not triggered_by and not (guard.roles or guard.permissions or guard.groups):
-        raise r.fail(f"{key}.guard", "nobody could pass it: it names no role, permission or group", "say 'anyone' if that is meant")
-    inputs = tuple(_input(r, f"{key}.inputs.{name}", name, value)
-                   for name, value in r.mapping(data.get("inputs") or {}, f"{key}.inputs").items())
+        raise r.fail(
+            f"{key}.guard",
+            "nobody could pass it: it names no role, permission or group",
+            "say 'anyone' if that is meant",
+        )
+    inputs = tuple(
+        _input(r, f"{key}.inputs.{name}", name, value)
+        for name, value in r.mapping(data.get("inputs") or {}, f"{key}.inputs").items()
+    )
     return Transition(
-        tid, r.title(data.get("title"), f"{key}.title"), sources, to, guard, trigger, inputs,
+        tid,
+        r.title(data.get("title"), f"{key}.title"),
+        sources,
+        to,
+        guard,
+        trigger,
+        inputs,
         r.names(data.get("requires"), f"{key}.requires", r.vocabulary.requirements, "requirement"),
         r.names(data.get("effects"), f"{key}.effects", r.vocabulary.effects, "effect"),
         r.names(data.get("papers"), f"{key}.papers", r.vocabulary.papers, "paper"),
-        triggered_by, r.flag(data, "primary", key), r.flag(data, "dangerous", key),
+        triggered_by,
+        r.flag(data, "primary", key),
+        r.flag(data, "dangerous", key),
     )
 
 
@@ -351,12 +462,21 @@ def _input(r: _Reader, key: str, name: str, value: Any) -> Input:
     r.only(data, key, ("kind", "title", "required", "options", "help", "max"))
     if data.get("kind") not in INPUT_KINDS:
         raise r.fail(f"{key}.kind", f"unknown kind '{data.get('kind')}'", f"one of {', '.join(INPUT_KINDS)}")
-    options = tuple((oid, r.title(title, f"{key}.options.{oid}"))
-                    for oid, title in r.mapping(data.get("options") or {}, f"{key}.options").items())
+    options = tuple(
+        (oid, r.title(title, f"{key}.options.{oid}"))
+        for oid, title in r.mapping(data.get("options") or {}, f"{key}.options").items()
+    )
     if data["kind"] in ("choice", "checks") and not options:
         raise r.fail(f"{key}.options", "a choice needs options")
-    return Input(name, data["kind"], r.title(data.get("title"), f"{key}.title"), r.flag(data, "required", key), options,
-                 str(data.get("help", "")), r.whole(data["max"], f"{key}.max") if data.get("max") is not None else None)
+    return Input(
+        name,
+        data["kind"],
+        r.title(data.get("title"), f"{key}.title"),
+        r.flag(data, "required", key),
+        options,
+        str(data.get("help", "")),
+        r.whole(data["max"], f"{key}.max") if data.get("max") is not None else None,
+    )
 
 
 def _clock(r: _Reader, cid: str, spec: Any) -> Clock:
@@ -369,17 +489,32 @@ def _clock(r: _Reader, cid: str, spec: Any) -> Clock:
         r.whole(data["days"], f"{key}.days")
     if "duration" in data:
         r.names([data["duration"]], f"{key}.duration", r.vocabulary.durations, "duration")
-    return Clock(cid, r.title(data.get("title"), f"{key}.title"), data.get("days"), data.get("duration"), r.names(data.get("start"), f"{key}.start"),
-                 r.names(data.get("pause"), f"{key}.pause"), r.names(data.get("stop"), f"{key}.stop"))
+    return Clock(
+        cid,
+        r.title(data.get("title"), f"{key}.title"),
+        data.get("days"),
+        data.get("duration"),
+        r.names(data.get("start"), f"{key}.start"),
+        r.names(data.get("pause"), f"{key}.pause"),
+        r.names(data.get("stop"), f"{key}.stop"),
+    )
 
 
 def _worklist(r: _Reader, wid: str, spec: Any, states: Mapping[str, State], permissions: tuple[str, ...]) -> Worklist:
     key = f"worklists.{wid}"
     data = r.mapping(spec, key)
     r.only(data, key, ("title", "match", "guard"))
-    match = {k: r.names(v if isinstance(v, list) else [v], f"{key}.match.{k}") for k, v in r.mapping(data.get("match") or {}, f"{key}.match").items()}
+    match = {
+        k: r.names(v if isinstance(v, list) else [v], f"{key}.match.{k}")
+        for k, v in r.mapping(data.get("match") or {}, f"{key}.match").items()
+    }
     r.names(list(match.get("state", ())), f"{key}.match.state", states, "state")
-    return Worklist(wid, r.title(data.get("title"), f"{key}.title"), match, _guard(r, f"{key}.guard", data.get("guard"), permissions))
+    return Worklist(
+        wid,
+        r.title(data.get("title"), f"{key}.title"),
+        match,
+        _guard(r, f"{key}.guard", data.get("guard"), permissions),
+    )
 
 
 def _check_graph(r: _Reader, initial: str, states: Mapping[str, State], transitions: Mapping[str, Transition]) -> None:
@@ -398,4 +533,6 @@ def _check_graph(r: _Reader, initial: str, states: Mapping[str, State], transiti
             raise r.fail(f"states.{state.id}", "is a dead end", "mark it terminal: true, or draw a way out")
     for transition in transitions.values():
         if transition.trigger == "automatic" and transition.to in transition.sources:
-            raise r.fail(f"transitions.{transition.id}", "an automatic transition may not lead back to where it leaves from")
+            raise r.fail(
+                f"transitions.{transition.id}", "an automatic transition may not lead back to where it leaves from"
+            )

@@ -66,9 +66,7 @@ class Eligibility:
         return tuple(OTHER_WAYS[channel] for channel in self.alternatives)
 
 
-def item_allows_visit(
-    item: VisitableItem, categories: Collection[str] = CATEGORIES
-) -> bool:
+def item_allows_visit(item: VisitableItem, categories: Collection[str] = CATEGORIES) -> bool:
     """True for the home-visit categories and for items named one by one; an item named false never."""
     if item.home_visit is not None:
         return item.home_visit
@@ -99,12 +97,8 @@ def check(
     if condition is None or condition == AGE:
         return _refused(item, age, _too_young(age, age_limit))
     if not proof_note.strip():
-        return _refused(
-            item, age, f"选择了“{CONDITIONS[condition]}”，但没有写明依据。请注明看到的证件、病历或核实人。"
-        )
-    return Eligibility(
-        True, condition, f"“{CONDITIONS[condition]}”，依据：{proof_note.strip()}。", age=age
-    )
+        return _refused(item, age, f"选择了“{CONDITIONS[condition]}”，但没有写明依据。请注明看到的证件、病历或核实人。")
+    return Eligibility(True, condition, f"“{CONDITIONS[condition]}”，依据：{proof_note.strip()}。", age=age)
 
 
 def _age(person: IdNumber | date | None, on_day: date, leap_rule: LeapRule) -> int | None:

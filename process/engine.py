@@ -25,8 +25,17 @@ from process.registry import Step
 CONTENT = cast(Table, Content.__table__)
 
 
-def create(session: Session, content: Content, actor: Actor, *, type_id: str, place: Agency, at: datetime | None = None,
-           details: dict[str, Any] | None = None, allowed: bool = False) -> Content:
+def create(
+    session: Session,
+    content: Content,
+    actor: Actor,
+    *,
+    type_id: str,
+    place: Agency,
+    at: datetime | None = None,
+    details: dict[str, Any] | None = None,
+    allowed: bool = False,
+) -> Content:
     """Brings a new thing to life in the initial state of its workflow: checked, numbered, journalled.
 
     `allowed`: made by the system as a consequence of a step that was itself guarded."""
@@ -85,7 +94,11 @@ def available(content: Content, actor: Actor) -> list[Transition]:
     """What this actor may fire now: the same guard as `fire`, so a button that is shown works."""
     session = _session(content)
     definition = library.of(content, session)
-    return [t for t in definition.exits(content.state) if t.trigger == "user" and passes(session, content, t.guard, actor, definition)]
+    return [
+        t
+        for t in definition.exits(content.state)
+        if t.trigger == "user" and passes(session, content, t.guard, actor, definition)
+    ]
 
 
 def passes(session: Session, content: Content, guard: Guard, actor: Actor, definition: Definition) -> bool:
@@ -112,10 +125,15 @@ def prefetch(session: Session, contents: Iterable[Content]) -> None:
     """Reads who did what for a whole list in one query, so that `available` on its rows asks the database nothing more."""
     known: dict[int, dict[str, set[int]]] = {content.id: {} for content in contents}
     if known:
-        rows = session.execute(select(JournalEntry.content_id, JournalEntry.action, JournalEntry.person_id, JournalEntry.substitute_for_id)
-                               .where(JournalEntry.content_id.in_(known), JournalEntry.to_state.is_not(None)).order_by(JournalEntry.id))
+        rows = session.execute(
+            select(JournalEntry.content_id, JournalEntry.action, JournalEntry.person_id, JournalEntry.substitute_for_id)
+            .where(JournalEntry.content_id.in_(known), JournalEntry.to_state.is_not(None))
+            .order_by(JournalEntry.id)
+        )
         for row in rows:
-            known[row.content_id or 0][row.action.partition(":")[2]] = {p for p in (row.person_id, row.substitute_for_id) if p is not None}
+            known[row.content_id or 0][row.action.partition(":")[2]] = {
+                p for p in (row.person_id, row.substitute_for_id) if p is not None
+            }
     session.info["did"] = known
 
 
@@ -129,13 +147,24 @@ def did(session: Session, content: Content, steps: tuple[str, ...]) -> set[int]:
         row = session.execute(
             select(JournalEntry.person_id, JournalEntry.substitute_for_id)
             .where(JournalEntry.content_id == content.id, JournalEntry.action == f"{content.type}:{step}")
-            .order_by(JournalEntry.id.desc()).limit(1)).first()
+            .order_by(JournalEntry.id.desc())
+            .limit(1)
+        ).first()
         people |= {p for p in (row or ()) if p is not None}
     return people
 
 
-def fire(content: Content, transition_id: str, actor: Actor, *, inputs: Mapping[str, Any] | None = None, on_behalf_of: Person | None = None,
-         expected_version: int | None = None, at: datetime | None = None, cause: Step | None = None) -> Step:
+def fire(
+    content: Content,
+    transition_id: str,
+    actor: Actor,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    on_behalf_of: Person | None = None,
+    expected_version: int | None = None,
+    at: datetime | None = None,
+    cause: Step | None = None,
+) -> Step:
     """Moves a thing: guard, requirements, compare-and-set, effects, clocks, journal — all or nothing, in the caller's transaction."""
     session = _session(content)
     at = at or (cause.at if cause else now())
@@ -145,10 +174,14 @@ def fire(content: Content, transition_id: str, actor: Actor, *, inputs: Mapping[
         known = "、".join(f"{t.id}（{t.title.zh}）" for t in available(content, actor)) or "没有"
         raise UnknownTransition(f"没有名为“{transition_id}”的办理动作。现在可以办理的有：{known}。")
     if expected_version is not None and expected_version != content.version:
-        raise Stale(f"您看到的是第 {expected_version} 版，现在已是第 {content.version} 版。{_last_move(session, content)}请刷新后再办。")
+        raise Stale(
+            f"您看到的是第 {expected_version} 版，现在已是第 {content.version} 版。{_last_move(session, content)}请刷新后再办。"
+        )
     if content.state not in transition.sources:
         state = definition.states[content.state].title.zh
-        raise NotAvailable(f"现在的状态是“{state}”，不能“{transition.title.zh}”。{_last_move(session, content)}请刷新后按现在的状态办理。")
+        raise NotAvailable(
+            f"现在的状态是“{state}”，不能“{transition.title.zh}”。{_last_move(session, content)}请刷新后按现在的状态办理。"
+        )
     acting = actor
     if on_behalf_of is not None and on_behalf_of.id == actor.person_id:
         on_behalf_of = None
@@ -159,7 +192,17 @@ def fire(content: Content, transition_id: str, actor: Actor, *, inputs: Mapping[
             raise Forbidden(f"您今天没有代{on_behalf_of.name}的班，不能以其名义办理。")
     if not _triggered(transition, cause):
         _require_guard(session, content, transition, acting, definition, on_behalf_of)
-    step = Step(session, content, transition, actor, clean_inputs(transition, inputs or {}), at, content.state, on_behalf_of, cause)
+    step = Step(
+        session,
+        content,
+        transition,
+        actor,
+        clean_inputs(transition, inputs or {}),
+        at,
+        content.state,
+        on_behalf_of,
+        cause,
+    )
     for name in transition.requires:
         registry.requirements[name](step)
     _move(session, content, transition, definition, at)
@@ -171,8 +214,18 @@ def fire(content: Content, transition_id: str, actor: Actor, *, inputs: Mapping[
     clock.advance(session, definition, content, content.state, at, actor)
     if cause is not None:
         step.details.setdefault("because", f"{cause.content.type}:{cause.transition.id}")
-    journal.record(session, f"{content.type}:{transition.id}", actor, content=content, from_state=step.from_state, to_state=content.state,
-                   comment=step.inputs.get("comment"), details=step.details, on_behalf_of=on_behalf_of, at=at)
+    journal.record(
+        session,
+        f"{content.type}:{transition.id}",
+        actor,
+        content=content,
+        from_state=step.from_state,
+        to_state=content.state,
+        comment=step.inputs.get("comment"),
+        details=step.details,
+        on_behalf_of=on_behalf_of,
+        at=at,
+    )
     session.flush()
     for further in step.after:
         further()
@@ -193,8 +246,14 @@ def _triggered(transition: Transition, cause: Step | None) -> bool:
     return cause is not None and f"{cause.content.type}:{cause.transition.id}" in transition.triggered_by
 
 
-def _require_guard(session: Session, content: Content, transition: Transition, actor: Actor, definition: Definition,
-                   on_behalf_of: Person | None) -> None:
+def _require_guard(
+    session: Session,
+    content: Content,
+    transition: Transition,
+    actor: Actor,
+    definition: Definition,
+    on_behalf_of: Person | None,
+) -> None:
     if transition.trigger == "user" and passes(session, content, transition.guard, actor, definition):
         return
     guard = transition.guard
@@ -219,7 +278,10 @@ def _move(session: Session, content: Content, transition: Transition, definition
     session.flush()
     session.info.pop("did", None)
     result = session.execute(
-        update(CONTENT).where(CONTENT.c.id == content.id, CONTENT.c.version == content.version, CONTENT.c.state == content.state).values(**values))
+        update(CONTENT)
+        .where(CONTENT.c.id == content.id, CONTENT.c.version == content.version, CONTENT.c.state == content.state)
+        .values(**values)
+    )
     if result.rowcount != 1:  # type: ignore[attr-defined]
         session.refresh(content)
         raise Stale(f"就在刚才，这件已被他人办理。{_last_move(session, content)}请刷新后再看。")
@@ -229,10 +291,21 @@ def _move(session: Session, content: Content, transition: Transition, definition
 
 def add_place(step: Step, content: Content, relation: str, place: Agency) -> None:
     """Gives a second place sight of a thing, because of this step's thing; `end_places` takes exactly that away again."""
-    if any(p.relation == relation and p.place_id == place.id and p.cause_uid == step.content.uid and p.until is None for p in content.places):
+    if any(
+        p.relation == relation and p.place_id == place.id and p.cause_uid == step.content.uid and p.until is None
+        for p in content.places
+    ):
         return
-    content.places.append(ContentPlace(relation=relation, place_id=place.id, place_path=place.path, cause=step.content.type,
-                                       cause_uid=step.content.uid, since=step.at))
+    content.places.append(
+        ContentPlace(
+            relation=relation,
+            place_id=place.id,
+            place_path=place.path,
+            cause=step.content.type,
+            cause_uid=step.content.uid,
+            since=step.at,
+        )
+    )
     step.session.flush()
 
 
@@ -244,14 +317,20 @@ def end_places(step: Step, content: Content) -> None:
 
 def _last_move(session: Session, content: Content) -> str:
     row = session.execute(
-        select(JournalEntry.at, JournalEntry.action, Person.name).join(Person, Person.id == JournalEntry.person_id, isouter=True)
-        .where(JournalEntry.content_id == content.id, JournalEntry.to_state.is_not(None)).order_by(JournalEntry.id.desc()).limit(1)).first()
+        select(JournalEntry.at, JournalEntry.action, Person.name)
+        .join(Person, Person.id == JournalEntry.person_id, isouter=True)
+        .where(JournalEntry.content_id == content.id, JournalEntry.to_state.is_not(None))
+        .order_by(JournalEntry.id.desc())
+        .limit(1)
+    ).first()
     if row is None:
         return ""
     definition = library.of(content, session)
     step = definition.transitions.get(row.action.partition(":")[2])
     local = row.at.astimezone(numbers.CHINA)
-    return f"{row.name or '系统'}已于 {local.month}月{local.day}日 {local:%H:%M} “{step.title.zh if step else '登记'}”。"
+    return (
+        f"{row.name or '系统'}已于 {local.month}月{local.day}日 {local:%H:%M} “{step.title.zh if step else '登记'}”。"
+    )
 
 
 def _holder(content: Content) -> str:

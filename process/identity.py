@@ -57,9 +57,7 @@ class IdNumber:
             raise InvalidIdNumber("请填写身份证号码。")
         if len(number) == 15:
             if not allow_old:
-                raise InvalidIdNumber(
-                    "这是15位的旧身份证号码，已停止使用。请填写现在身份证上的18位号码。"
-                )
+                raise InvalidIdNumber("这是15位的旧身份证号码，已停止使用。请填写现在身份证上的18位号码。")
             number = _from_fifteen(number)
         _check_characters(number)
         birth_date = _birth_date(number, today or today_in_china())
@@ -136,13 +134,9 @@ def _check_characters(number: str) -> None:
         raise InvalidIdNumber(f"身份证号码应为18位，您填写的是{len(number)}位，请核对是否漏写或多写。")
     for position, character in enumerate(number[:17], start=1):
         if character not in _DIGITS:
-            raise InvalidIdNumber(
-                f"身份证号码第{position}位是“{character}”，前17位只能是数字，请核对。"
-            )
+            raise InvalidIdNumber(f"身份证号码第{position}位是“{character}”，前17位只能是数字，请核对。")
     if number[17] not in _DIGITS and number[17] != "X":
-        raise InvalidIdNumber(
-            f"身份证号码最后一位是“{number[17]}”，只能是数字或字母X，请核对。"
-        )
+        raise InvalidIdNumber(f"身份证号码最后一位是“{number[17]}”，只能是数字或字母X，请核对。")
 
 
 def _birth_date(number: str, today: date) -> date:
@@ -152,9 +146,7 @@ def _birth_date(number: str, today: date) -> date:
     except ValueError:
         birth_date = None
     if birth_date is None or birth_date.year < _EARLIEST_YEAR:
-        raise InvalidIdNumber(
-            f"身份证号码第7至14位“{written}”不是真实的日期，请核对出生年月日。"
-        )
+        raise InvalidIdNumber(f"身份证号码第7至14位“{written}”不是真实的日期，请核对出生年月日。")
     if birth_date > today:
         raise InvalidIdNumber(
             f"身份证号码第7至14位表示出生于{birth_date.year}年{birth_date.month}月{birth_date.day}日，"

@@ -19,7 +19,9 @@ _FORBIDDEN = {chr(c) for c in [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0
 
 def clean_text(value: Any, limit: int) -> str:
     """One line or paragraph of plain text; hidden direction and zero-width marks are dropped, lone surrogates refused."""
-    text = "".join(c for c in str(value) if c not in _FORBIDDEN and (c in "\n\t" or unicodedata.category(c) != "Cc")).strip()
+    text = "".join(
+        c for c in str(value) if c not in _FORBIDDEN and (c in "\n\t" or unicodedata.category(c) != "Cc")
+    ).strip()
     if any(0xD800 <= ord(c) <= 0xDFFF for c in text):
         raise ValueError("含有无法保存的字符，请重新输入")
     if len(text) > limit:
@@ -66,9 +68,17 @@ def _clean(spec: Input, raw: Any) -> Any:
                 raise ValueError(f"请填 0 到 {spec.maximum or 10_000} 之间的整数")
             return number
         case "date":
-            return raw if isinstance(raw, date) else _parsed(date.fromisoformat, raw, "日期请写成 2026-03-05 的样子，且必须存在")
+            return (
+                raw
+                if isinstance(raw, date)
+                else _parsed(date.fromisoformat, raw, "日期请写成 2026-03-05 的样子，且必须存在")
+            )
         case "datetime":
-            moment = raw if isinstance(raw, datetime) else _parsed(datetime.fromisoformat, raw, "时间请写成 2026-03-05T14:30 的样子")
+            moment = (
+                raw
+                if isinstance(raw, datetime)
+                else _parsed(datetime.fromisoformat, raw, "时间请写成 2026-03-05T14:30 的样子")
+            )
             return moment if moment.tzinfo else moment.replace(tzinfo=CHINA)
         case "choice":
             options = dict(spec.options)

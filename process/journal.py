@@ -21,21 +21,46 @@ GENESIS = "0" * 64
 ALGORITHM = "sha256"
 
 
-def record(session: Session, action: str, actor: Actor | None, *, content: Content | None = None, stream: str | None = None,
-           from_state: str | None = None, to_state: str | None = None, comment: str | None = None, details: dict[str, Any] | None = None,
-           on_behalf_of: Person | None = None, at: datetime | None = None) -> JournalEntry:
+def record(
+    session: Session,
+    action: str,
+    actor: Actor | None,
+    *,
+    content: Content | None = None,
+    stream: str | None = None,
+    from_state: str | None = None,
+    to_state: str | None = None,
+    comment: str | None = None,
+    details: dict[str, Any] | None = None,
+    on_behalf_of: Person | None = None,
+    at: datetime | None = None,
+) -> JournalEntry:
     """Appends one row to the stream of the thing (or the named one). Must be called inside the transaction of the effect."""
     stream = stream or (content.uid if content is not None else "system")
     _serialise(session, content, stream)
-    last = session.execute(select(JournalEntry.seq, JournalEntry.digest).where(JournalEntry.stream == stream)
-                           .order_by(JournalEntry.seq.desc()).limit(1)).first()
+    last = session.execute(
+        select(JournalEntry.seq, JournalEntry.digest)
+        .where(JournalEntry.stream == stream)
+        .order_by(JournalEntry.seq.desc())
+        .limit(1)
+    ).first()
     entry = JournalEntry(
-        stream=stream, seq=(last.seq + 1 if last else 1), at=at or now(), action=action,
-        content_id=content.id if content is not None else None, district=content.district if content is not None else "",
-        person_id=actor.person_id if actor else None, unit_id=actor.unit_id if actor else None,
+        stream=stream,
+        seq=(last.seq + 1 if last else 1),
+        at=at or now(),
+        action=action,
+        content_id=content.id if content is not None else None,
+        district=content.district if content is not None else "",
+        person_id=actor.person_id if actor else None,
+        unit_id=actor.unit_id if actor else None,
         substitute_for_id=on_behalf_of.id if on_behalf_of else None,
-        from_state=from_state, to_state=to_state, comment=comment or None, details=details or {},
-        algorithm=ALGORITHM, previous=last.digest if last else GENESIS, digest="",
+        from_state=from_state,
+        to_state=to_state,
+        comment=comment or None,
+        details=details or {},
+        algorithm=ALGORITHM,
+        previous=last.digest if last else GENESIS,
+        digest="",
     )
     entry.digest = digest_of(entry)
     session.add(entry)
@@ -57,10 +82,27 @@ def _serialise(session: Session, content: Content | None, stream: str) -> None:
 
 def digest_of(entry: JournalEntry) -> str:
     """Hash over the previous digest and every column that says something, in a fixed order."""
-    body = [entry.previous, entry.algorithm, entry.stream, entry.seq, entry.at.isoformat(timespec="microseconds"), entry.action, entry.content_id,
-            entry.district, entry.person_id, entry.principal_id, entry.substitute_for_id, entry.unit_id, entry.from_state, entry.to_state,
-            entry.comment, entry.details]
-    return hashlib.sha256(json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    body = [
+        entry.previous,
+        entry.algorithm,
+        entry.stream,
+        entry.seq,
+        entry.at.isoformat(timespec="microseconds"),
+        entry.action,
+        entry.content_id,
+        entry.district,
+        entry.person_id,
+        entry.principal_id,
+        entry.substitute_for_id,
+        entry.unit_id,
+        entry.from_state,
+        entry.to_state,
+        entry.comment,
+        entry.details,
+    ]
+    return hashlib.sha256(
+        json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -77,7 +119,9 @@ def verify(session: Session) -> tuple[int, Finding | None]:
     """Walks every stream; returns the number of rows read and the first bad one."""
     heads: dict[str, tuple[int, str]] = {}
     count = 0
-    for entry in session.scalars(select(JournalEntry).order_by(JournalEntry.stream, JournalEntry.seq).execution_options(yield_per=1000)):
+    for entry in session.scalars(
+        select(JournalEntry).order_by(JournalEntry.stream, JournalEntry.seq).execution_options(yield_per=1000)
+    ):
         count += 1
         seq, previous = heads.get(entry.stream, (0, GENESIS))
         if entry.seq != seq + 1:

@@ -17,8 +17,25 @@ from process.definition import Definition, Title, Vocabulary, parse
 from process.refusals import DefinitionError, NotFound
 
 HERE = Path(__file__).parent
-FIELD_KINDS = ("text", "longtext", "date", "datetime", "choice", "bool", "number", "id_number", "phone", "person_name", "address", "agency",
-               "item", "person", "applicant", "case", "list")
+FIELD_KINDS = (
+    "text",
+    "longtext",
+    "date",
+    "datetime",
+    "choice",
+    "bool",
+    "number",
+    "id_number",
+    "phone",
+    "person_name",
+    "address",
+    "agency",
+    "item",
+    "person",
+    "applicant",
+    "case",
+    "list",
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +110,9 @@ class Library:
         known = set(session.scalars(select(WorkflowVersion.digest)))
         for definition in self.workflows.values():
             if definition.digest not in known:
-                session.add(WorkflowVersion(digest=definition.digest, workflow=definition.id, body=dict(definition.source)))
+                session.add(
+                    WorkflowVersion(digest=definition.digest, workflow=definition.id, body=dict(definition.source))
+                )
         session.flush()
 
 
@@ -102,8 +121,14 @@ library = Library()
 
 
 def vocabulary(roles: frozenset[str] = frozenset(), papers: frozenset[str] = frozenset()) -> Vocabulary:
-    return Vocabulary(roles, frozenset(registry.predicates), frozenset(registry.requirements), frozenset(registry.effects),
-                      frozenset(registry.durations), papers)
+    return Vocabulary(
+        roles,
+        frozenset(registry.predicates),
+        frozenset(registry.requirements),
+        frozenset(registry.effects),
+        frozenset(registry.durations),
+        papers,
+    )
 
 
 def read_yaml(path: Path) -> Any:
@@ -113,7 +138,9 @@ def read_yaml(path: Path) -> Any:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "(file)"
-        raise DefinitionError(path.name, where, "is not readable YAML", str(getattr(error, "problem", error))) from error
+        raise DefinitionError(
+            path.name, where, "is not readable YAML", str(getattr(error, "problem", error))
+        ) from error
 
 
 def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
@@ -136,16 +163,24 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
             policy |= _policy(read_yaml(folder / "policy.yaml"))
     for content_type in types.values():
         if content_type.workflow not in workflows:
-            raise DefinitionError(f"{content_type.id}.yaml", "workflow", f"unknown workflow '{content_type.workflow}'",
-                                  f"one of {', '.join(sorted(workflows))}")
+            raise DefinitionError(
+                f"{content_type.id}.yaml",
+                "workflow",
+                f"unknown workflow '{content_type.workflow}'",
+                f"one of {', '.join(sorted(workflows))}",
+            )
     for definition in workflows.values():
         for transition in definition.transitions.values():
             for trigger in transition.triggered_by:
                 kind, _, step = trigger.partition(":")
                 owner = types.get(kind)
                 if owner is None or step not in workflows[owner.workflow].transitions:
-                    raise DefinitionError(f"{definition.id}.yaml", f"transitions.{transition.id}.triggered_by", f"no step '{trigger}' anywhere",
-                                          "type:transition, e.g. delegation:receive")
+                    raise DefinitionError(
+                        f"{definition.id}.yaml",
+                        f"transitions.{transition.id}.triggered_by",
+                        f"no step '{trigger}' anywhere",
+                        "type:transition, e.g. delegation:receive",
+                    )
     library.types, library.workflows, library.policy = types, workflows, policy
     library._versions |= {d.digest: d for d in workflows.values()}
     return library
@@ -167,12 +202,15 @@ def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
             return Title(value["zh"], value["en"])
         raise DefinitionError(file, key, "a title needs both languages", "{zh: …, en: …}")
 
-    unknown = sorted(set(data) - {"id", "title", "kind", "workflow", "number", "create", "fields", "papers", "icon", "masked"})
+    unknown = sorted(
+        set(data) - {"id", "title", "kind", "workflow", "number", "create", "fields", "papers", "icon", "masked"}
+    )
     if unknown:
         raise DefinitionError(file, unknown[0], "unknown key")
     for key in ("id", "workflow"):
         if not isinstance(data.get(key), str):
             raise DefinitionError(file, key, "is missing")
+
     def mapping(value: Any, key: str) -> dict[str, Any]:
         if not isinstance(value or {}, dict):
             raise DefinitionError(file, key, "must be a mapping", f"found {type(value).__name__}")
@@ -188,11 +226,24 @@ def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
     for name, raw in mapping(data.get("fields"), "fields").items():
         spec = mapping(raw, f"fields.{name}")
         if spec.get("kind") not in FIELD_KINDS:
-            raise DefinitionError(file, f"fields.{name}.kind", f"unknown kind '{spec.get('kind')}'", f"one of {', '.join(FIELD_KINDS)}")
-        options = tuple((oid, title(t, f"fields.{name}.options.{oid}"))
-                        for oid, t in mapping(spec.get("options"), f"fields.{name}.options").items())
-        fields.append(Field(name, spec["kind"], title(spec.get("title"), f"fields.{name}.title"), bool(spec.get("required")),
-                            bool(spec.get("sensitive")), options, str(spec.get("help", ""))))
+            raise DefinitionError(
+                file, f"fields.{name}.kind", f"unknown kind '{spec.get('kind')}'", f"one of {', '.join(FIELD_KINDS)}"
+            )
+        options = tuple(
+            (oid, title(t, f"fields.{name}.options.{oid}"))
+            for oid, t in mapping(spec.get("options"), f"fields.{name}.options").items()
+        )
+        fields.append(
+            Field(
+                name,
+                spec["kind"],
+                title(spec.get("title"), f"fields.{name}.title"),
+                bool(spec.get("required")),
+                bool(spec.get("sensitive")),
+                options,
+                str(spec.get("help", "")),
+            )
+        )
     for paper in listed("papers"):
         if names.papers and paper not in names.papers:
             raise DefinitionError(file, "papers", f"unknown paper '{paper}'")
@@ -200,7 +251,20 @@ def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
         if names.roles and role not in names.roles and role not in ("anyone", "applicant"):
             raise DefinitionError(file, "create", f"unknown role '{role}'")
     number = mapping(data.get("number"), "number")
-    series = Series(data["id"], number.get("prefix"), number.get("per", "district"), number.get("digits", 6)) if number else None
-    return ContentType(data["id"], title(data.get("title"), "title"), data.get("kind", "content"), data["workflow"], series,
-                       listed("create"), tuple(fields), listed("papers"), data.get("icon", "file"),
-                       listed("masked"))
+    series = (
+        Series(data["id"], number.get("prefix"), number.get("per", "district"), number.get("digits", 6))
+        if number
+        else None
+    )
+    return ContentType(
+        data["id"],
+        title(data.get("title"), "title"),
+        data.get("kind", "content"),
+        data["workflow"],
+        series,
+        listed("create"),
+        tuple(fields),
+        listed("papers"),
+        data.get("icon", "file"),
+        listed("masked"),
+    )

@@ -19,7 +19,9 @@ def draw(session: Session, series: str, unit: str, at: datetime) -> tuple[int, i
     year = at.astimezone(CHINA).year
     insert = pg_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
     statement = insert(Counter).values(series=series, unit=unit, year=year, value=1)
-    statement = statement.on_conflict_do_update(index_elements=["series", "unit", "year"], set_={"value": Counter.value + 1})
+    statement = statement.on_conflict_do_update(
+        index_elements=["series", "unit", "year"], set_={"value": Counter.value + 1}
+    )
     value = session.execute(statement.returning(Counter.value)).scalar_one()
     return year, value
 

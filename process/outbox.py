@@ -42,10 +42,15 @@ def due(session: Session, limit: int = 100) -> list[OutboxItem]:
     at = now()
     statement = (
         select(OutboxItem)
-        .where(or_(and_(OutboxItem.status == "waiting", OutboxItem.available_at <= at),
-                   and_(OutboxItem.status == "leased", OutboxItem.leased_until < at)),
-               or_(OutboxItem.rung_at.is_(None), OutboxItem.rung_at < at - RING_AGAIN))
-        .order_by(OutboxItem.id).limit(limit)
+        .where(
+            or_(
+                and_(OutboxItem.status == "waiting", OutboxItem.available_at <= at),
+                and_(OutboxItem.status == "leased", OutboxItem.leased_until < at),
+            ),
+            or_(OutboxItem.rung_at.is_(None), OutboxItem.rung_at < at - RING_AGAIN),
+        )
+        .order_by(OutboxItem.id)
+        .limit(limit)
     )
     if session.get_bind().dialect.name == "postgresql":
         statement = statement.with_for_update(skip_locked=True)
@@ -57,10 +62,19 @@ def lease(session: Session, item_id: int) -> Lease | None:
     at = now()
     row = session.execute(
         update(OutboxItem)
-        .where(OutboxItem.id == item_id,
-               or_(and_(OutboxItem.status == "waiting", OutboxItem.available_at <= at),
-                   and_(OutboxItem.status == "leased", OutboxItem.leased_until < at)))
-        .values(status="leased", lease_token=OutboxItem.lease_token + 1, leased_until=at + LEASE, attempts=OutboxItem.attempts + 1)
+        .where(
+            OutboxItem.id == item_id,
+            or_(
+                and_(OutboxItem.status == "waiting", OutboxItem.available_at <= at),
+                and_(OutboxItem.status == "leased", OutboxItem.leased_until < at),
+            ),
+        )
+        .values(
+            status="leased",
+            lease_token=OutboxItem.lease_token + 1,
+            leased_until=at + LEASE,
+            attempts=OutboxItem.attempts + 1,
+        )
         .returning(OutboxItem.lease_token, OutboxItem.job, OutboxItem.args, OutboxItem.attempts)
     ).first()
     return Lease(item_id, row.lease_token, row.job, row.args, row.attempts) if row else None
@@ -80,14 +94,22 @@ def fail(session: Session, held: Lease, error: str) -> bool:
     """Gives the item back with growing delay, or to the dead letters after the last attempt."""
     if held.attempt >= MAX_ATTEMPTS:
         return _close(session, held, status="dead", error=error)
-    return _close(session, held, status="waiting", error=error, available_at=now() + timedelta(seconds=2 ** held.attempt), rung_at=None)
+    return _close(
+        session,
+        held,
+        status="waiting",
+        error=error,
+        available_at=now() + timedelta(seconds=2**held.attempt),
+        rung_at=None,
+    )
 
 
 def _close(session: Session, held: Lease, **values: Any) -> bool:
     row = session.execute(
         update(OutboxItem)
         .where(OutboxItem.id == held.item_id, OutboxItem.lease_token == held.token, OutboxItem.status == "leased")
-        .values(leased_until=None, **values).returning(OutboxItem.id)
+        .values(leased_until=None, **values)
+        .returning(OutboxItem.id)
     ).first()
     return row is not None
 
@@ -99,5 +121,7 @@ def status(session: Session) -> dict[str, Any]:
     counts = {s: 0 for s in ("waiting", "leased", "done", "dead")}
     for name, count in session.execute(select(OutboxItem.status, func.count()).group_by(OutboxItem.status)):
         counts[name] = count
-    oldest: datetime | None = session.scalar(select(func.min(OutboxItem.available_at)).where(OutboxItem.status.in_(("waiting", "leased"))))
+    oldest: datetime | None = session.scalar(
+        select(func.min(OutboxItem.available_at)).where(OutboxItem.status.in_(("waiting", "leased")))
+    )
     return {**counts, "oldest_seconds": round((now() - oldest).total_seconds()) if oldest else 0}

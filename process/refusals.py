@@ -40,7 +40,9 @@ class NotFound(Refusal):
     slug = "not-found"
     title = "没有找到"
 
-    def __init__(self, detail: str = "没有找到您要的内容，可能已被移走，或不在您的管辖范围内。请从工作台或搜索重新进入。") -> None:
+    def __init__(
+        self, detail: str = "没有找到您要的内容，可能已被移走，或不在您的管辖范围内。请从工作台或搜索重新进入。"
+    ) -> None:
         super().__init__(detail)
 
 

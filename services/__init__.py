@@ -8,8 +8,22 @@ from pathlib import Path
 from catalogue import loader as catalogue
 
 # Importing a module registers its requirements, effects, predicates and creators with the kernel.
-REGISTERING = ("cases", "materials", "certificates", "papers_out", "papers_data", "delegations", "delegation_steps", "visits", "doorstep", "letters", "custody", "care", "errands",
-               "catalogue_items")
+REGISTERING = (
+    "cases",
+    "materials",
+    "certificates",
+    "papers_out",
+    "papers_data",
+    "delegations",
+    "delegation_steps",
+    "visits",
+    "doorstep",
+    "letters",
+    "custody",
+    "care",
+    "errands",
+    "catalogue_items",
+)
 
 
 def register() -> None:

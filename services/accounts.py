@@ -43,7 +43,9 @@ def check_password(session: Session, username: str, password: str) -> Person | N
     return person if person is not None and person.active and person.password_hash != NO_PASSWORD else None
 
 
-def sign_in(session: Session, username: str, password: str, *, address: str, device: str, kind: str = "web") -> tuple[str, Person]:
+def sign_in(
+    session: Session, username: str, password: str, *, address: str, device: str, kind: str = "web"
+) -> tuple[str, Person]:
     """Checks the password and opens a session; returns the token the client keeps. Guessing is slowed per account and address.
 
     A refusal is raised after the failure was written: the caller commits it (see blueprints/auth)."""
@@ -62,9 +64,25 @@ def sign_in(session: Session, username: str, password: str, *, address: str, dev
         raise InvalidInput(WRONG, {"password": WRONG})
     session.execute(delete(LoginFailure).where(LoginFailure.key == keys[0]))
     token = secrets.token_urlsafe(32)
-    session.add(LoginSession(token_hash=token_hash(token), person_id=person.id, kind=kind, created_at=at, seen_at=at,
-                             expires_at=at + LIFETIME[kind], address=address[:64], device=device[:200]))
-    journal.record(session, "account:sign_in", load_actor(session, person.id, local_day(at)), stream=f"person:{person.id}", details={"kind": kind})
+    session.add(
+        LoginSession(
+            token_hash=token_hash(token),
+            person_id=person.id,
+            kind=kind,
+            created_at=at,
+            seen_at=at,
+            expires_at=at + LIFETIME[kind],
+            address=address[:64],
+            device=device[:200],
+        )
+    )
+    journal.record(
+        session,
+        "account:sign_in",
+        load_actor(session, person.id, local_day(at)),
+        stream=f"person:{person.id}",
+        details={"kind": kind},
+    )
     return token, person
 
 

@@ -17,9 +17,18 @@ from process.refusals import InvalidInput, NotFound
 from process.registry import Step
 
 
-def perform(content: Content, transition: str, actor: Actor, inputs: Mapping[str, Any] | None = None, *, expected_version: int | None = None,
-            on_behalf_of: Person | None = None) -> Step:
-    return engine.fire(content, transition, actor, inputs=inputs, expected_version=expected_version, on_behalf_of=on_behalf_of)
+def perform(
+    content: Content,
+    transition: str,
+    actor: Actor,
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    expected_version: int | None = None,
+    on_behalf_of: Person | None = None,
+) -> Step:
+    return engine.fire(
+        content, transition, actor, inputs=inputs, expected_version=expected_version, on_behalf_of=on_behalf_of
+    )
 
 
 def just_taken(session: Session, actor: Actor, uid: str, transition: str) -> Content | None:
@@ -31,8 +40,12 @@ def just_taken(session: Session, actor: Actor, uid: str, transition: str) -> Con
         return None
     definition = library.library.of(content, session)
     step = definition.transitions.get(transition)
-    last = session.scalar(select(JournalEntry.from_state).where(JournalEntry.content_id == content.id, JournalEntry.to_state.is_not(None))
-                          .order_by(JournalEntry.id.desc()).limit(1))
+    last = session.scalar(
+        select(JournalEntry.from_state)
+        .where(JournalEntry.content_id == content.id, JournalEntry.to_state.is_not(None))
+        .order_by(JournalEntry.id.desc())
+        .limit(1)
+    )
     if step is None or last not in step.sources or content.state in step.sources:
         return None
     held = access.tokens(content, actor)

@@ -116,4 +116,6 @@ def is_online(case: Case) -> bool:
 @registry.predicate("papers_here", why="这件正随代办单在别的单位办理，不在您手里。请等清点交接以后再办。")
 def papers_here(session: Session, case: Case, actor: Actor) -> bool:
     """The case lies in a unit of this actor: what travels with a ticket is not at hand."""
-    return case.unit is None or any(case.unit.path.startswith(held.path) or held.path.startswith(case.unit.path) for held in actor.held)
+    return case.unit is None or any(
+        case.unit.path.startswith(held.path) or held.path.startswith(case.unit.path) for held in actor.held
+    )

@@ -29,10 +29,18 @@ def load_items(session: Session, actor: Actor) -> int:
         if record.id in known:
             continue
         item = ServiceItem(
-            code=record.id, title=record.name, category=record.category, service_type=record.service_type,
-            accept_level=record.accept_level, decide_level=record.decide_level, delegable=record.delegable,
-            home_visit=bool(record.home_visit), illustrative=record.illustrative or record.placeholder,
-            search_text=f"{record.name} {record.name_en} {record.id}", fields={}, spec={},
+            code=record.id,
+            title=record.name,
+            category=record.category,
+            service_type=record.service_type,
+            accept_level=record.accept_level,
+            decide_level=record.decide_level,
+            delegable=record.delegable,
+            home_visit=bool(record.home_visit),
+            illustrative=record.illustrative or record.placeholder,
+            search_text=f"{record.name} {record.name_en} {record.id}",
+            fields={},
+            spec={},
         )
         engine.create(session, item, actor, type_id="service_item", place=place, allowed=True)
         engine.fire(item, "publish", actor)

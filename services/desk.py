@@ -52,8 +52,15 @@ def pairs(actor: Actor) -> set[tuple[str, str]]:
 
 def desk(session: Session, actor: Actor, *, at: datetime | None = None) -> Desk:
     at = at or now()
-    found = _load(session, actor, [and_(Content.workflow == w, Content.state.in_(sorted(s for x, s in pairs(actor) if x == w)))
-                                   for w in sorted({w for w, _ in pairs(actor)})], LIMIT)
+    found = _load(
+        session,
+        actor,
+        [
+            and_(Content.workflow == w, Content.state.in_(sorted(s for x, s in pairs(actor) if x == w)))
+            for w in sorted({w for w, _ in pairs(actor)})
+        ],
+        LIMIT,
+    )
     engine.prefetch(session, found)
     mine: list[Work] = []
     others: list[Work] = []
@@ -61,9 +68,19 @@ def desk(session: Session, actor: Actor, *, at: datetime | None = None) -> Desk:
         transitions = engine.available(content, actor)
         (mine if any(t.primary for t in transitions) else others).append(Work(content, transitions))
     seen = {w.content.id for w in [*mine, *others]}
-    watched = _load(session, actor, [or_(Content.owner_id == actor.person_id, Content.assignee_id == actor.person_id,
-                                         Content.applicant_id == actor.resident_id if actor.resident_id else false(),
-                                         Content.unit_id == actor.unit_id if actor.unit_id else false())], OTHERS_LIMIT * 2)
+    watched = _load(
+        session,
+        actor,
+        [
+            or_(
+                Content.owner_id == actor.person_id,
+                Content.assignee_id == actor.person_id,
+                Content.applicant_id == actor.resident_id if actor.resident_id else false(),
+                Content.unit_id == actor.unit_id if actor.unit_id else false(),
+            )
+        ],
+        OTHERS_LIMIT * 2,
+    )
     rest = [c for c in watched if c.id not in seen]
     engine.prefetch(session, rest)
     others += [Work(c, engine.available(c, actor)) for c in rest]
@@ -83,9 +100,14 @@ def _load(session: Session, actor: Actor, conditions: list, limit: int) -> list[
         return []
     entity = with_polymorphic(Content, "*")
     statement = access.visible(
-        select(entity).where(entity.closed_at.is_(None), entity.type.not_in(NOT_WORK), or_(*conditions)), actor, entity)
-    statement = statement.options(joinedload(entity.applicant), joinedload(entity.unit), joinedload(entity.assignee), selectinload(entity.places))
-    return list(session.scalars(statement.order_by(entity.deadline.is_(None), entity.deadline, entity.id).limit(limit)).unique())
+        select(entity).where(entity.closed_at.is_(None), entity.type.not_in(NOT_WORK), or_(*conditions)), actor, entity
+    )
+    statement = statement.options(
+        joinedload(entity.applicant), joinedload(entity.unit), joinedload(entity.assignee), selectinload(entity.places)
+    )
+    return list(
+        session.scalars(statement.order_by(entity.deadline.is_(None), entity.deadline, entity.id).limit(limit)).unique()
+    )
 
 
 def _sorted(works: list[Work]) -> list[Work]:

@@ -21,7 +21,9 @@ from services.residents import find_or_create
 DEMO_PASSWORD = "daiban-demo"
 SEED = 2026
 # The installation itself publishes the catalogue that ships with the product.
-SYSTEM = Actor(None, name="系统", held=(Held("catalogue_manager", "/", "installation"),), roles=frozenset({"catalogue_manager"}))
+SYSTEM = Actor(
+    None, name="系统", held=(Held("catalogue_manager", "/", "installation"),), roles=frozenset({"catalogue_manager"})
+)
 
 
 def install(session: Session) -> None:
@@ -40,14 +42,32 @@ def _agencies(session: Session) -> None:
         path = paths[organisation.id] = f"{parent_path}{organisation.id}/"
         if organisation.id in known:
             continue
-        session.add(Agency(
-            id=organisation.id, name=organisation.name, name_en=organisation.name_en, kind=organisation.kind, parent_id=organisation.parent,
-            path=path, district=_district(organisation.id), code=organisation.code, paper_name=organisation.paper_name, number=organisation.number,
-            valid_from=organisation.valid_from, valid_to=organisation.valid_to, illustrative=organisation.illustrative,
-            details={"front_office": organisation.front_office, "households": organisation.households, "address": organisation.address,
-                     "phone": organisation.phone, "hours": organisation.hours, "zones": list(organisation.zones),
-                     "illustrative_fields": list(organisation.illustrative_fields)},
-        ))
+        session.add(
+            Agency(
+                id=organisation.id,
+                name=organisation.name,
+                name_en=organisation.name_en,
+                kind=organisation.kind,
+                parent_id=organisation.parent,
+                path=path,
+                district=_district(organisation.id),
+                code=organisation.code,
+                paper_name=organisation.paper_name,
+                number=organisation.number,
+                valid_from=organisation.valid_from,
+                valid_to=organisation.valid_to,
+                illustrative=organisation.illustrative,
+                details={
+                    "front_office": organisation.front_office,
+                    "households": organisation.households,
+                    "address": organisation.address,
+                    "phone": organisation.phone,
+                    "hours": organisation.hours,
+                    "zones": list(organisation.zones),
+                    "illustrative_fields": list(organisation.illustrative_fields),
+                },
+            )
+        )
         session.flush()
 
 
@@ -76,8 +96,15 @@ def load_demo_people(session: Session) -> None:
     for account in catalogue.demo_accounts().values():
         if account.username in known:
             continue
-        person = Person(username=account.username, name=account.name, title=account.title, unit_id=account.unit, phone=account.phone,
-                        password_hash=password, illustrative=True)
+        person = Person(
+            username=account.username,
+            name=account.name,
+            title=account.title,
+            unit_id=account.unit,
+            phone=account.phone,
+            password_hash=password,
+            illustrative=True,
+        )
         if account.resident:
             person.resident_id = _known_resident(session, account.resident)
         session.add(person)
@@ -85,11 +112,22 @@ def load_demo_people(session: Session) -> None:
         for grant in account.grants:
             _grant(session, person, grant.role, grant.place)
             if grant.role == "grid_leader":
-                session.add(GridMembership(grid_id=grant.place, person_id=person.id, capacity="grid_leader", since=date(2025, 1, 1)))
+                session.add(
+                    GridMembership(
+                        grid_id=grant.place, person_id=person.id, capacity="grid_leader", since=date(2025, 1, 1)
+                    )
+                )
         if account.courier:
             courier = account.courier
-            session.add(CourierProfile(person_id=person.id, point_id=courier.point, trained_until=courier.trained_until,
-                                       errand_limit=courier.limit, area=list(courier.area)))
+            session.add(
+                CourierProfile(
+                    person_id=person.id,
+                    point_id=courier.point,
+                    trained_until=courier.trained_until,
+                    errand_limit=courier.limit,
+                    area=list(courier.area),
+                )
+            )
         session.flush()
     _staff(session, known)
 
@@ -100,29 +138,61 @@ def _staff(session: Session, known: set[str]) -> None:
     for one in (*people.leaders(SEED), *people.station_staff(SEED)):
         if one.key in known or one.key in taken:
             continue
-        person = Person(username=one.key, name=one.name, title=one.title, unit_id=one.unit, phone=one.phone, password_hash=accounts.NO_PASSWORD,
-                        illustrative=True)
+        person = Person(
+            username=one.key,
+            name=one.name,
+            title=one.title,
+            unit_id=one.unit,
+            phone=one.phone,
+            password_hash=accounts.NO_PASSWORD,
+            illustrative=True,
+        )
         session.add(person)
         session.flush()
         role = {"station_head": "community_clerk", "red_courier": "red_courier"}.get(one.role, one.role)
         if role == "red_courier":
             _grant(session, person, role, "dongxin")
-            session.add(CourierProfile(person_id=person.id, point_id=one.unit, trained_until=date(2027, 6, 30), errand_limit=3, area=[]))
+            session.add(
+                CourierProfile(
+                    person_id=person.id, point_id=one.unit, trained_until=date(2027, 6, 30), errand_limit=3, area=[]
+                )
+            )
         else:
             _grant(session, person, role, one.unit)
         if role == "grid_leader":
-            session.add(GridMembership(grid_id=one.unit, person_id=person.id, capacity="grid_leader", since=date(2025, 1, 1)))
+            session.add(
+                GridMembership(grid_id=one.unit, person_id=person.id, capacity="grid_leader", since=date(2025, 1, 1))
+            )
     session.flush()
 
 
 def _grant(session: Session, person: Person, role: str, place_id: str) -> None:
     place = session.get(Agency, place_id)
     assert place is not None
-    session.add(Grant(person_id=person.id, role=role, place_id=place.id, place_path=place.path, cause="post", since=date(2025, 1, 1)))
+    session.add(
+        Grant(
+            person_id=person.id,
+            role=role,
+            place_id=place.id,
+            place_path=place.path,
+            cause="post",
+            since=date(2025, 1, 1),
+        )
+    )
 
 
 def _known_resident(session: Session, key: str) -> int:
     one = people.known_residents()[key]
-    found = find_or_create(session, {"name": one.name, "id_number": one.id_number, "phone": one.phone, "address": one.address,
-                                               "household_address": one.household_address}, community=one.community, grid=one.grid)
+    found = find_or_create(
+        session,
+        {
+            "name": one.name,
+            "id_number": one.id_number,
+            "phone": one.phone,
+            "address": one.address,
+            "household_address": one.household_address,
+        },
+        community=one.community,
+        grid=one.grid,
+    )
     return found.id

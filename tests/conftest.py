@@ -32,9 +32,15 @@ PASSWORD = installation.DEMO_PASSWORD
 
 
 def settings(folder: Path, database_url: str | None = None) -> Settings:
-    return Settings.from_env({"DAIBAN_VAR": str(folder), "DAIBAN_DEMO": "1", "SECRET_KEY": "tests-" + "k" * 40,
-                              "REDIS_URL": os.environ.get("TEST_REDIS_URL", f"unix://{folder}/none.sock"),
-                              "DATABASE_URL": database_url or f"sqlite:///{folder}/daiban.db"})
+    return Settings.from_env(
+        {
+            "DAIBAN_VAR": str(folder),
+            "DAIBAN_DEMO": "1",
+            "SECRET_KEY": "tests-" + "k" * 40,
+            "REDIS_URL": os.environ.get("TEST_REDIS_URL", f"unix://{folder}/none.sock"),
+            "DATABASE_URL": database_url or f"sqlite:///{folder}/daiban.db",
+        }
+    )
 
 
 @pytest.fixture(scope="session")
@@ -126,5 +132,3 @@ def client_as(app: Flask) -> Callable[[str], FlaskClient]:
         return client
 
     return sign_in
-
-

@@ -43,14 +43,41 @@ def postgres() -> Iterator[str]:
         shutil.chown(folder, "postgres")
     port = free_port()
     data = folder / "data"
-    subprocess.run([*become, binaries / "initdb", "-D", data, "-A", "trust", "-U", user, "--locale=C.UTF-8", "-E", "UTF8", "--no-sync"],
-                   check=True, capture_output=True, cwd="/")
+    subprocess.run(
+        [
+            *become,
+            binaries / "initdb",
+            "-D",
+            data,
+            "-A",
+            "trust",
+            "-U",
+            user,
+            "--locale=C.UTF-8",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ],
+        check=True,
+        capture_output=True,
+        cwd="/",
+    )
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=300 -c shared_buffers=64MB"
-    subprocess.run([*become, binaries / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"], check=True, capture_output=True, cwd="/")
+    subprocess.run(
+        [*become, binaries / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"],
+        check=True,
+        capture_output=True,
+        cwd="/",
+    )
     try:
         yield f"postgresql+psycopg://{user}@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run([*become, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=False, capture_output=True, cwd="/")
+        subprocess.run(
+            [*become, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"],
+            check=False,
+            capture_output=True,
+            cwd="/",
+        )
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -61,8 +88,10 @@ def redis_server(folder: Path) -> Iterator[str]:
     if binary is None:
         raise RuntimeError("Redis is not installed; bin/test installs it, or: apt-get install redis-server")
     path = Path(tempfile.mkdtemp(prefix="daiban-redis-")) / "redis.sock"
-    process = subprocess.Popen([binary, "--port", "0", "--unixsocket", str(path), "--dir", str(folder), "--appendonly", "yes", "--save", ""],
-                               stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [binary, "--port", "0", "--unixsocket", str(path), "--dir", str(folder), "--appendonly", "yes", "--save", ""],
+        stdout=subprocess.DEVNULL,
+    )
     url = f"unix://{path}"
     try:
         for _ in range(100):

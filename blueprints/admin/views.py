@@ -28,7 +28,9 @@ def _administrator() -> None:
 def index() -> ResponseReturnValue:
     _administrator()
     session = db_session()
-    dead = session.scalars(select(OutboxItem).where(OutboxItem.status == "dead").order_by(OutboxItem.id.desc()).limit(100)).all()
+    dead = session.scalars(
+        select(OutboxItem).where(OutboxItem.status == "dead").order_by(OutboxItem.id.desc()).limit(100)
+    ).all()
     return render_template("admin/index.html", status=outbox.status(session), dead=dead, moment=present.moment)
 
 
@@ -42,6 +44,8 @@ def again(item_id: int) -> ResponseReturnValue:
     if item is None or item.status != "dead":
         raise NotFound()
     item.status, item.attempts, item.available_at, item.rung_at, item.error = "waiting", 0, now(), None, None
-    journal.record(session, "outbox:again", current_actor(), stream="system", details={"item": item_id, "job": item.job})
+    journal.record(
+        session, "outbox:again", current_actor(), stream="system", details={"item": item_id, "job": item.job}
+    )
     flash(_("已重新排队，通常几秒内办完。"), "success")
     return redirect(url_for("admin.index"), 303)

@@ -172,10 +172,8 @@ def _value(content: Content, spec: Field) -> Any:
     if spec.kind == "case" and spec.name in known:
         other: Content | None = getattr(content, spec.name)
         return other.uid if other is not None else None
-    if spec.name in known and spec.name not in ("fields", "private"):
-        value = getattr(content, spec.name)
-    else:
-        value = content.values.get(spec.name)
+    own = spec.name in known and spec.name not in ("fields", "private")
+    value = getattr(content, spec.name) if own else content.values.get(spec.name)
     return when(value) if isinstance(value, (date, datetime)) else value
 
 

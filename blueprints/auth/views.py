@@ -31,8 +31,13 @@ def sign_in() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _page(form, None), 422
     try:
-        token, _person = accounts.sign_in(db.session(), form.username.data or "", form.password.data or "", address=request.remote_addr or "",
-                                          device=request.user_agent.string)
+        token, _person = accounts.sign_in(
+            db.session(),
+            form.username.data or "",
+            form.password.data or "",
+            address=request.remote_addr or "",
+            device=request.user_agent.string,
+        )
     except (InvalidInput, TooMany) as refusal:
         # The failure counts although nobody signed in: this commit is the back-off.
         db.session.commit()
@@ -64,13 +69,23 @@ def sign_out() -> ResponseReturnValue:
 def choose_locale(code: str) -> ResponseReturnValue:
     """The language of this browser, whoever sits at it."""
     response = make_response(redirect(_safe(request.form.get("back")) or url_for("desk.index"), 303))
-    response.set_cookie("locale", code, max_age=365 * 86400, samesite="Lax", httponly=True,
-                        secure=current_app.config["SESSION_COOKIE_SECURE"])
+    response.set_cookie(
+        "locale",
+        code,
+        max_age=365 * 86400,
+        samesite="Lax",
+        httponly=True,
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+    )
     return response
 
 
 def _page(form: SignInForm, problem: str | None) -> str:
-    demo = [{"username": a.username, "label": a.title} for a in catalogue.demo_accounts().values()] if current_app.config["DAIBAN_DEMO"] else None
+    demo = (
+        [{"username": a.username, "label": a.title} for a in catalogue.demo_accounts().values()]
+        if current_app.config["DAIBAN_DEMO"]
+        else None
+    )
     return render_template("auth/login.html", form=form, problem=problem, demo_accounts=demo)
 
 

@@ -34,12 +34,19 @@ FEATURE_PAGES: dict[tuple[str, str], str] = {
 FEATURE_LINKS: dict[str, Callable[[Session, Any, Actor], list[tuple[str, str]]]] = {}
 SIMPLE_KINDS = {"text", "longtext", "choice", "bool", "date", "datetime", "number", "code", "person"}
 # Who may be named where a step asks for a colleague.
-PERSON_ROLES = {("errand", "assign"): ("red_courier",), ("home_visit", "schedule"): ("grid_leader", "grid_service_worker")}
+PERSON_ROLES = {
+    ("errand", "assign"): ("red_courier",),
+    ("home_visit", "schedule"): ("grid_leader", "grid_service_worker"),
+}
 
 
 def url_of(content: Content, transition: Transition) -> str:
     endpoint = FEATURE_PAGES.get((content.type, transition.id))
-    return url_for(endpoint, uid=content.uid) if endpoint else url_for("content.do", uid=content.uid, transition=transition.id)
+    return (
+        url_for(endpoint, uid=content.uid)
+        if endpoint
+        else url_for("content.do", uid=content.uid, transition=transition.id)
+    )
 
 
 def form_for(session: Session, content: Content, transition: Transition) -> FlaskForm:
@@ -52,16 +59,28 @@ def people(session: Session, content: Content, transition: Transition) -> list[t
     roles = PERSON_ROLES.get((content.type, transition.id), ())
     ancestors = [content.place_path[: i + 1] for i, char in enumerate(content.place_path) if char == "/"]
     rows = session.execute(
-        select(Person.username, Person.name, Person.title).join(Grant, Grant.person_id == Person.id)
-        .where(Grant.role.in_(roles), Person.active, or_(Grant.place_path.in_(ancestors), Grant.place_path.startswith(content.place_path)))
-        .order_by(Person.id).distinct()).all()
+        select(Person.username, Person.name, Person.title)
+        .join(Grant, Grant.person_id == Person.id)
+        .where(
+            Grant.role.in_(roles),
+            Person.active,
+            or_(Grant.place_path.in_(ancestors), Grant.place_path.startswith(content.place_path)),
+        )
+        .order_by(Person.id)
+        .distinct()
+    ).all()
     return [(username, f"{name}（{title}）" if title else name) for username, name, title in rows]
 
 
 def links(session: Session, content: Content, actor: Actor) -> list[Any]:
     """Pages that belong to a thing but move nothing, or begin something new with it."""
     found = FEATURE_LINKS[content.type](session, content, actor) if content.type in FEATURE_LINKS else []
-    return [SimpleNamespace(id="", label=label, url=url, primary=False, hint="", method="get", open=False, confirm=None, form=None) for label, url in found]
+    return [
+        SimpleNamespace(
+            id="", label=label, url=url, primary=False, hint="", method="get", open=False, confirm=None, form=None
+        )
+        for label, url in found
+    ]
 
 
 def buttons(session: Session, content: Content, transitions: list[Transition]) -> list[Any]:
@@ -71,9 +90,19 @@ def buttons(session: Session, content: Content, transitions: list[Transition]) -
         featured = (content.type, transition.id) in FEATURE_PAGES
         simple = all(spec.kind in SIMPLE_KINDS for spec in transition.inputs)
         post = not featured and simple
-        made.append(SimpleNamespace(
-            id=transition.id, label=title_of(transition), url=url_of(content, transition), primary=transition.primary and not made,
-            hint="", method="post" if post else "get", open=False,
-            confirm=_("“%(what)s”之后不能撤销，确定要办吗？", what=title_of(transition)) if transition.dangerous and not transition.inputs else None,
-            form=form_for(session, content, transition) if post and transition.inputs else None))
+        made.append(
+            SimpleNamespace(
+                id=transition.id,
+                label=title_of(transition),
+                url=url_of(content, transition),
+                primary=transition.primary and not made,
+                hint="",
+                method="post" if post else "get",
+                open=False,
+                confirm=_("“%(what)s”之后不能撤销，确定要办吗？", what=title_of(transition))
+                if transition.dangerous and not transition.inputs
+                else None,
+                form=form_for(session, content, transition) if post and transition.inputs else None,
+            )
+        )
     return made

@@ -37,11 +37,21 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
     papers = _papers(session, content, actor, full)
     hidden = visits.hidden(session, content, actor)
     health = bool(hidden & visits.HEALTH)
-    sections = [s for s in (_own(content, full and not health), _linked(session, content, actor), _fields(content, full, hidden)) if s is not None and s.facts]
+    sections = [
+        s
+        for s in (_own(content, full and not health), _linked(session, content, actor), _fields(content, full, hidden))
+        if s is not None and s.facts
+    ]
     code = code_for(content, actor) if isinstance(content, Errand) else None
     if code and sections:
         sections[0].facts.append(SimpleNamespace(label=_("收件确认码（只告诉收件人）"), value=code, wide=False))
-    answer: dict[str, Any] = {"sections": sections, "papers": papers, "materials": [], "materials_note": "", "materials_action": None}
+    answer: dict[str, Any] = {
+        "sections": sections,
+        "papers": papers,
+        "materials": [],
+        "materials_note": "",
+        "materials_action": None,
+    }
     case = content if isinstance(content, Case) else getattr(content, "case", None)
     if isinstance(case, Case) and case.materials:
         shown = full and (content is case or access.may(actor, access.VIEW_FULL, case, session))
@@ -69,7 +79,9 @@ MASKS = {"id_number": mask_id_number, "phone": mask_phone, "address": mask_addre
 def _fields(content: Content, full: bool, hidden: frozenset[str] = frozenset()) -> Any:
     titles = questions(content)
     kinds = {f.name: f.kind for f in library.type(content.type).fields}
-    options: dict[str, dict[str, str]] = {f.name: {oid: label_of(t) for oid, t in f.options} for f in library.type(content.type).fields}
+    options: dict[str, dict[str, str]] = {
+        f.name: {oid: label_of(t) for oid, t in f.options} for f in library.type(content.type).fields
+    }
     if isinstance(content, Case):
         form = catalogue.form(record_of(content.item).form)
         kinds |= {f.name: f.kind for f in form.fields}
@@ -86,7 +98,9 @@ def _fields(content: Content, full: bool, hidden: frozenset[str] = frozenset()) 
             continue
         if kinds.get(name) == "datetime":
             value = present.moment(datetime.fromisoformat(str(value)))
-        text = options.get(name, {}).get(str(value)) or (_("是") if value is True else _("否") if value is False else str(value))
+        text = options.get(name, {}).get(str(value)) or (
+            _("是") if value is True else _("否") if value is False else str(value)
+        )
         mask = MASKS.get(kinds.get(name, ""))
         if name in sensitive and mask is not None:
             shown: Any = {"text": mask(text), "reveal_url": url_for("content.reveal", uid=content.uid)}
@@ -106,7 +120,10 @@ def _own(content: Content, full: bool) -> Any:
     if isinstance(content, Case):
         record = record_of(content.item)
         fact(_("事项"), content.item.title + (_("（示例）") if content.item.illustrative else ""))
-        fact(_("渠道"), catalogue.channels()[content.channel].name if content.channel in catalogue.channels() else content.channel)
+        fact(
+            _("渠道"),
+            catalogue.channels()[content.channel].name if content.channel in catalogue.channels() else content.channel,
+        )
         fact(_("受理单位"), content.place.name)
         fact(_("决定单位"), content.deciding_unit.name if content.deciding_unit else "")
         fact(_("申报时间"), present.moment(content.filed_at))
@@ -120,7 +137,12 @@ def _own(content: Content, full: bool) -> Any:
         fact(_("转交给"), content.addressee.name)
         fact(_("首问人"), content.first_contact.name if content.first_contact else "")
         letter = content.letter
-        fact(_("委托书"), _("已签，有效至 %(day)s", day=letter.valid_until.strftime("%Y-%m-%d")) if letter and letter.signed_at else _("还没有签"))
+        fact(
+            _("委托书"),
+            _("已签，有效至 %(day)s", day=letter.valid_until.strftime("%Y-%m-%d"))
+            if letter and letter.signed_at
+            else _("还没有签"),
+        )
     elif isinstance(content, HomeVisit):
         fact(_("事项"), content.item.title)
         fact(_("网格"), content.place.name)
@@ -159,14 +181,28 @@ def _linked(session: Session, content: Content, actor: Actor) -> Any:
     ids = (ids | found) - {content.id}
     if not ids:
         return None
-    rows = session.execute(access.visible(select(Content.uid, Content.number, Content.type, Content.state, Content.workflow_version)
-                                          .where(Content.id.in_(ids)).order_by(Content.id), actor)).all()
+    rows = session.execute(
+        access.visible(
+            select(Content.uid, Content.number, Content.type, Content.state, Content.workflow_version)
+            .where(Content.id.in_(ids))
+            .order_by(Content.id),
+            actor,
+        )
+    ).all()
     facts = []
     for linked in rows:
         state = library.version(linked.workflow_version, session).states[linked.state]
-        facts.append(SimpleNamespace(label=present.title_of(library.type(linked.type)), wide=False,
-                                     value=SimpleNamespace(number=linked.number or _("还没有编号"), url=url_for("content.show", uid=linked.uid),
-                                                           state=present.state_view(state))))
+        facts.append(
+            SimpleNamespace(
+                label=present.title_of(library.type(linked.type)),
+                wide=False,
+                value=SimpleNamespace(
+                    number=linked.number or _("还没有编号"),
+                    url=url_for("content.show", uid=linked.uid),
+                    state=present.state_view(state),
+                ),
+            )
+        )
     return SimpleNamespace(title=_("相关"), facts=facts, links=True)
 
 
@@ -175,23 +211,69 @@ def _materials(session: Session, case: Case, shown: bool) -> list[Any]:
     if shown:
         for document in session.scalars(select(Document).where(Document.content_id == case.id).order_by(Document.id)):
             files[document.material_id].append(_thumb(case, document))
-    rows = [SimpleNamespace(
-        name=m.name, form=_(FORM_WORDS[m.form]) if m.form in FORM_WORDS else "", sheets=m.sheets if m.provided else None, critical=m.critical, status=_status(m),
-        status_label=_status_label(m), note=m.defect if shown else "", thumbs=files.get(m.id, []), tick_name=None) for m in case.materials]
+    rows = [
+        SimpleNamespace(
+            name=m.name,
+            form=_(FORM_WORDS[m.form]) if m.form in FORM_WORDS else "",
+            sheets=m.sheets if m.provided else None,
+            critical=m.critical,
+            status=_status(m),
+            status_label=_status_label(m),
+            note=m.defect if shown else "",
+            thumbs=files.get(m.id, []),
+            tick_name=None,
+        )
+        for m in case.materials
+    ]
     if files.get(None):
-        rows.append(SimpleNamespace(name=_("其他文件"), form="", sheets=None, status="ok", status_label="", note="", thumbs=files[None], tick_name=None))
+        rows.append(
+            SimpleNamespace(
+                name=_("其他文件"),
+                form="",
+                sheets=None,
+                status="ok",
+                status_label="",
+                note="",
+                thumbs=files[None],
+                tick_name=None,
+            )
+        )
     return rows
 
 
 def _attachments(session: Session, content: Content) -> list[Any]:
-    found = [_thumb(content, d) for d in session.scalars(select(Document).where(Document.content_id == content.id).order_by(Document.id))]
-    return [SimpleNamespace(name=_("照片和签名"), form="", sheets=None, status="ok", status_label="", note="", thumbs=found, tick_name=None)] if found else []
+    found = [
+        _thumb(content, d)
+        for d in session.scalars(select(Document).where(Document.content_id == content.id).order_by(Document.id))
+    ]
+    return (
+        [
+            SimpleNamespace(
+                name=_("照片和签名"),
+                form="",
+                sheets=None,
+                status="ok",
+                status_label="",
+                note="",
+                thumbs=found,
+                tick_name=None,
+            )
+        ]
+        if found
+        else []
+    )
 
 
 def _thumb(content: Content, document: Document) -> Any:
     url = url_for("content.document", uid=content.uid, document_uid=document.uid)
-    thumb = url_for("content.thumbnail", uid=content.uid, document_uid=document.uid, part="thumbnail") if document.thumbnail_key else None
-    return SimpleNamespace(url=url, thumb=thumb, alt=document.filename, kind=document.media_type.rpartition("/")[2].upper())
+    thumb = (
+        url_for("content.thumbnail", uid=content.uid, document_uid=document.uid, part="thumbnail")
+        if document.thumbnail_key
+        else None
+    )
+    return SimpleNamespace(
+        url=url, thumb=thumb, alt=document.filename, kind=document.media_type.rpartition("/")[2].upper()
+    )
 
 
 def _status(material: Material) -> str:
@@ -207,7 +289,13 @@ def _status_label(material: Material) -> str:
         return _("已核对")
     if material.verdict == "rejected":
         return _("需要补正")
-    holder = material.holder_person.name if material.holder_person else material.holder_unit.name if material.holder_unit else ""
+    holder = (
+        material.holder_person.name
+        if material.holder_person
+        else material.holder_unit.name
+        if material.holder_unit
+        else ""
+    )
     if material.provided and material.original_held and holder:
         return _("原件在 %(holder)s", holder=holder)
     return _("已收") if material.provided else _("还没有收到")
@@ -225,6 +313,13 @@ def _papers(session: Session, content: Content, actor: Actor, full: bool) -> lis
             note = _("已作废")
         elif paper.prints:
             note = _("已打印 %(n)s 次", n=paper.prints)
-        rows.append(SimpleNamespace(title=paper.title, number=paper.number, note=note, print_url=None,
-                                    url=url_for("certificates.paper", uid=paper.uid) if paper.status == "ready" else None))
+        rows.append(
+            SimpleNamespace(
+                title=paper.title,
+                number=paper.number,
+                note=note,
+                print_url=None,
+                url=url_for("certificates.paper", uid=paper.uid) if paper.status == "ready" else None,
+            )
+        )
     return rows

@@ -32,8 +32,12 @@ from services import actions, files, notes, visits
 
 bp = Blueprint("content", __name__, url_prefix="/c")
 FILTERS = (
-    ("", N_("全部")), ("move", N_("办理")), ("message", N_("留言")),
-    ("note", N_("内部备注")), ("document", N_("文件")), ("paper", N_("文书")),
+    ("", N_("全部")),
+    ("move", N_("办理")),
+    ("message", N_("留言")),
+    ("note", N_("内部备注")),
+    ("document", N_("文件")),
+    ("paper", N_("文书")),
 )
 
 
@@ -49,7 +53,10 @@ def _page(content: Content, *, failed: tuple[str, Any, Refusal] | None = None) -
     state = definition.states[content.state]
     content_type = library.type(content.type)
     full = access.may(actor, access.VIEW_FULL, content, session)
-    acts = [*buttons.buttons(session, content, engine.available(content, actor)), *buttons.links(session, content, actor)]
+    acts = [
+        *buttons.buttons(session, content, engine.available(content, actor)),
+        *buttons.links(session, content, actor),
+    ]
     errors = None
     if failed is not None:
         errors = failed[2]
@@ -58,24 +65,55 @@ def _page(content: Content, *, failed: tuple[str, Any, Refusal] | None = None) -
                 act.form, act.open = failed[1], True
     kind = request.args.get("show", "")
     deadline = present.deadline_view(session, content, definition, explain=True)
-    holder = SimpleNamespace(name=content.assignee.name if content.assignee else (content.unit.name if content.unit else ""),
-                             unit=content.unit.name if content.unit and content.assignee else "",
-                             phone=(content.unit.details or {}).get("phone") if content.unit else "",
-                             since=_("自 %(when)s", when=present.moment(content.entered_at))) if content.unit or content.assignee else None
+    holder = (
+        SimpleNamespace(
+            name=content.assignee.name if content.assignee else (content.unit.name if content.unit else ""),
+            unit=content.unit.name if content.unit and content.assignee else "",
+            phone=(content.unit.details or {}).get("phone") if content.unit else "",
+            since=_("自 %(when)s", when=present.moment(content.entered_at)),
+        )
+        if content.unit or content.assignee
+        else None
+    )
     insider = access.may(actor, "internal", content, session)
     own = actor.resident_id is not None and actor.resident_id == content.applicant_id
     thing = SimpleNamespace(
-        number=present.number_of(content), kind=present.title_of(content_type), title=content.title, state=present.state_view(state),
-        version=content.version, crumbs=[present.Link(_("我的工作台"), url_for("desk.index"))], print_url=None, uid=content.uid)
+        number=present.number_of(content),
+        kind=present.title_of(content_type),
+        title=content.title,
+        state=present.state_view(state),
+        version=content.version,
+        crumbs=[present.Link(_("我的工作台"), url_for("desk.index"))],
+        print_url=None,
+        uid=content.uid,
+    )
     html = render_template(
-        "content/show.html", thing=thing, steps=present.way(session, content, definition),
-        applicant=present.applicant_view(content, actor, session), **matter(session, content, actor, full),
-        holder=holder, deadline=deadline, actions=acts, blocked=[], problem=errors,
+        "content/show.html",
+        thing=thing,
+        steps=present.way(session, content, definition),
+        applicant=present.applicant_view(content, actor, session),
+        **matter(session, content, actor, full),
+        holder=holder,
+        deadline=deadline,
+        actions=acts,
+        blocked=[],
+        problem=errors,
         entries=present.entries(session, content, actor, kind=kind if kind in dict(FILTERS) else ""),
-        entry_filters=[SimpleNamespace(label=_(label), url=url_for("content.show", uid=content.uid, show=key or None) + "#thread", active=kind == key)
-                       for key, label in FILTERS if key != "note" or insider],
-        history_url=url_for("content.history", uid=content.uid), attach_url=_attach_url(content, actor),
-        compose=SimpleNamespace(url=url_for("content.note", uid=content.uid), can_message=full or own, can_note=insider) if (full or own or insider) else None)
+        entry_filters=[
+            SimpleNamespace(
+                label=_(label),
+                url=url_for("content.show", uid=content.uid, show=key or None) + "#thread",
+                active=kind == key,
+            )
+            for key, label in FILTERS
+            if key != "note" or insider
+        ],
+        history_url=url_for("content.history", uid=content.uid),
+        attach_url=_attach_url(content, actor),
+        compose=SimpleNamespace(url=url_for("content.note", uid=content.uid), can_message=full or own, can_note=insider)
+        if (full or own or insider)
+        else None,
+    )
     return (html, errors.status) if errors is not None else html
 
 
@@ -98,13 +136,23 @@ def do(uid: str, transition: str) -> ResponseReturnValue:
         allowed = known in engine.available(content, actor)
         if allowed and not known.inputs:
             return redirect(url_for("content.show", uid=uid) + f"#act-{transition}", 303)
-        return render_template("content/do.html", content=content, transition=known, form=form, allowed=allowed, title=present.title_of(known)), 200 if allowed else 409
+        return render_template(
+            "content/do.html",
+            content=content,
+            transition=known,
+            form=form,
+            allowed=allowed,
+            title=present.title_of(known),
+        ), 200 if allowed else 409
     inputs = posted(form)
     try:
         with session.begin_nested():
             for spec in known.inputs:
                 if spec.kind == "photos":
-                    inputs[spec.name] = [files.store_document(session, content, actor, f.read(), f.filename or "", "photo").uid for f in uploaded(spec.name)]
+                    inputs[spec.name] = [
+                        files.store_document(session, content, actor, f.read(), f.filename or "", "photo").uid
+                        for f in uploaded(spec.name)
+                    ]
             actions.perform(content, transition, actor, inputs, expected_version=_version())
     except Refusal as refusal:
         session.expire_all()
@@ -115,8 +163,13 @@ def do(uid: str, transition: str) -> ResponseReturnValue:
         show_refusal(form, refusal)
         if all(spec.kind in buttons.SIMPLE_KINDS for spec in known.inputs):
             return _page(load_or_404(Content, uid), failed=(transition, form, refusal))
-        return render_template("content/do.html", content=content, transition=known, form=form, allowed=True, title=present.title_of(known)), 422
-    flash(_("%(number)s：%(what)s，已办好。", number=content.number or content.title, what=present.title_of(known)), "success")
+        return render_template(
+            "content/do.html", content=content, transition=known, form=form, allowed=True, title=present.title_of(known)
+        ), 422
+    flash(
+        _("%(number)s：%(what)s，已办好。", number=content.number or content.title, what=present.title_of(known)),
+        "success",
+    )
     # Whoever just gave the thing away may no longer see it.
     if db.session.scalar(access.visible(select(Content.id).where(Content.id == content.id), actor)) is None:
         return redirect(url_for("desk.index"), 303)
@@ -134,13 +187,24 @@ def history(uid: str) -> ResponseReturnValue:
     """Who, for whom, what, when — and the drawing of the process with the way it took."""
     content, session, actor = load_or_404(Content, uid), db_session(), current_actor()
     definition = library.of(content, session)
-    rows = session.scalars(select(journal.JournalEntry).where(journal.JournalEntry.content_id == content.id, journal.JournalEntry.to_state.is_not(None))
-                           .options(joinedload(journal.JournalEntry.person)).order_by(journal.JournalEntry.id)).all()
+    rows = session.scalars(
+        select(journal.JournalEntry)
+        .where(journal.JournalEntry.content_id == content.id, journal.JournalEntry.to_state.is_not(None))
+        .options(joinedload(journal.JournalEntry.person))
+        .order_by(journal.JournalEntry.id)
+    ).all()
     taken = {"locale": str(get_locale()), "visited": [r.to_state for r in rows if r.to_state], "current": content.state}
-    return render_template("content/history.html", content=content, definition=definition, drawing=draw(definition, **taken),
-                           drawing_for_phone=draw(definition, **taken, vertical=True),
-                           explanation=clock.explain(session, content, definition), state=present.state_view(definition.states[content.state]),
-                           entries=present.entries(session, content, actor, limit=500), number=present.number_of(content))
+    return render_template(
+        "content/history.html",
+        content=content,
+        definition=definition,
+        drawing=draw(definition, **taken),
+        drawing_for_phone=draw(definition, **taken, vertical=True),
+        explanation=clock.explain(session, content, definition),
+        state=present.state_view(definition.states[content.state]),
+        entries=present.entries(session, content, actor, limit=500),
+        number=present.number_of(content),
+    )
 
 
 @bp.post("/<uid>/notes")
@@ -179,7 +243,9 @@ def document(uid: str, document_uid: str, part: str = "") -> ResponseReturnValue
     if found is None:
         raise NotFound()
     key = found.thumbnail_key if part and found.thumbnail_key else found.storage_key
-    response = Response(files.store().read(key), mimetype="image/jpeg" if part and found.thumbnail_key else found.media_type)
+    response = Response(
+        files.store().read(key), mimetype="image/jpeg" if part and found.thumbnail_key else found.media_type
+    )
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     shown = found.media_type.startswith("image/")
     response.headers.set("Content-Disposition", "inline" if shown else "attachment", filename=found.filename)
@@ -201,14 +267,25 @@ def reveal(uid: str) -> ResponseReturnValue:
             reason, problem = "", str(error)
         if reason:
             journal.record(session, "personal:reveal", actor, content=content, comment=reason, at=now())
-            return render_template("content/reveal.html", content=content, person=content.applicant, full=True, private=private_facts(content, visits.hidden(session, content, actor)))
+            return render_template(
+                "content/reveal.html",
+                content=content,
+                person=content.applicant,
+                full=True,
+                private=private_facts(content, visits.hidden(session, content, actor)),
+            )
         problem = problem or _("请写明为什么要看完整信息，例如“电话通知补材料”。")
-    return render_template("content/reveal.html", content=content, person=content.applicant, full=False, problem=problem), 422 if problem else 200
+    return render_template(
+        "content/reveal.html", content=content, person=content.applicant, full=False, problem=problem
+    ), 422 if problem else 200
 
 
 def private_facts(content: Content, hidden: frozenset[str]) -> list[tuple[str, str]]:
     from blueprints.content.matter import questions
 
     titles = questions(content)
-    return [(titles.get(name, name), str(value)) for name, value in (content.private or {}).items()
-            if name not in hidden and isinstance(value, (str, int)) and value != ""]
+    return [
+        (titles.get(name, name), str(value))
+        for name, value in (content.private or {}).items()
+        if name not in hidden and isinstance(value, (str, int)) and value != ""
+    ]

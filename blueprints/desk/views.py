@@ -37,17 +37,39 @@ def index() -> ResponseReturnValue:
 
     groups = [
         SimpleNamespace(key="late", title=_("已逾期"), hint=_("先办这些"), rows=rows(desk.late), empty=""),
-        SimpleNamespace(key="today", title=_("今天"), hint="", rows=rows(desk.today), empty=_("今天没有到期的事。新的办件、代办和任务到了会出现在这里。")),
+        SimpleNamespace(
+            key="today",
+            title=_("今天"),
+            hint="",
+            rows=rows(desk.today),
+            empty=_("今天没有到期的事。新的办件、代办和任务到了会出现在这里。"),
+        ),
         SimpleNamespace(key="week", title=_("本周及以后"), hint="", rows=rows(desk.week), empty=""),
-        SimpleNamespace(key="others", title=_("等别人"), hint=_("已交出去、轮到别人办的"), rows=rows(desk.others), empty=""),
+        SimpleNamespace(
+            key="others", title=_("等别人"), hint=_("已交出去、轮到别人办的"), rows=rows(desk.others), empty=""
+        ),
     ]
-    figures = [SimpleNamespace(label=_("已逾期"), value=len(desk.late), tone="late" if desk.late else None),
-               SimpleNamespace(label=_("今天"), value=len(desk.today), tone=None),
-               SimpleNamespace(label=_("本周及以后"), value=len(desk.week), tone=None)]
-    pickable = {t.id: t for w in [*desk.late, *desk.today, *desk.week] for t in w.transitions if t.primary and not any(i.required for i in t.inputs)}
+    figures = [
+        SimpleNamespace(label=_("已逾期"), value=len(desk.late), tone="late" if desk.late else None),
+        SimpleNamespace(label=_("今天"), value=len(desk.today), tone=None),
+        SimpleNamespace(label=_("本周及以后"), value=len(desk.week), tone=None),
+    ]
+    pickable = {
+        t.id: t
+        for w in [*desk.late, *desk.today, *desk.week]
+        for t in w.transitions
+        if t.primary and not any(i.required for i in t.inputs)
+    }
     bulk = [SimpleNamespace(id=t.id, label=present.title_of(t)) for t in pickable.values()]
-    return render_template("desk/index.html", today=present.day(now()), figures=figures, groups=groups,
-                           bulk_url=url_for("desk.bulk") if bulk else None, bulk_actions=bulk, next_url=None)
+    return render_template(
+        "desk/index.html",
+        today=present.day(now()),
+        figures=figures,
+        groups=groups,
+        bulk_url=url_for("desk.bulk") if bulk else None,
+        bulk_actions=bulk,
+        next_url=None,
+    )
 
 
 @bp.post("/bulk")
@@ -82,10 +104,15 @@ def search() -> ResponseReturnValue:
     found: list[Content] = []
     if q:
         entity = with_polymorphic(Content, "*")
-        statement = access.visible(select(entity), actor, entity).options(*present.list_options(entity), selectinload(entity.places))
-        statement = statement.where(matching(session, actor, q, entity)).order_by(entity.closed_at.is_not(None), entity.id.desc()).limit(SEARCH_LIMIT)
+        statement = access.visible(select(entity), actor, entity).options(
+            *present.list_options(entity), selectinload(entity.places)
+        )
+        statement = (
+            statement.where(matching(session, actor, q, entity))
+            .order_by(entity.closed_at.is_not(None), entity.id.desc())
+            .limit(SEARCH_LIMIT)
+        )
         found = list(session.scalars(statement).unique())
     engine.prefetch(session, found)
     rows = [present.row(session, c, actor, engine.available(c, actor)) for c in found]
     return render_template("desk/search.html", q=q, rows=rows, limit=SEARCH_LIMIT)
-

@@ -170,7 +170,13 @@ def _choices(errand: Errand, step: str) -> dict[str, list[tuple[str, str]]]:
         "courier": [
             (
                 c.username,
-                _("%(name)s（%(point)s，%(n)s/%(limit)s 单）", name=c.name, point=c.point.name, n=c.open, limit=c.limit),
+                _(
+                    "%(name)s（%(point)s，%(n)s/%(limit)s 单）",
+                    name=c.name,
+                    point=c.point.name,
+                    n=c.open,
+                    limit=c.limit,
+                ),
             )
             for c in found
         ]

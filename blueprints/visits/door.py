@@ -303,7 +303,11 @@ def deliver(uid: str) -> ResponseReturnValue:
         try:
             with session.begin_nested():
                 actions.perform(
-                    visit, "deliver", actor, posted(form), expected_version=int(version) if version.isdecimal() else None
+                    visit,
+                    "deliver",
+                    actor,
+                    posted(form),
+                    expected_version=int(version) if version.isdecimal() else None,
                 )
         except Refusal as refusal:
             if not is_mendable(refusal):

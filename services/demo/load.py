@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -11,7 +10,6 @@ from models.content import Content
 from models.ledger import OutboxItem
 from services.demo import stories
 from services.demo.office import Office
-
 
 
 def load(session: Session) -> bool:
@@ -27,14 +25,32 @@ def load(session: Session) -> bool:
     _resident(office)
     session.flush()
     # The stories lie in the past, but their papers are drawn from now on.
-    session.execute(update(OutboxItem).where(OutboxItem.status == "waiting").values(available_at=office.today, created_at=office.today))
+    session.execute(
+        update(OutboxItem)
+        .where(OutboxItem.status == "waiting")
+        .values(available_at=office.today, created_at=office.today)
+    )
     return True
 
 
 def _visits(office: Office) -> None:
-    for days, until in ((0, "requested"), (1, "requested"), (2, "scheduled_today"), (1, "scheduled"), (6, "missed"), (3, "collected"), (4, "sent"),
-                        (7, "processing"), (9, "waiting_material"), (9, "claimed"), (10, "arrived"), (13, "ready"), (16, "delivered"), (24, "maintained"),
-                        (30, "maintained")):
+    for days, until in (
+        (0, "requested"),
+        (1, "requested"),
+        (2, "scheduled_today"),
+        (1, "scheduled"),
+        (6, "missed"),
+        (3, "collected"),
+        (4, "sent"),
+        (7, "processing"),
+        (9, "waiting_material"),
+        (9, "claimed"),
+        (10, "arrived"),
+        (13, "ready"),
+        (16, "delivered"),
+        (24, "maintained"),
+        (30, "maintained"),
+    ):
         stories.visit(office, days, until)
     stories.visit(office, 5, "received", difference=True)
     stories.visit(office, 8, "on_way", courier="courier2")
@@ -43,8 +59,23 @@ def _visits(office: Office) -> None:
 
 
 def _counter(office: Office) -> None:
-    for days, until in ((0, "draft"), (0, "submitted"), (1, "submitted"), (2, "accepted"), (9, "accepted"), (4, "supplement"), (3, "reviewed"), (1, "reviewed"),
-                        (2, "approved"), (3, "numbered"), (5, "issued"), (12, "delivered"), (18, "delivered"), (26, "delivered"), (15, "refused")):
+    for days, until in (
+        (0, "draft"),
+        (0, "submitted"),
+        (1, "submitted"),
+        (2, "accepted"),
+        (9, "accepted"),
+        (4, "supplement"),
+        (3, "reviewed"),
+        (1, "reviewed"),
+        (2, "approved"),
+        (3, "numbered"),
+        (5, "issued"),
+        (12, "delivered"),
+        (18, "delivered"),
+        (26, "delivered"),
+        (15, "refused"),
+    ):
         stories.fertility(office, days, until)
 
 
@@ -55,18 +86,73 @@ def _station(office: Office) -> None:
 
 def _errands(office: Office) -> None:
     station = {"who": "community.clerk", "place": "dx-c01"}
-    stories.errand(office, 0, "open", "送居住证受理回执到万家星城社区", to_agency="dx-c01", from_agency="dongxin-centre")
-    stories.errand(office, 0, "open", "取残疾人证照片", purpose="fetch_papers", from_address="杭州市下城区东新街道万家星城社区文晖路18幢2单元902室",
-                   contact="阿卜杜热西提·买买提 13800000777", to_agency="dongxin-centre", hours=3, **station)
-    stories.errand(office, 1, "open", "陪同老人到街道核对医保信息", purpose="accompany", from_address="杭州市下城区东新街道万家星城社区文晖路7幢1单元201室",
-                   contact="欧阳秀英 13800000778", to_agency="dongxin-centre", hours=6, **station)
-    stories.errand(office, 0, "claimed", "送社保卡到居民家", purpose="deliver_result", to_address="杭州市下城区东新街道万家星城社区文晖路31幢1单元1102室",
-                   contact="䶮先生 13800000779", from_agency="dongxin-centre")
-    stories.errand(office, 3, "failed", "送老年优待证到居民家", purpose="deliver_result", to_address="杭州市下城区东新街道万家星城社区文晖路5幢3单元603室",
-                   contact="司徒玉兰 13800000780", from_agency="dongxin-centre", courier="courier2")
+    stories.errand(
+        office, 0, "open", "送居住证受理回执到万家星城社区", to_agency="dx-c01", from_agency="dongxin-centre"
+    )
+    stories.errand(
+        office,
+        0,
+        "open",
+        "取残疾人证照片",
+        purpose="fetch_papers",
+        from_address="杭州市下城区东新街道万家星城社区文晖路18幢2单元902室",
+        contact="阿卜杜热西提·买买提 13800000777",
+        to_agency="dongxin-centre",
+        hours=3,
+        **station,
+    )
+    stories.errand(
+        office,
+        1,
+        "open",
+        "陪同老人到街道核对医保信息",
+        purpose="accompany",
+        from_address="杭州市下城区东新街道万家星城社区文晖路7幢1单元201室",
+        contact="欧阳秀英 13800000778",
+        to_agency="dongxin-centre",
+        hours=6,
+        **station,
+    )
+    stories.errand(
+        office,
+        0,
+        "claimed",
+        "送社保卡到居民家",
+        purpose="deliver_result",
+        to_address="杭州市下城区东新街道万家星城社区文晖路31幢1单元1102室",
+        contact="䶮先生 13800000779",
+        from_agency="dongxin-centre",
+    )
+    stories.errand(
+        office,
+        3,
+        "failed",
+        "送老年优待证到居民家",
+        purpose="deliver_result",
+        to_address="杭州市下城区东新街道万家星城社区文晖路5幢3单元603室",
+        contact="司徒玉兰 13800000780",
+        from_agency="dongxin-centre",
+        courier="courier2",
+    )
     for days in (1, 2, 5):
-        stories.errand(office, days, "confirmed", "送材料到万家星城社区", to_agency="dx-c01", from_agency="dongxin-centre", courier="courier2" if days == 2 else "courier")
-    stories.errand(office, 4, "cancelled", "取低保复核材料", purpose="fetch_papers", from_agency="dx-c01", to_agency="dongxin-centre")
+        stories.errand(
+            office,
+            days,
+            "confirmed",
+            "送材料到万家星城社区",
+            to_agency="dx-c01",
+            from_agency="dongxin-centre",
+            courier="courier2" if days == 2 else "courier",
+        )
+    stories.errand(
+        office,
+        4,
+        "cancelled",
+        "取低保复核材料",
+        purpose="fetch_papers",
+        from_agency="dx-c01",
+        to_agency="dongxin-centre",
+    )
 
 
 def _neighbours(office: Office) -> None:
@@ -80,5 +166,3 @@ def _neighbours(office: Office) -> None:
 def _resident(office: Office) -> None:
     known = people.known_residents()
     stories.own_case(office, known["resident"], known["resident_husband"], 1)
-
-

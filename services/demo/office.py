@@ -81,18 +81,31 @@ class Office:
             self.session.expire(content, ["places"])
             return actions.perform(content, transition, self.actor(who), inputs)
 
-    def resident(self, community: str, *, old: bool = False, young: bool = False, grid: str | None = None, sex: str | None = None) -> people.InventedResident:
+    def resident(
+        self, community: str, *, old: bool = False, young: bool = False, grid: str | None = None, sex: str | None = None
+    ) -> people.InventedResident:
         """The next invented resident of a community who fits; nobody is used twice."""
         shelf = self._residents[community]
         for index, one in enumerate(shelf):
             age = clock.local_day(self.today).year - one.birth_date.year
-            if (old and age <= 80) or (young and not 22 <= age <= 45) or (sex and one.sex != sex) or (grid and one.grid != grid):
+            if (
+                (old and age <= 80)
+                or (young and not 22 <= age <= 45)
+                or (sex and one.sex != sex)
+                or (grid and one.grid != grid)
+            ):
                 continue
             return shelf.pop(index)
         raise LookupError(f"no invented resident of {community} fits")
 
     def applicant(self, one: people.InventedResident) -> dict[str, str]:
-        return {"name": one.name, "id_number": one.id_number, "phone": one.phone, "address": one.address, "household_address": one.household_address}
+        return {
+            "name": one.name,
+            "id_number": one.id_number,
+            "phone": one.phone,
+            "address": one.address,
+            "household_address": one.household_address,
+        }
 
     def signature(self, name: str) -> str:
         """A signature as a pen would leave it: strokes drawn from the name, the same each time."""

@@ -153,9 +153,7 @@ def load(paper_id: str, root: Path = ROOT) -> Paper:
     fields = tuple(_field(item, f"fields[{index}]", file) for index, item in enumerate(raw_fields))
     _unique(fields, "fields", file)
     for index, field in enumerate(fields):
-        if field.required_if and not any(
-            other.name == field.required_if and other.kind == "bool" for other in fields
-        ):
+        if field.required_if and not any(other.name == field.required_if and other.kind == "bool" for other in fields):
             raise DefinitionError(
                 file, f"fields[{index}]({field.name}).required_if", f"没有名为“{field.required_if}”的是否字段"
             )

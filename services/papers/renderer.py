@@ -188,17 +188,13 @@ class RenderService:
             pages = [page for document in documents for page in document.pages]
             return documents[0].copy(pages).write_pdf(pdf_identifier=_identifier(paper, context))
         except FatalURLFetchingError as error:
-            raise RenderFailed(
-                "文书内容试图读取外部文件，已拒绝", "请联系管理员检查模板", detail=str(error)
-            ) from error
+            raise RenderFailed("文书内容试图读取外部文件，已拒绝", "请联系管理员检查模板", detail=str(error)) from error
 
     def _document(self, paper: Paper, context: dict[str, Any], sheets: list[CSS], fetcher: ClosedFetcher) -> Document:
         try:
             page = self._pages.get_template(f"{paper.id}/page.html").render(context)
         except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
-            raise RenderFailed(
-                f"文书模板“{paper.title_zh}”有错", "请联系管理员修正模板", detail=str(error)
-            ) from error
+            raise RenderFailed(f"文书模板“{paper.title_zh}”有错", "请联系管理员修正模板", detail=str(error)) from error
         document = HTML(string=page, url_fetcher=fetcher).render(stylesheets=sheets, font_config=self._fonts)
         if len(document.pages) > paper.max_pages:
             raise DoesNotFit(

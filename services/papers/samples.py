@@ -101,9 +101,7 @@ def _attempt(service: RenderService, paper: Paper, case: str, data: dict[str, An
     try:
         content = service.render(paper, data, draft=draft, verify_url=SAMPLE_URL, demo=True)
         again = (
-            service.render(paper, data, draft=draft, verify_url=SAMPLE_URL, demo=True)
-            if case == "sample"
-            else content
+            service.render(paper, data, draft=draft, verify_url=SAMPLE_URL, demo=True) if case == "sample" else content
         )
     except PaperError as error:
         return PaperCheck(paper.id, case, False, str(error), seconds=time.monotonic() - started)

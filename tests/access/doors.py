@@ -16,7 +16,14 @@ METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
 OPEN, HIDDEN, REFUSED, EITHER = "open", "hidden", "refused", "either"
 # A well-formed identifier that names nothing.
 NOBODYS = "AAAAAAAAAAAAAAAAAAAAAA"
-FIXED = {"code": "senior_card", "filename": "css/tokens.css", "item_id": 1, "entry_id": 1, "step": "first", "place_id": "dx-c01"}
+FIXED = {
+    "code": "senior_card",
+    "filename": "css/tokens.css",
+    "item_id": 1,
+    "entry_id": 1,
+    "step": "first",
+    "place_id": "dx-c01",
+}
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,11 @@ def expected(door: Door, who: Somebody, thing: Thing, values: dict[str, Any]) ->
     step = values.get("transition") or values.get("step") or next(iter(entry.get("step", ["any"])))
     if not may(who, "view", thing):
         late = "transition" in values or "step" in entry or thing.type == "errand"
-        return EITHER if late and any(told_who_was_faster(who, s, thing) for s in thing.definition["transitions"]) else HIDDEN
+        return (
+            EITHER
+            if late and any(told_who_was_faster(who, s, thing) for s in thing.definition["transitions"])
+            else HIDDEN
+        )
     if not any(may(who, permission, thing) for permission in entry["object"]):
         return REFUSED
     if entry.get("own") and "applicant" not in is_to(who, thing):

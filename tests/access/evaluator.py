@@ -80,31 +80,48 @@ def people(database: Path, usernames: list[str]) -> list[Somebody]:
     found = []
     with sqlite3.connect(database) as rows:
         for username in usernames:
-            person, resident, unit = rows.execute("SELECT p.id, p.resident_id, a.path FROM person p LEFT JOIN agency a ON a.id = p.unit_id WHERE username = ?",
-                                                  (username,)).fetchone()
-            grants = rows.execute('SELECT role, place_path FROM "grant" WHERE person_id = ? AND (since IS NULL OR since <= ?) AND (until IS NULL OR until >= ?)',
-                                  (person, today, today)).fetchall()
+            person, resident, unit = rows.execute(
+                "SELECT p.id, p.resident_id, a.path FROM person p LEFT JOIN agency a ON a.id = p.unit_id WHERE username = ?",
+                (username,),
+            ).fetchone()
+            grants = rows.execute(
+                'SELECT role, place_path FROM "grant" WHERE person_id = ? AND (since IS NULL OR since <= ?) AND (until IS NULL OR until >= ?)',
+                (person, today, today),
+            ).fetchall()
             found.append(Somebody(username, person, resident, tuple(grants), unit or ""))
     return found
 
 
 def things(database: Path) -> list[Thing]:
     with sqlite3.connect(database) as rows:
-        made = {row[0]: Thing(*row) for row in rows.execute(
-            "SELECT id, uid, type, workflow, state, version, place_id, place_path, owner_id, assignee_id, applicant_id, number, title FROM content ORDER BY id")}
-        for content_id, relation, path in rows.execute("SELECT content_id, relation, place_path FROM content_place WHERE until IS NULL"):
+        made = {
+            row[0]: Thing(*row)
+            for row in rows.execute(
+                "SELECT id, uid, type, workflow, state, version, place_id, place_path, owner_id, assignee_id, applicant_id, number, title FROM content ORDER BY id"
+            )
+        }
+        for content_id, relation, path in rows.execute(
+            "SELECT content_id, relation, place_path FROM content_place WHERE until IS NULL"
+        ):
             made[content_id].second.append((relation, path))
         for content_id, action, from_state, person, principal in rows.execute(
-                "SELECT content_id, action, from_state, person_id, substitute_for_id FROM journal WHERE content_id IS NOT NULL AND to_state IS NOT NULL ORDER BY id"):
+            "SELECT content_id, action, from_state, person_id, substitute_for_id FROM journal WHERE content_id IS NOT NULL AND to_state IS NOT NULL ORDER BY id"
+        ):
             made[content_id].did[action.partition(":")[2]] = {p for p in (person, principal) if p is not None}
             made[content_id].came_from = from_state
-        for content_id, uid, thumbnail in rows.execute("SELECT content_id, uid, thumbnail_key IS NOT NULL FROM document ORDER BY id"):
+        for content_id, uid, thumbnail in rows.execute(
+            "SELECT content_id, uid, thumbnail_key IS NOT NULL FROM document ORDER BY id"
+        ):
             made[content_id].documents.append((uid, bool(thumbnail)))
-        for content_id, uid, paper, status in rows.execute("SELECT content_id, uid, paper, status FROM paper ORDER BY id"):
+        for content_id, uid, paper, status in rows.execute(
+            "SELECT content_id, uid, paper, status FROM paper ORDER BY id"
+        ):
             made[content_id].papers.append((uid, paper, status))
         for content_id, code in rows.execute("SELECT case_id, code FROM material ORDER BY id"):
             made[content_id].materials.append(code)
-        for content_id, code in rows.execute("SELECT c.id, i.code FROM case_file c JOIN service_item i ON i.id = c.item_id"):
+        for content_id, code in rows.execute(
+            "SELECT c.id, i.code FROM case_file c JOIN service_item i ON i.id = c.item_id"
+        ):
             made[content_id].item = code
     return list(made.values())
 
@@ -112,8 +129,10 @@ def things(database: Path) -> list[Thing]:
 def care_entries(database: Path) -> list[tuple[int, str]]:
     """Every entry of the care register with the path of the grid (or community) in which its person lives."""
     with sqlite3.connect(database) as rows:
-        return rows.execute("SELECT e.id, a.path FROM care_entry e JOIN resident r ON r.id = e.resident_id "
-                            "JOIN agency a ON a.id = coalesce(r.grid_id, r.community_id) ORDER BY e.id").fetchall()
+        return rows.execute(
+            "SELECT e.id, a.path FROM care_entry e JOIN resident r ON r.id = e.resident_id "
+            "JOIN agency a ON a.id = coalesce(r.grid_id, r.community_id) ORDER BY e.id"
+        ).fetchall()
 
 
 def is_to(who: Somebody, thing: Thing) -> set[str]:
@@ -153,7 +172,9 @@ def step_open(who: Somebody, step: str, thing: Thing) -> bool | None:
         return False
     guard = transition.get("guard") or {}
     place = guard.get("place")
-    roles = {f"{r}@{place}" if place and "@" not in r and r not in NEVER_BY_GRANT else r for r in guard.get("roles") or ()}
+    roles = {
+        f"{r}@{place}" if place and "@" not in r and r not in NEVER_BY_GRANT else r for r in guard.get("roles") or ()
+    }
     if not roles and not guard.get("permissions"):
         return False
     if roles and not roles & is_to(who, thing):
@@ -172,4 +193,5 @@ def told_who_was_faster(who: Somebody, step: str, thing: Thing) -> bool:
     if transition is None or thing.came_from not in transition["from"] or thing.state in transition["from"]:
         return False
     return bool(is_to(who, thing) & set((transition.get("guard") or {}).get("roles") or ())) and bool(
-        is_to(who, thing) & opened_to(thing, "view", thing.came_from))
+        is_to(who, thing) & opened_to(thing, "view", thing.came_from)
+    )

@@ -55,12 +55,20 @@ def secrets(world: World) -> dict[str, str]:
 
 
 def _person(person: Resident | None) -> set[str]:
-    return {w for w in (person.name, person.id_number, person.phone, person.address, person.household_address) if w} if person else set()
+    return (
+        {w for w in (person.name, person.id_number, person.phone, person.address, person.household_address) if w}
+        if person
+        else set()
+    )
 
 
 def _words(content: Any) -> set[str]:
     words = _person(content.applicant) | ({content.number} if content.number else set())
-    words |= {str(v) for n, v in (content.private or {}).items() if isinstance(v, str) and len(v) >= 6 or n.endswith("name") and v}
+    words |= {
+        str(v)
+        for n, v in (content.private or {}).items()
+        if (isinstance(v, str) and len(v) >= 6) or (n.endswith("name") and v)
+    }
     for name in ("from_address", "to_address", "contact"):
         value = getattr(content, name, None)
         if value:
@@ -72,7 +80,9 @@ def read(text: str, secrets: dict[str, str]) -> list[str]:
     return [f"{word} ({whose})" for word, whose in secrets.items() if word in text]
 
 
-def ask_and_read(world: World, who: Somebody, secrets: dict[str, str], method: str, path: str, **kwargs: Any) -> list[str]:
+def ask_and_read(
+    world: World, who: Somebody, secrets: dict[str, str], method: str, path: str, **kwargs: Any
+) -> list[str]:
     answer = world.ask(who, method, path, **kwargs)
     assert answer.status_code < 500, f"{method} {path}: {answer.status_code}"
     body = answer.get_data()
@@ -102,7 +112,9 @@ def test_every_door(world: World, secrets: dict[str, str]) -> None:
             paths.append(d.address(world.app, door))
         for path in paths:
             count += 1
-            kwargs: dict[str, Any] = {} if door.method == "GET" else {"json": {}} if path.startswith("/api/") else {"data": {}}
+            kwargs: dict[str, Any] = (
+                {} if door.method == "GET" else {"json": {}} if path.startswith("/api/") else {"data": {}}
+            )
             leaks += ask_and_read(world, who, secrets, door.method, path, **kwargs)
     assert not leaks, f"{len(leaks)} leaks:\n" + "\n".join(leaks[:30])
     assert count > 500
@@ -111,10 +123,27 @@ def test_every_door(world: World, secrets: dict[str, str]) -> None:
 def test_lists_filters_and_search(world: World, secrets: dict[str, str]) -> None:
     """Whatever she filters or searches for, what is not hers is neither shown nor counted."""
     who, leaks = world.who(NEIGHBOUR), []
-    asked = ["/api/v1/contents?limit=100", "/api/v1/contents?sort=deadline&limit=100", "/api/v1/contents?assignee=me", "/api/v1/worklists",
-             "/desk/", "/cases", "/certificates", "/delegations/?show=all", "/errands/board", "/visits/", "/visits/care", "/places/grids",
-             "/places/dx-c01", "/places/dx-c01-g1", "/places/dx-c01/inbox", "/places/dongxin-centre"]
-    asked += [f"/api/v1/contents?type={t}&limit=100" for t in ("case", "delegation", "home_visit", "errand", "certificate")]
+    asked = [
+        "/api/v1/contents?limit=100",
+        "/api/v1/contents?sort=deadline&limit=100",
+        "/api/v1/contents?assignee=me",
+        "/api/v1/worklists",
+        "/desk/",
+        "/cases",
+        "/certificates",
+        "/delegations/?show=all",
+        "/errands/board",
+        "/visits/",
+        "/visits/care",
+        "/places/grids",
+        "/places/dx-c01",
+        "/places/dx-c01-g1",
+        "/places/dx-c01/inbox",
+        "/places/dongxin-centre",
+    ]
+    asked += [
+        f"/api/v1/contents?type={t}&limit=100" for t in ("case", "delegation", "home_visit", "errand", "certificate")
+    ]
     asked += [f"/api/v1/contents?place={p}&limit=100" for p in ("dx-c01", "dx-c01-g1", "dongxin", "dongxin-centre")]
     names = [word for word, whose in secrets.items() if "care" not in whose][:60]
     for word in names:
@@ -143,7 +172,12 @@ def test_known_numbers_open_nothing(world: World, secrets: dict[str, str]) -> No
 def test_the_canaries_sing(world: World, secrets: dict[str, str]) -> None:
     """The same questions asked by the clerk of the first community do bring the strings back: the test can see a leak."""
     who, found = world.who("community.clerk"), set()
-    for path in ("/desk/", "/delegations/?show=all", "/api/v1/contents?limit=100", *(f"/c/{t.uid}" for t in world.things if may(who, "view_full", t) and t.type != "service_item")):
+    for path in (
+        "/desk/",
+        "/delegations/?show=all",
+        "/api/v1/contents?limit=100",
+        *(f"/c/{t.uid}" for t in world.things if may(who, "view_full", t) and t.type != "service_item"),
+    ):
         text = world.ask(who, "GET", path).get_data(as_text=True)
         found |= {word for word in secrets if word in text}
     assert len(found) > 50

@@ -25,7 +25,9 @@ ALL_STATES = {"content.show", "api.show"}
 def told(world: World, request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        print(f"\naccess matrix: {sum(COUNT.values())} combinations ({', '.join(f'{n} {what}' for what, n in sorted(COUNT.items()))})")
+        print(
+            f"\naccess matrix: {sum(COUNT.values())} combinations ({', '.join(f'{n} {what}' for what, n in sorted(COUNT.items()))})"
+        )
 
 
 def area(thing: Thing) -> str:
@@ -39,7 +41,11 @@ def chosen(world: World, door: Door) -> list[tuple[Thing, dict[str, Any]]]:
         values = d.values_for(door, thing)
         if values is None:
             continue
-        key = (thing.type, area(thing), thing.state) if door.endpoint in ALL_STATES and door.method == "GET" else (thing.type, area(thing))
+        key = (
+            (thing.type, area(thing), thing.state)
+            if door.endpoint in ALL_STATES and door.method == "GET"
+            else (thing.type, area(thing))
+        )
         groups.setdefault(key, []).append((thing, values))
     turn = sum(map(ord, str(door)))
     picked = [group[turn % len(group)] for group in groups.values()]
@@ -185,7 +191,13 @@ def care(world: World, door: Door) -> list[str]:
             answer = ask(world, who, door, path)
             wrong += faults(who, door, path, answer)
             keeper = any(role in ("grid_leader", "community_clerk") and home.startswith(at) for role, at in who.grants)
-            right = turned_away(door, path, answer) if who.person_id is None else (answer.status_code not in (403, 404)) if keeper else answer.status_code == 404
+            right = (
+                turned_away(door, path, answer)
+                if who.person_id is None
+                else (answer.status_code not in (403, 404))
+                if keeper
+                else answer.status_code == 404
+            )
             if not right:
                 wrong.append(f"{door} as {who.username} of somebody in {home}: {answer.status_code}")
     return wrong
@@ -194,7 +206,9 @@ def care(world: World, door: Door) -> list[str]:
 def places(world: World, door: Door) -> list[str]:
     wrong = []
     with sqlite3.connect(world.folder / "daiban.db") as rows:
-        agencies = rows.execute("SELECT id, path FROM agency WHERE id IN ('dongxin', 'dongxin-centre', 'dx-c01', 'dx-c01-g1', 'dx-c02', 'dx-c02-g1')").fetchall()
+        agencies = rows.execute(
+            "SELECT id, path FROM agency WHERE id IN ('dongxin', 'dongxin-centre', 'dx-c01', 'dx-c01-g1', 'dx-c02', 'dx-c02-g1')"
+        ).fetchall()
     for place, at in agencies:
         path = d.address(world.app, door, place_id=place)
         for who in world.everybody:
@@ -203,7 +217,15 @@ def places(world: World, door: Door) -> list[str]:
             wrong += [f"{door} as {who.username}: leads to {one}" for one in leaked(world, who, answer)]
             if who.person_id is None and not turned_away(door, path, answer):
                 wrong.append(f"{door} anonymous: {answer.status_code}")
-            works_there = any(at.startswith(granted) and role != "applicant" for role, granted in who.grants) or who.unit_path == at
-            if who.person_id is not None and not works_there and answer.status_code == 200 and who.roles != {"applicant"}:
+            works_there = (
+                any(at.startswith(granted) and role != "applicant" for role, granted in who.grants)
+                or who.unit_path == at
+            )
+            if (
+                who.person_id is not None
+                and not works_there
+                and answer.status_code == 200
+                and who.roles != {"applicant"}
+            ):
                 wrong.append(f"{door} as {who.username} at {place}: 200, works elsewhere")
     return wrong

@@ -24,7 +24,9 @@ from tests.conftest import PASSWORD, settings
 
 UID = re.compile(r"(?<![\w-])[\w-]{22}(?![\w-])")
 # What differs from one answer to the next although it says the same.
-CHANGING = re.compile(r'(name="(?:_once|csrf_token)"[^>]*value=")[^"]*|(value=")[^"]*("[^>]*name="(?:_once|csrf_token)")')
+CHANGING = re.compile(
+    r'(name="(?:_once|csrf_token)"[^>]*value=")[^"]*|(value=")[^"]*("[^>]*name="(?:_once|csrf_token)")'
+)
 
 
 def tell_the_demo(folder: Path, installed: Path) -> Path:

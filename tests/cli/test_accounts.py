@@ -144,8 +144,17 @@ def test_grant_and_revoke(run: Run, session: Session) -> None:
 def test_an_old_post_ends_with_its_substitutes(run: Run, session: Session) -> None:
     clerk, other = known(session, "window.clerk"), known(session, "reviewer")
     place = clerk.grants[0].place
-    session.add(Grant(person_id=other.id, role="window_clerk", place_id=place.id, place_path=place.path,
-                      cause="substitution", principal_id=clerk.id, since=date(2026, 1, 1)))
+    session.add(
+        Grant(
+            person_id=other.id,
+            role="window_clerk",
+            place_id=place.id,
+            place_path=place.path,
+            cause="substitution",
+            principal_id=clerk.id,
+            since=date(2026, 1, 1),
+        )
+    )
     session.commit()
     before = other.epoch
     assert run("revoke", "window.clerk", "--role", "window_clerk", "--place", place.id).exit_code == 0

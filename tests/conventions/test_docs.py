@@ -10,9 +10,34 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # The rows of the task that this landing answers; each needs a test marked @pytest.mark.req("…").
-REQUIREMENTS = ("S0-02", "S0-06", "S0-11", "S0-12", "S0-13", "S0-17", "S0-18", "S0-19", "S0-20", "S0-21", "S0-22", "S0-27", "S0-28", "S0-34",
-                "S0-37", "S1-07", "S1-08", "S1-09", "S2-23", "S2-24", "S4-15")
-DOCUMENTS = [path for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))) if path.exists()]
+REQUIREMENTS = (
+    "S0-02",
+    "S0-06",
+    "S0-11",
+    "S0-12",
+    "S0-13",
+    "S0-17",
+    "S0-18",
+    "S0-19",
+    "S0-20",
+    "S0-21",
+    "S0-22",
+    "S0-27",
+    "S0-28",
+    "S0-34",
+    "S0-37",
+    "S1-07",
+    "S1-08",
+    "S1-09",
+    "S2-23",
+    "S2-24",
+    "S4-15",
+)
+DOCUMENTS = [
+    path
+    for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
+    if path.exists()
+]
 # Made when the product runs, or written by whoever installs it.
 MADE = ("var/", "tests/drill/results")
 PATH = re.compile(r"^(?:[\w.-]+/)+[\w.-]*$|^[\w-]+\.(?:py|md|yaml|toml|cfg|in|lock|html|css|js|sh)$")
@@ -47,13 +72,21 @@ def test_files_named_in_documents_exist(document: Path) -> None:
         if not PATH.match(named) or named.startswith(MADE):
             continue
         places = (ROOT / named, document.parent / named, ROOT / "requirements" / named)
-        if not any(place.exists() for place in places) and not list(ROOT.glob(f"*/{named}")) and not list(ROOT.glob(f"*/*/{named}")):
+        if (
+            not any(place.exists() for place in places)
+            and not list(ROOT.glob(f"*/{named}"))
+            and not list(ROOT.glob(f"*/*/{named}"))
+        ):
             wrong.append(named)
     assert not wrong
 
 
 def test_every_package_we_ask_for_is_explained() -> None:
     text = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8").lower()
-    wanted = [re.split(r"[\[<>=~!; ]", line.strip())[0].lower() for path in (ROOT / "requirements").glob("runtime.in") for line in path.read_text().splitlines()
-              if line.strip() and not line.startswith(("#", "-"))]
+    wanted = [
+        re.split(r"[\[<>=~!; ]", line.strip())[0].lower()
+        for path in (ROOT / "requirements").glob("runtime.in")
+        for line in path.read_text().splitlines()
+        if line.strip() and not line.startswith(("#", "-"))
+    ]
     assert wanted and not [name for name in wanted if name not in text]

@@ -22,22 +22,53 @@ MAY_IMPORT = {
     "cli": {"cli", "services", "process", "models", "catalogue", "extensions", "config", "jobs"},
     "supervisor": {"supervisor", "config", "app"},
 }
-WEB = {"flask", "flask_login", "flask_babel", "flask_wtf", "flask_sqlalchemy", "flask_limiter", "flask_migrate", "werkzeug", "wtforms"}
+WEB = {
+    "flask",
+    "flask_login",
+    "flask_babel",
+    "flask_wtf",
+    "flask_sqlalchemy",
+    "flask_limiter",
+    "flask_migrate",
+    "werkzeug",
+    "wtforms",
+}
 WITHOUT_WEB = ("models", "process", "services", "catalogue", "config")
 # (file, function): why this one may commit.
 COMMITS = {
     ("blueprints/unit_of_work.py", "dispatch_request"): "the one commit of every unsafe request",
     ("blueprints/auth/views.py", "sign_in"): "a refused sign-in must leave its count behind",
     ("blueprints/api/session.py", "*"): "the same for programs",
-    ("blueprints/api/reading.py", "remember_reading"): "who read personal data is in the journal before it is sent, also on GET",
+    (
+        "blueprints/api/reading.py",
+        "remember_reading",
+    ): "who read personal data is in the journal before it is sent, also on GET",
 }
-THINGS = {"Content", "Case", "Delegation", "HomeVisit", "Errand", "Certificate", "ServiceItem", "Document", "Paper", "Note", "CareEntry"}
+THINGS = {
+    "Content",
+    "Case",
+    "Delegation",
+    "HomeVisit",
+    "Errand",
+    "Certificate",
+    "ServiceItem",
+    "Document",
+    "Paper",
+    "Note",
+    "CareEntry",
+}
 # (file, function): why this one reads without access.visible.
 UNSCOPED = {
     ("blueprints/public/progress.py", "find"): "the public page: number and a second fact open one line without a name",
-    ("blueprints/certificates/views.py", "_readable"): "the paper's thing is loaded through load_or_404 in the next line",
+    (
+        "blueprints/certificates/views.py",
+        "_readable",
+    ): "the paper's thing is loaded through load_or_404 in the next line",
     ("blueprints/content/matter.py", "_linked"): "collects ids only; what is shown of them goes through visible below",
-    ("blueprints/api/related.py", "*"): "collects ids and papers of a thing that was loaded through load_or_404; links go through visible",
+    (
+        "blueprints/api/related.py",
+        "*",
+    ): "collects ids and papers of a thing that was loaded through load_or_404; links go through visible",
 }
 # Rows that hang on one thing: reading them by that thing's id is as good as the thing.
 BY_THING = {"content_id", "case_id"}
@@ -62,7 +93,11 @@ def imported(tree: ast.AST) -> set[str]:
 
 @pytest.mark.parametrize("part", sorted(MAY_IMPORT))
 def test_imports_go_one_way(part: str) -> None:
-    wrong = {path: bad for path, tree in modules(part) if (bad := (imported(tree) & (set(MAY_IMPORT) | {"app"})) - MAY_IMPORT[part])}
+    wrong = {
+        path: bad
+        for path, tree in modules(part)
+        if (bad := (imported(tree) & (set(MAY_IMPORT) | {"app"})) - MAY_IMPORT[part])
+    }
     assert not wrong
 
 
@@ -85,8 +120,12 @@ def functions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
 
 
 def test_only_the_listed_places_commit() -> None:
-    found = {(path, name) for path, tree in modules("models", "process", "services", "blueprints") for name, node in functions(tree)
-             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"}
+    found = {
+        (path, name)
+        for path, tree in modules("models", "process", "services", "blueprints")
+        for name, node in functions(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"
+    }
     kernel = {("process/transactions.py", name) for _path, name in found if _path == "process/transactions.py"}
     wrong = {pair for pair in found - kernel if pair not in COMMITS and (pair[0], "*") not in COMMITS}
     assert not wrong, "a view or a service that commits breaks the one transaction of its request"
@@ -104,7 +143,10 @@ def _inside_visible(tree: ast.Module) -> set[int]:
     """The ids of all nodes inside a call of visible(…)."""
     inside: set[int] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in ("visible", "_visible"):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
+            "visible",
+            "_visible",
+        ):
             inside |= {id(inner) for inner in ast.walk(node)}
     return inside
 
@@ -112,7 +154,12 @@ def _inside_visible(tree: ast.Module) -> set[int]:
 def _by_its_thing(tree: ast.Module, select: ast.AST) -> bool:
     """`select(Document).where(Document.content_id == …)`: rows of one thing that was loaded before."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "where" and any(n is select for n in ast.walk(node.func)):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "where"
+            and any(n is select for n in ast.walk(node.func))
+        ):
             return any(isinstance(n, ast.Attribute) and n.attr in BY_THING for arg in node.args for n in ast.walk(arg))
     return False
 
@@ -134,9 +181,17 @@ def test_views_read_lists_through_visible() -> None:
 
 def test_no_view_loads_a_thing_by_its_bare_key() -> None:
     """session.get(Content, …) would show it to anybody who guesses."""
-    wrong = [f"{path}:{node.lineno}" for path, tree in modules("blueprints") for node in ast.walk(tree)
-             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("get", "get_one") and len(node.args) > 1
-             and isinstance(node.args[0], ast.Name) and node.args[0].id in THINGS]
+    wrong = [
+        f"{path}:{node.lineno}"
+        for path, tree in modules("blueprints")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("get", "get_one")
+        and len(node.args) > 1
+        and isinstance(node.args[0], ast.Name)
+        and node.args[0].id in THINGS
+    ]
     assert not wrong
 
 
@@ -147,7 +202,11 @@ def test_nothing_is_swallowed() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.ExceptHandler) and node.type is None:
                 wrong.append(f"{path}:{node.lineno}: bare except")
-            broad = isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")
+            broad = (
+                isinstance(node, ast.ExceptHandler)
+                and isinstance(node.type, ast.Name)
+                and node.type.id in ("Exception", "BaseException")
+            )
             if broad and len(node.body) == 1 and isinstance(node.body[0], ast.Pass):
                 wrong.append(f"{path}:{node.lineno}: swallows everything")
     assert not wrong
@@ -157,7 +216,22 @@ def test_no_loose_ends() -> None:
     """Nothing is marked as to be done later, and no file names the machine it was written on."""
     words = ("TO" + "DO", "FIX" + "ME", "X" + "XX:", "/ro" + "ot/", "/wo" + "rk/")
     wrong = []
-    for folder in ("models", "process", "services", "blueprints", "jobs", "cli", "catalogue", "supervisor", "templates", "docs", "tests", "pdf_templates", "static/js", "static/css"):
+    for folder in (
+        "models",
+        "process",
+        "services",
+        "blueprints",
+        "jobs",
+        "cli",
+        "catalogue",
+        "supervisor",
+        "templates",
+        "docs",
+        "tests",
+        "pdf_templates",
+        "static/js",
+        "static/css",
+    ):
         for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix in (".py", ".html", ".md", ".yaml", ".js", ".css") and "vendor" not in path.parts:
                 text = path.read_text(encoding="utf-8")

@@ -17,7 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def _named(kind: str) -> set[str]:
-    return {name for definition in library.workflows.values() for t in definition.transitions.values() for name in getattr(t, kind)}
+    return {
+        name
+        for definition in library.workflows.values()
+        for t in definition.transitions.values()
+        for name in getattr(t, kind)
+    }
 
 
 def test_requirements_and_effects(app: Flask) -> None:
@@ -26,10 +31,16 @@ def test_requirements_and_effects(app: Flask) -> None:
 
 
 def test_predicates_and_durations(app: Flask) -> None:
-    predicates = {name for d in library.workflows.values() for t in d.transitions.values() for name in t.guard.predicates}
-    predicates |= {name for d in library.workflows.values() for w in d.worklists.values() for name in w.guard.predicates}
+    predicates = {
+        name for d in library.workflows.values() for t in d.transitions.values() for name in t.guard.predicates
+    }
+    predicates |= {
+        name for d in library.workflows.values() for w in d.worklists.values() for name in w.guard.predicates
+    }
     assert predicates == set(registry.predicates)
-    assert {c.duration for d in library.workflows.values() for c in d.clocks.values() if c.duration} == set(registry.durations)
+    assert {c.duration for d in library.workflows.values() for c in d.clocks.values() if c.duration} == set(
+        registry.durations
+    )
 
 
 def test_every_type_that_may_be_created_can_be(app: Flask) -> None:
@@ -48,7 +59,11 @@ def test_papers(app: Flask) -> None:
     outputs = {o for item in catalogue.items().values() for o in ([item.paper] if getattr(item, "paper", None) else [])}
     assert named <= folders, f"without a folder: {named - folders}"
     assert folders == set(papers_out.known_papers()), folders ^ set(papers_out.known_papers())
-    used_in_code = {f for f in folders if any(f'"{f}"' in path.read_text(encoding="utf-8") for path in (ROOT / "services").glob("*.py"))}
+    used_in_code = {
+        f
+        for f in folders
+        if any(f'"{f}"' in path.read_text(encoding="utf-8") for path in (ROOT / "services").glob("*.py"))
+    }
     assert not folders - named - outputs - used_in_code, f"nothing makes: {folders - named - outputs - used_in_code}"
 
 
@@ -60,7 +75,12 @@ def test_states_and_steps_are_known_to_the_policy_of_places(app: Flask) -> None:
 
 def test_titles_are_there_in_both_languages(app: Flask) -> None:
     for definition in library.workflows.values():
-        for part in (*definition.states.values(), *definition.transitions.values(), *definition.worklists.values(), definition):
+        for part in (
+            *definition.states.values(),
+            *definition.transitions.values(),
+            *definition.worklists.values(),
+            definition,
+        ):
             assert part.title.zh.strip() and part.title.en.strip(), f"{definition.id}: {part}"
             assert part.title.zh != part.title.en
 

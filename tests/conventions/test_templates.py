@@ -66,8 +66,17 @@ def test_post_forms_carry_a_token(name: str) -> None:
 
 
 def test_no_unused_macro() -> None:
-    texts = {path: path.read_text(encoding="utf-8") for folder, kind in (("templates", "*.html"), ("blueprints", "*.py"), ("pdf_templates", "*.html"), ("tests/look", "*.*"))
-             for path in (ROOT / folder).rglob(kind) if path.suffix in (".html", ".py")}
+    texts = {
+        path: path.read_text(encoding="utf-8")
+        for folder, kind in (
+            ("templates", "*.html"),
+            ("blueprints", "*.py"),
+            ("pdf_templates", "*.html"),
+            ("tests/look", "*.*"),
+        )
+        for path in (ROOT / folder).rglob(kind)
+        if path.suffix in (".html", ".py")
+    }
     everything = "\n".join(COMMENT.sub("", text) for text in texts.values())
     wrong = []
     for name in PAGES:
@@ -81,8 +90,17 @@ def test_no_unused_macro() -> None:
 
 def test_no_unused_template() -> None:
     """A page nobody renders, extends or imports is a page nobody will mend."""
-    named = "\n".join(path.read_text(encoding="utf-8") for folder in ("templates", "blueprints") for path in (ROOT / folder).rglob("*.*") if path.suffix in (".html", ".py"))
-    wrong = [name for name in PAGES if not name.startswith("errors/") and f'"{name}"' not in named and f"'{name}'" not in named]
+    named = "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("templates", "blueprints")
+        for path in (ROOT / folder).rglob("*.*")
+        if path.suffix in (".html", ".py")
+    )
+    wrong = [
+        name
+        for name in PAGES
+        if not name.startswith("errors/") and f'"{name}"' not in named and f"'{name}'" not in named
+    ]
     assert not wrong
 
 
@@ -91,7 +109,9 @@ def _sentences() -> set[str]:
     rules = [("**.py", "python"), ("**.html", "jinja2")]
     keywords = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None}
     for folder in ("blueprints", "templates", "services", "process", "jobs"):
-        for _file, _line, message, _comments, _context in extract_from_dir(str(ROOT / folder), rules, {"**.html": {"silent": "false"}}, keywords):
+        for _file, _line, message, _comments, _context in extract_from_dir(
+            str(ROOT / folder), rules, {"**.html": {"silent": "false"}}, keywords
+        ):
             found |= {message} if isinstance(message, str) else {message[0]}
     return {message for message in found if re.search("[\u4e00-\u9fff]", message)}
 
@@ -103,8 +123,15 @@ def test_every_sentence_has_an_english_one() -> None:
     translated = {(m.id if isinstance(m.id, str) else m.id[0]): m for m in known if m.id and m.string and not m.fuzzy}
     missing = sorted(_sentences() - set(translated))
     assert not missing, f"{len(missing)} without English: {missing[:20]}"
-    wrong = [m.id for m in translated.values() if isinstance(m.id, str) and isinstance(m.string, str)
-             and set(re.findall(r"%\(\w+\)[sd]", m.id)) != set(re.findall(r"%\(\w+\)[sd]", m.string))]
+    wrong = [
+        m.id
+        for m in translated.values()
+        if isinstance(m.id, str)
+        and isinstance(m.string, str)
+        and set(re.findall(r"%\(\w+\)[sd]", m.id)) != set(re.findall(r"%\(\w+\)[sd]", m.string))
+    ]
     assert not wrong, f"other placeholders than the Chinese: {wrong[:10]}"
-    assert not [m.id for m in translated.values() if isinstance(m.string, str) and re.search("[\u4e00-\u9fff]{4}", m.string)]
+    assert not [
+        m.id for m in translated.values() if isinstance(m.string, str) and re.search("[\u4e00-\u9fff]{4}", m.string)
+    ]
     write_mo(BytesIO(), known)

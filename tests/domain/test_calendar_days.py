@@ -25,9 +25,7 @@ def plain_working_days() -> set[date]:
         entries = yaml.safe_load((FOLDER / f"{year}.yaml").read_text(encoding="utf-8"))
         day = date(year, 1, 1)
         while day.year == year:
-            if day in entries["working_weekends"] or (
-                day.isoweekday() < 6 and day not in entries["holidays"]
-            ):
+            if day in entries["working_weekends"] or (day.isoweekday() < 6 and day not in entries["holidays"]):
                 working.add(day)
             day += timedelta(days=1)
     return working
@@ -76,8 +74,7 @@ def test_between_undoes_adding(start: date, n: int) -> None:
 @given(days, st.integers(1, 40), st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)), max_size=4))
 def test_paused_days_are_given_back(start: date, n: int, spans: list[tuple[int, int]]) -> None:
     pauses = [
-        Pause(start + timedelta(a), start + timedelta(a + length), f"补正{i}")
-        for i, (a, length) in enumerate(spans)
+        Pause(start + timedelta(a), start + timedelta(a + length), f"补正{i}") for i, (a, length) in enumerate(spans)
     ]
     explained = CALENDAR.explain(start, n, pauses)
     still = {p.start + timedelta(k) for p in pauses for k in range(1, (p.end - p.start).days + 1)}
@@ -90,9 +87,7 @@ def test_paused_days_are_given_back(start: date, n: int, spans: list[tuple[int, 
 
 
 def test_explanation_reads_as_a_clerk_would_say_it() -> None:
-    said = CALENDAR.explain(
-        date(2026, 9, 24), 8, [Pause(date(2026, 10, 8), date(2026, 10, 9), "等待补正材料")]
-    )
+    said = CALENDAR.explain(date(2026, 9, 24), 8, [Pause(date(2026, 10, 8), date(2026, 10, 9), "等待补正材料")])
     assert said.due == date(2026, 10, 14)
     assert said.sentence == (
         "2026年9月24日受理，当日不计，算8个工作日，到2026年10月14日为止；"

@@ -189,9 +189,7 @@ def test_a_key_given_twice_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_promise_may_not_exceed_the_law() -> None:
     slow = replace(loader.item("senior_card"), promised_days=30)
     with pytest.raises(CatalogueError, match="promised 30 days, but the law allows 20"):
-        item_reader.check_item(
-            slow, loader.schemes(), ITEMS, loader.forms(), loader.channels(), loader.roles()
-        )
+        item_reader.check_item(slow, loader.schemes(), ITEMS, loader.forms(), loader.channels(), loader.roles())
 
 
 @pytest.mark.parametrize("item_id", sorted(ITEMS))

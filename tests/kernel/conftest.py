@@ -34,7 +34,12 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     load(vocabulary(services.role_names(), services.paper_names()))
     vault.open("kernel-tests-" + "k" * 40)
     if request.param == "sqlite":
-        made = create_engine(f"sqlite:///{tmp_path}/kernel.db", connect_args={"check_same_thread": False, "timeout": 30}, pool_size=30, max_overflow=60)
+        made = create_engine(
+            f"sqlite:///{tmp_path}/kernel.db",
+            connect_args={"check_same_thread": False, "timeout": 30},
+            pool_size=30,
+            max_overflow=60,
+        )
     else:
         admin = create_engine(request.getfixturevalue("postgres_url"), isolation_level="AUTOCOMMIT")
         name = f"kernel_{abs(hash(request.node.nodeid)) % 10**9}"
@@ -42,7 +47,9 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
             connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
             connection.execute(text(f"CREATE DATABASE {name}"))
         admin.dispose()
-        made = create_engine(request.getfixturevalue("postgres_url").rpartition("/")[0] + f"/{name}", pool_size=30, max_overflow=60)
+        made = create_engine(
+            request.getfixturevalue("postgres_url").rpartition("/")[0] + f"/{name}", pool_size=30, max_overflow=60
+        )
     transactions.prepare(made)
     Base.metadata.create_all(made)
     yield made
@@ -66,7 +73,9 @@ class World:
             self.session.add(person)
             self.session.flush()
         held = tuple(Held(role, place.path) for role, place in roles)
-        return Actor(person.id, name, name, self.here.id, self.here.path, held=held, roles=frozenset(h.role for h in held))
+        return Actor(
+            person.id, name, name, self.here.id, self.here.path, held=held, roles=frozenset(h.role for h in held)
+        )
 
 
 @pytest.fixture
@@ -77,7 +86,17 @@ def world(engine: Engine) -> Iterator[World]:
         for agency_id, parent in (("d", None), ("s", "d"), ("a", "s"), ("b", "s")):
             path = {"d": "/d/", "s": "/d/s/", "a": "/d/s/a/", "b": "/d/s/b/"}[agency_id]
             kind = {"d": "district", "s": "street"}.get(agency_id, "community")
-            made.append(Agency(id=agency_id, name=agency_id, kind=kind, parent_id=parent, path=path, district="d", code=agency_id.upper()))
+            made.append(
+                Agency(
+                    id=agency_id,
+                    name=agency_id,
+                    kind=kind,
+                    parent_id=parent,
+                    path=path,
+                    district="d",
+                    code=agency_id.upper(),
+                )
+            )
             session.add(made[-1])
             session.flush()
         session.commit()

@@ -15,8 +15,18 @@ from process.access import Held
 from process.library import library
 from tests.kernel.conftest import World
 
-ROLES = ("community_clerk", "window_clerk", "back_office_reviewer", "red_courier", "errand_dispatcher", "supervisor", "grid_leader", "approver",
-         "certificate_issuer", "all_round_worker")
+ROLES = (
+    "community_clerk",
+    "window_clerk",
+    "back_office_reviewer",
+    "red_courier",
+    "errand_dispatcher",
+    "supervisor",
+    "grid_leader",
+    "approver",
+    "certificate_issuer",
+    "all_round_worker",
+)
 
 
 def test_may_and_visible_agree_on_a_generated_world(world: World) -> None:
@@ -35,23 +45,51 @@ def test_may_and_visible_agree_on_a_generated_world(world: World) -> None:
         door.create(session, made, maker, type_id="errand", place=place)
         definition = library.workflows[luck.choice(sorted(library.workflows))]
         state = luck.choice(sorted(definition.states))
-        session.execute(update(Content.__table__).where(Content.__table__.c.id == made.id).values(
-            workflow=definition.id, workflow_version=definition.digest, state=state, acl_id=access.view_acl(session, definition, state),
-            owner_id=luck.choice(people).person_id, assignee_id=luck.choice([None, *people]) and luck.choice(people).person_id,
-            applicant_id=luck.choice([None, *[r.id for r in residents]])))
+        session.execute(
+            update(Content.__table__)
+            .where(Content.__table__.c.id == made.id)
+            .values(
+                workflow=definition.id,
+                workflow_version=definition.digest,
+                state=state,
+                acl_id=access.view_acl(session, definition, state),
+                owner_id=luck.choice(people).person_id,
+                assignee_id=luck.choice([None, *people]) and luck.choice(people).person_id,
+                applicant_id=luck.choice([None, *[r.id for r in residents]]),
+            )
+        )
         if luck.random() < 0.5:
             other = luck.choice((world.here, world.there, world.street))
-            session.add(ContentPlace(content_id=made.id, relation="addressee", place_id=other.id, place_path=other.path, cause="delegation",
-                                     cause_uid="c", until=made.created_at if luck.random() < 0.3 else None))
+            session.add(
+                ContentPlace(
+                    content_id=made.id,
+                    relation="addressee",
+                    place_id=other.id,
+                    place_path=other.path,
+                    cause="delegation",
+                    cause_uid="c",
+                    until=made.created_at if luck.random() < 0.3 else None,
+                )
+            )
         things.append(made)
     session.commit()
     session.expire_all()
     actors = []
-    for n in range(40):
+    for _ in range(40):
         base = luck.choice(people)
-        held = tuple(Held(luck.choice(ROLES), luck.choice(("/d/", "/d/s/", "/d/s/a/", "/d/s/b/"))) for _ in range(luck.randint(0, 3)))
-        actors.append(access.Actor(base.person_id, base.name, resident_id=luck.choice([None, *[r.id for r in residents]]), held=held,
-                                   roles=frozenset(h.role for h in held)))
+        held = tuple(
+            Held(luck.choice(ROLES), luck.choice(("/d/", "/d/s/", "/d/s/a/", "/d/s/b/")))
+            for _ in range(luck.randint(0, 3))
+        )
+        actors.append(
+            access.Actor(
+                base.person_id,
+                base.name,
+                resident_id=luck.choice([None, *[r.id for r in residents]]),
+                held=held,
+                roles=frozenset(h.role for h in held),
+            )
+        )
     seen = 0
     for actor in [*actors, access.NOBODY]:
         by_query = set(session.scalars(access.visible(select(Content.id), actor)))
@@ -67,10 +105,15 @@ def test_a_second_place_ends_with_its_cause(world: World) -> None:
     made = Errand(title="x", purpose="hand_in", envelopes=1, fields={}, needs=[])
     door.create(session, made, maker, type_id="errand", place=world.here)
     door.fire(made, "post", maker)
-    place = ContentPlace(content_id=made.id, relation="addressee", place_id="b", place_path="/d/s/b/", cause="errand", cause_uid=made.uid)
+    place = ContentPlace(
+        content_id=made.id, relation="addressee", place_id="b", place_path="/d/s/b/", cause="errand", cause_uid=made.uid
+    )
     session.add(place)
-    session.execute(update(Content.__table__).where(Content.__table__.c.id == made.id).values(
-        state="claimed", acl_id=access.view_acl(session, library.workflows["errand"], "claimed")))
+    session.execute(
+        update(Content.__table__)
+        .where(Content.__table__.c.id == made.id)
+        .values(state="claimed", acl_id=access.view_acl(session, library.workflows["errand"], "claimed"))
+    )
     session.commit()
     session.expire_all()
     neighbour = world.actor("neighbour", ("community_clerk", world.there))

@@ -31,13 +31,25 @@ def errand(world: World, *, posted: bool = True) -> Errand:
 def courier(world: World, name: str) -> object:
     actor = world.actor(name, ("red_courier", world.street))
     if world.session.get(CourierProfile, actor.person_id) is None:
-        world.session.add(CourierProfile(person_id=actor.person_id, point_id=world.here.id, trained_until=date(2099, 1, 1), errand_limit=5, area=[]))
+        world.session.add(
+            CourierProfile(
+                person_id=actor.person_id,
+                point_id=world.here.id,
+                trained_until=date(2099, 1, 1),
+                errand_limit=5,
+                area=[],
+            )
+        )
         world.session.commit()
     return actor
 
 
 def rows(world: World, content: Content) -> list[str]:
-    return list(world.session.scalars(select(JournalEntry.action).where(JournalEntry.content_id == content.id).order_by(JournalEntry.id)))
+    return list(
+        world.session.scalars(
+            select(JournalEntry.action).where(JournalEntry.content_id == content.id).order_by(JournalEntry.id)
+        )
+    )
 
 
 def test_a_new_thing_has_number_state_journal_and_deadline_owner(world: World) -> None:
@@ -64,7 +76,7 @@ def test_a_stale_version_is_told_who_was_faster(world: World) -> None:
 def test_leaving_from_the_wrong_state_names_state_and_last_move(world: World) -> None:
     made = errand(world)
     door.fire(made, "claim", courier(world, "first"))
-    with pytest.raises(NotAvailable, match="已认领.*first"):
+    with pytest.raises(NotAvailable, match=r"已认领.*first"):
         door.fire(made, "claim", courier(world, "second"))
 
 
@@ -121,7 +133,9 @@ def test_what_is_available_can_be_fired_and_nothing_else(world: World) -> None:
             actor = world.actor(role, (role, world.street))
             shown = {t.id for t in door.available(made, actor)}
             for transition in definition.transitions.values():
-                guard_passed = state in transition.sources and door.passes(world.session, made, transition.guard, actor, definition)
+                guard_passed = state in transition.sources and door.passes(
+                    world.session, made, transition.guard, actor, definition
+                )
                 assert (transition.id in shown) == guard_passed, (state, role, transition.id)
 
 
@@ -151,7 +165,10 @@ def test_of_many_who_claim_at_once_one_wins(engine: Engine, world: World) -> Non
     assert results.count("won") == 1 and len(results) == len(actors)
     assert all("认领" in r for r in results if r != "won"), results
     with Session(engine) as session:
-        assert session.scalar(select(func.count()).select_from(JournalEntry).where(JournalEntry.action == "errand:claim")) == 1
+        assert (
+            session.scalar(select(func.count()).select_from(JournalEntry).where(JournalEntry.action == "errand:claim"))
+            == 1
+        )
 
 
 def test_a_naive_claim_would_have_several_winners(engine: Engine, world: World) -> None:

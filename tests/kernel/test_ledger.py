@@ -21,7 +21,14 @@ def fill(world: World, streams: int = 5, each: int = 12) -> None:
     actor = world.actor("writer")
     for n in range(each):
         for s in range(streams):
-            journal.record(world.session, "test:step", actor, stream=f"s{s}", details={"n": n, "zh": "生育登记 𠮷"}, comment=f"第{n}步")
+            journal.record(
+                world.session,
+                "test:step",
+                actor,
+                stream=f"s{s}",
+                details={"n": n, "zh": "生育登记 𠮷"},
+                comment=f"第{n}步",
+            )
     world.session.commit()
 
 
@@ -43,19 +50,34 @@ def test_every_kind_of_tampering_is_found_at_the_first_bad_row(world: World, kin
     else:
         session.execute(text("DROP TRIGGER journal_no_update"))
         session.execute(text("DROP TRIGGER journal_no_delete"))
-    victim = session.scalars(select(JournalEntry).where(JournalEntry.stream == "s2", JournalEntry.seq == luck.randint(3, 9))).one()
+    victim = session.scalars(
+        select(JournalEntry).where(JournalEntry.stream == "s2", JournalEntry.seq == luck.randint(3, 9))
+    ).one()
     table, seq = JournalEntry.__table__, victim.seq
     if kind == "edit":
         session.execute(table.update().where(table.c.id == victim.id).values(comment="改了"))
     elif kind in ("delete", "truncate_middle"):
         session.execute(table.delete().where(table.c.id == victim.id))
     elif kind == "swap":
-        other = session.scalars(select(JournalEntry).where(JournalEntry.stream == "s2", JournalEntry.seq == seq + 1)).one()
+        other = session.scalars(
+            select(JournalEntry).where(JournalEntry.stream == "s2", JournalEntry.seq == seq + 1)
+        ).one()
         session.execute(table.update().where(table.c.id == victim.id).values(comment=other.comment))
         session.execute(table.update().where(table.c.id == other.id).values(comment=victim.comment))
     elif kind == "insert":
-        session.execute(table.insert().values(stream="s2", seq=13, at=now(), action="test:false", district="", details={}, algorithm="sha256",
-                                              previous=victim.digest, digest="0" * 64))
+        session.execute(
+            table.insert().values(
+                stream="s2",
+                seq=13,
+                at=now(),
+                action="test:false",
+                district="",
+                details={},
+                algorithm="sha256",
+                previous=victim.digest,
+                digest="0" * 64,
+            )
+        )
     else:
         victim_digest = "f" * 64
         session.execute(table.update().where(table.c.id == victim.id).values(digest=victim_digest))
@@ -146,14 +168,21 @@ def test_an_unfinished_row_is_rung_again_within_a_minute(world: World) -> None:
     session.commit()
     assert outbox.due(session) == []
     dead_worker = now() - timedelta(seconds=1)
-    session.execute(update(OutboxItem).values(leased_until=dead_worker, rung_at=now() - outbox.RING_AGAIN - timedelta(seconds=1)))
+    session.execute(
+        update(OutboxItem).values(leased_until=dead_worker, rung_at=now() - outbox.RING_AGAIN - timedelta(seconds=1))
+    )
     session.commit()
     assert [i.id for i in outbox.due(session)] == [item.id]
-    assert outbox.LEASE + outbox.RING_AGAIN < timedelta(seconds=60)
+    assert timedelta(seconds=60) > outbox.LEASE + outbox.RING_AGAIN
 
 
 def test_a_counter_row_and_a_journal_row_cannot_be_doubled(world: World) -> None:
-    world.session.add_all([Counter(series="a", unit="b", year=2026, value=1), JournalEntry(stream="x", seq=1, at=now(), action="a", previous="", digest="")])
+    world.session.add_all(
+        [
+            Counter(series="a", unit="b", year=2026, value=1),
+            JournalEntry(stream="x", seq=1, at=now(), action="a", previous="", digest=""),
+        ]
+    )
     world.session.commit()
     world.session.add(JournalEntry(stream="x", seq=1, at=now(), action="b", previous="", digest=""))
     with pytest.raises(IntegrityError):

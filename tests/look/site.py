@@ -32,11 +32,19 @@ def make_site() -> Flask:
     site.url_build_error_handlers.append(lambda error, endpoint, values: "/" + endpoint.replace(".", "/"))
     person = SimpleNamespace(name="周建国", is_authenticated=True, actor=SimpleNamespace(person_id=7))
     site.jinja_env.globals.update(csrf_token=lambda: "t", once_token=lambda: "o")
-    site.context_processor(lambda: {
-        "navigation": lambda: NAVIGATION, "agency_name": "东新街道行政服务中心", "acting_for": "李梅",
-        "unread_count": 3, "messages_url": "/messages", "sign_out_url": "/out", "settings_url": "/settings",
-        "current_user": person, "post_name": "综合窗口 3 号",
-    })
+    site.context_processor(
+        lambda: {
+            "navigation": lambda: NAVIGATION,
+            "agency_name": "东新街道行政服务中心",
+            "acting_for": "李梅",
+            "unread_count": 3,
+            "messages_url": "/messages",
+            "sign_out_url": "/out",
+            "settings_url": "/settings",
+            "current_user": person,
+            "post_name": "综合窗口 3 号",
+        }
+    )
 
     @site.after_request
     def strict(response: Response) -> Response:

@@ -33,8 +33,18 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 FRAME = {"h1", "h2", "th", "label", "button", "legend", "summary", "caption", "dt", "nav"}
 PAGES = {
     "window.clerk": (
-        "/desk/", "/desk/search?q=x", "/cases", "/counter", "/delegations/", "/errands/board", "/errands/new",
-        "/items", "/places/", "/places/inbox", "/places/grids", "/certificates",
+        "/desk/",
+        "/desk/search?q=x",
+        "/cases",
+        "/counter",
+        "/delegations/",
+        "/errands/board",
+        "/errands/new",
+        "/items",
+        "/places/",
+        "/places/inbox",
+        "/places/grids",
+        "/certificates",
     ),
     "grid.leader": ("/desk/", "/visits/", "/visits/new", "/visits/care"),
     "courier": ("/desk/", "/errands/board", "/errands/mine"),
@@ -46,8 +56,27 @@ EXAMPLES = re.compile(r"老年卡|老年|东新[\u4e00-\u9fff]*|中文")
 @pytest.fixture(scope="module")
 def wanted(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     pot = tmp_path_factory.mktemp("pot") / "messages.pot"
-    subprocess.run([sys.executable, "-m", "babel.messages.frontend", "-q", "extract", "-F", "babel.cfg", "-k", "_l",
-                    "-k", "lazy_gettext", "--no-location", "-o", str(pot), "."], cwd=ROOT, check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "babel.messages.frontend",
+            "-q",
+            "extract",
+            "-F",
+            "babel.cfg",
+            "-k",
+            "_l",
+            "-k",
+            "lazy_gettext",
+            "--no-location",
+            "-o",
+            str(pot),
+            ".",
+        ],
+        cwd=ROOT,
+        check=True,
+    )
     with pot.open("rb") as file:
         return read_po(file)
 

@@ -31,7 +31,9 @@ def test_extension_g_is_refused_and_named(service: RenderService) -> None:
     data = {**samples.load_sample(paper), "wife_name": "王\U00030001"}
     found = glyphs.check(paper, data)
     assert [(item.char, item.codepoint, item.field) for item in found] == [("\U00030001", "U+30001", "wife_name")]
-    sentence = "「女方姓名」中的“\U00030001”（U+30001）没有可用字形，证件不能打印，请改用手写登记或联系管理员登记替代字形"
+    sentence = (
+        "「女方姓名」中的“\U00030001”（U+30001）没有可用字形，证件不能打印，请改用手写登记或联系管理员登记替代字形"
+    )
     assert found[0].sentence == sentence
     with pytest.raises(MissingGlyphs) as refused:
         service.render(paper, data, draft=True, verify_url=None)

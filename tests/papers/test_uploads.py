@@ -174,9 +174,7 @@ def test_huge_pixels_are_refused_before_they_are_unpacked() -> None:
     )
     assert "像素" in refused(bomb, "a.png")
     long = (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 10, 8, 2, 0, 0, 0))
-        + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 10, 8, 2, 0, 0, 0)) + chunk(b"IEND", b"")
     )
     assert "像素" in refused(long, "a.png")
 

@@ -59,7 +59,12 @@ def test_a_database_error_names_no_values(session: Session) -> None:
 def test_odd_numbers_are_no_fault(app: Flask, client_as, number: str) -> None:
     app.config["PROPAGATE_FAULTS"] = False
     client = client_as("window.clerk")
-    for path in ("/delegations?after=", "/certificates?after=", "/cases?after=", "/places/dongxin-centre/inbox?after=~"):
+    for path in (
+        "/delegations?after=",
+        "/certificates?after=",
+        "/cases?after=",
+        "/places/dongxin-centre/inbox?after=~",
+    ):
         assert client.get(path + number).status_code < 500, path
     with app.app_context():
         from extensions import db

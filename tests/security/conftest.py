@@ -19,6 +19,8 @@ def lasting(demo_folder: Path, tmp_path: Path) -> Iterator[World]:
     """A copy of the demo office in which everything is really committed."""
     shutil.copytree(demo_folder, tmp_path / "office")
     made = World(tmp_path / "office")
-    assert made.ask(made.everybody[0], "GET", "/desk/").status_code == 200, "use it in a module of its own: nothing_stays() is in force"
+    assert made.ask(made.everybody[0], "GET", "/desk/").status_code == 200, (
+        "use it in a module of its own: nothing_stays() is in force"
+    )
     yield made
     made.close()

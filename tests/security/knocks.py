@@ -19,7 +19,10 @@ def knocks(world: World, method_is_safe: bool) -> list[tuple[Door, str, Somebody
         if (door.method == "GET") != method_is_safe:
             continue
         if "object" not in door.entry:
-            who = next((w for w in world.everybody[:-1] if not door.entry.get("roles") or w.roles & set(door.entry["roles"])), world.everybody[0])
+            who = next(
+                (w for w in world.everybody[:-1] if not door.entry.get("roles") or w.roles & set(door.entry["roles"])),
+                world.everybody[0],
+            )
             found.append((door, d.address(world.app, door), who))
             continue
         kinds: set[str] = set()

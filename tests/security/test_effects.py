@@ -39,7 +39,12 @@ def test_looking_changes_nothing(lasting: World) -> None:
 
 def counts(database: Path) -> dict[str, Any]:
     with sqlite3.connect(database) as rows:
-        tables = [t for (t,) in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'login_session'").fetchall()]
+        tables = [
+            t
+            for (t,) in rows.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'login_session'"
+            ).fetchall()
+        ]
         return {t: rows.execute(f'SELECT count(*) FROM "{t}"').fetchone()[0] for t in tables}
 
 
@@ -53,9 +58,19 @@ def test_a_second_press_is_the_same_press(lasting: World) -> None:
         api = path.startswith("/api/")
         headers = {"Idempotency-Key": f"twice-{path}"} if api else {}
 
-        def send(extra: str, door: Door = door, path: str = path, who: Somebody = who, api: bool = api, headers: dict[str, str] = headers):  # type: ignore[no-untyped-def]
-            body: dict[str, Any] = {"json": {"comment": extra, "audience": "internal", "text": extra}} if api else {
-                "data": {"_once": f"twice-{path}", "reason": extra, "text": extra, "comment": extra}}
+        def send(
+            extra: str,
+            door: Door = door,
+            path: str = path,
+            who: Somebody = who,
+            api: bool = api,
+            headers: dict[str, str] = headers,
+        ):  # type: ignore[no-untyped-def]
+            body: dict[str, Any] = (
+                {"json": {"comment": extra, "audience": "internal", "text": extra}}
+                if api
+                else {"data": {"_once": f"twice-{path}", "reason": extra, "text": extra, "comment": extra}}
+            )
             return lasting.ask(who, door.method, path, headers=headers, **body)
 
         first = send("第一次")
@@ -64,7 +79,11 @@ def test_a_second_press_is_the_same_press(lasting: World) -> None:
         if first.status_code >= 400:
             continue
         replayed += 1
-        if (second.status_code, second.headers.get("Location"), second.get_data()) != (first.status_code, first.headers.get("Location"), first.get_data()):
+        if (second.status_code, second.headers.get("Location"), second.get_data()) != (
+            first.status_code,
+            first.headers.get("Location"),
+            first.get_data(),
+        ):
             wrong.append(f"{door} {path}: {first.status_code} then {second.status_code}")
         if second.headers.get("Idempotency-Replayed") != "true":
             wrong.append(f"{door} {path}: not marked as replayed")

@@ -38,7 +38,12 @@ def test_the_api_takes_no_cookie(world: World) -> None:
     for door in d.doors(world.app):
         path = d.address(world.app, door)
         if path.startswith("/api/") and door.endpoint not in ("api.sign_in", "api.description"):
-            answer = world.http.open(path, method=door.method, headers={"Cookie": world.cookies["window.clerk"]}, **({} if door.method == "GET" else {"json": {}}))
+            answer = world.http.open(
+                path,
+                method=door.method,
+                headers={"Cookie": world.cookies["window.clerk"]},
+                **({} if door.method == "GET" else {"json": {}}),
+            )
             if answer.status_code != 401 or "WWW-Authenticate" not in answer.headers:
                 wrong.append(f"{door}: {answer.status_code}")
     assert not wrong
@@ -55,7 +60,11 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        if tag == "script" and "src" not in given and given.get("type") not in ("application/json", "application/ld+json"):
+        if (
+            tag == "script"
+            and "src" not in given
+            and given.get("type") not in ("application/json", "application/ld+json")
+        ):
             self.found.append("inline <script>")
         if tag == "style":
             self.found.append("<style>")
@@ -64,10 +73,16 @@ class Page(HTMLParser):
                 self.found.append(f"{tag} {name}=")
             if name == "style":
                 self.found.append(f"{tag} style={value}")
-            if name in ("src", "href", "action") and value and value.strip().lower().startswith(("http:", "https:", "//", "javascript:")):
+            if (
+                name in ("src", "href", "action")
+                and value
+                and value.strip().lower().startswith(("http:", "https:", "//", "javascript:"))
+            ):
                 self.found.append(f"{tag} {name}={value}")
         if tag == "form":
-            self._form = (given.get("method") or "get").lower() != "post" or (given.get("action") or "").startswith("/locale/")
+            self._form = (given.get("method") or "get").lower() != "post" or (given.get("action") or "").startswith(
+                "/locale/"
+            )
         if tag == "input" and given.get("name") == "csrf_token" and self._form is not None:
             self._form = True
 
@@ -86,8 +101,12 @@ def test_headers_and_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
         for asker in (who, world.everybody[-1]):
             answer = world.ask(asker, "GET", path)
             headers = answer.headers
-            for name, value in (("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), ("Referrer-Policy", "same-origin"),
-                                ("Cross-Origin-Opener-Policy", "same-origin")):
+            for name, value in (
+                ("X-Content-Type-Options", "nosniff"),
+                ("X-Frame-Options", "DENY"),
+                ("Referrer-Policy", "same-origin"),
+                ("Cross-Origin-Opener-Policy", "same-origin"),
+            ):
                 if headers.get(name) != value:
                     wrong.append(f"{path}: {name} is {headers.get(name)}")
             if headers.get("Content-Security-Policy") not in (CONTENT_SECURITY_POLICY, SANDBOX):

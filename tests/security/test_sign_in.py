@@ -18,7 +18,9 @@ from tests.conftest import PASSWORD
 
 
 def try_password(client: FlaskClient, username: str, password: str, address: str = "10.0.0.1"):  # type: ignore[no-untyped-def]
-    return client.post("/sign-in", data={"username": username, "password": password}, environ_overrides={"REMOTE_ADDR": address})
+    return client.post(
+        "/sign-in", data={"username": username, "password": password}, environ_overrides={"REMOTE_ADDR": address}
+    )
 
 
 def cookie_of(client: FlaskClient) -> str:
@@ -56,7 +58,9 @@ def test_a_planted_token_opens_nothing(app: Flask) -> None:
     assert client.get("/desk/").status_code == 303
 
 
-def test_only_the_hash_of_the_token_is_stored(app: Flask, session: Session, client_as: Callable[[str], FlaskClient]) -> None:
+def test_only_the_hash_of_the_token_is_stored(
+    app: Flask, session: Session, client_as: Callable[[str], FlaskClient]
+) -> None:
     client = client_as("reviewer")
     with client.session_transaction() as kept:
         token = kept["_user_id"]
@@ -98,7 +102,9 @@ def test_each_kind_of_session_opens_only_its_door(app: Flask, client_as: Callabl
     assert other.get("/desk/").status_code == 303
 
 
-def test_a_disabled_person_is_out_at_once(app: Flask, session: Session, person: Callable[[str], Person], client_as: Callable[[str], FlaskClient]) -> None:
+def test_a_disabled_person_is_out_at_once(
+    app: Flask, session: Session, person: Callable[[str], Person], client_as: Callable[[str], FlaskClient]
+) -> None:
     client = client_as("window.clerk")
     person("window.clerk").active = False
     session.commit()
@@ -108,7 +114,9 @@ def test_a_disabled_person_is_out_at_once(app: Flask, session: Session, person: 
     assert refused.status_code == unknown.status_code != 303
 
 
-def test_a_removed_role_works_no_longer(app: Flask, session: Session, person: Callable[[str], Person], client_as: Callable[[str], FlaskClient]) -> None:
+def test_a_removed_role_works_no_longer(
+    app: Flask, session: Session, person: Callable[[str], Person], client_as: Callable[[str], FlaskClient]
+) -> None:
     """The next request is already refused: the epoch rose, the cached rights are dead."""
     client = client_as("admin")
     assert client.get("/admin/").status_code == 200
@@ -168,8 +176,23 @@ def test_an_account_without_password_lets_nobody_in(app: Flask, session: Session
         assert try_password(app.test_client(), locked.username, guess, "10.0.2.1").status_code != 303
 
 
-@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/\\evil.example", "/\t/evil.example", "\\\\evil.example", "/\r\n/evil.example",
-                                    "javascript:alert(1)", "%2f%2fevil.example", "/%0d%0aSet-Cookie:x=1", "http:evil.example", " //evil.example", "/\x0b/evil.example"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "\\\\evil.example",
+        "/\r\n/evil.example",
+        "javascript:alert(1)",
+        "%2f%2fevil.example",
+        "/%0d%0aSet-Cookie:x=1",
+        "http:evil.example",
+        " //evil.example",
+        "/\x0b/evil.example",
+    ],
+)
 @pytest.mark.parametrize("door", ["sign-in", "locale"])
 def test_no_redirect_leaves_the_house(app: Flask, target: str, door: str) -> None:
     client = app.test_client()

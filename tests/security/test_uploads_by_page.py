@@ -43,13 +43,21 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
 @pytest.fixture(scope="module")
 def target(world: World) -> tuple[Somebody, Thing]:
     """Somebody who may attach files to a thing."""
-    return next((who, thing) for thing in world.things if thing.type == "delegation" for who in world.everybody[:-1] if may(who, "attach", thing))
+    return next(
+        (who, thing)
+        for thing in world.things
+        if thing.type == "delegation"
+        for who in world.everybody[:-1]
+        if may(who, "attach", thing)
+    )
 
 
 def stored(world: World) -> tuple[int, int]:
     with sqlite3.connect(world.folder / "daiban.db") as rows:
         rows_now = rows.execute("SELECT count(*) FROM document").fetchone()[0]
-    return rows_now, sum(1 for path in (world.folder / "files").rglob("*") if path.is_file() and not path.name.startswith("."))
+    return rows_now, sum(
+        1 for path in (world.folder / "files").rglob("*") if path.is_file() and not path.name.startswith(".")
+    )
 
 
 @pytest.mark.req("S0-27")
@@ -58,11 +66,23 @@ def test_refused_with_a_sentence(world: World, target: tuple[Somebody, Thing], n
     who, thing = target
     make, filename = HOSTILE[name]
     before = stored(world)
-    page = world.ask(who, "POST", f"/c/{thing.uid}/documents", data={"file": (io.BytesIO(make()), filename)}, content_type="multipart/form-data")
+    page = world.ask(
+        who,
+        "POST",
+        f"/c/{thing.uid}/documents",
+        data={"file": (io.BytesIO(make()), filename)},
+        content_type="multipart/form-data",
+    )
     assert 400 <= page.status_code < 500
     sentence = page.get_data(as_text=True).partition("<main")[2]
     assert any("\u4e00" <= char <= "\u9fff" for char in sentence) and "Traceback" not in sentence
-    api = world.ask(who, "POST", f"/api/v1/contents/{thing.uid}/documents", data={"file": (io.BytesIO(make()), filename)}, content_type="multipart/form-data")
+    api = world.ask(
+        who,
+        "POST",
+        f"/api/v1/contents/{thing.uid}/documents",
+        data={"file": (io.BytesIO(make()), filename)},
+        content_type="multipart/form-data",
+    )
     assert 400 <= api.status_code < 500 and api.get_json()["detail"]
     assert stored(world) == before
 
@@ -71,19 +91,44 @@ def test_too_large_is_refused_before_it_is_read(world: World, target: tuple[Some
     who, thing = target
     before = stored(world)
     large = io.BytesIO(b"\xff\xd8\xff" + b"\0" * 50_000_000)
-    answer = world.ask(who, "POST", f"/c/{thing.uid}/documents", data={"file": (large, "large.jpg")}, content_type="multipart/form-data")
+    answer = world.ask(
+        who,
+        "POST",
+        f"/c/{thing.uid}/documents",
+        data={"file": (large, "large.jpg")},
+        content_type="multipart/form-data",
+    )
     assert answer.status_code == 413 and "MB" in answer.get_data(as_text=True)
     assert stored(world) == before
 
 
-@pytest.mark.parametrize("filename", ["../../etc/passwd.png", "..\\..\\boot.png", "a\0b.png", "\u202egnp.exe.png", "x" * 400 + ".png", "<script>.png", 'q"uo\r\nX-Evil: 1.png', "CON.png", "名字 空格.png"])
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "../../etc/passwd.png",
+        "..\\..\\boot.png",
+        "a\0b.png",
+        "\u202egnp.exe.png",
+        "x" * 400 + ".png",
+        "<script>.png",
+        'q"uo\r\nX-Evil: 1.png',
+        "CON.png",
+        "名字 空格.png",
+    ],
+)
 def test_odd_names_are_made_harmless(world: World, target: tuple[Somebody, Thing], filename: str) -> None:
     """The name is only words: no path, no header, no direction, and nothing of the picture's metadata survives."""
     who, thing = target
     comment = Image.Exif()
     comment[0x010E] = "<script>alert(1)</script>"
     data = picture("PNG", exif=comment)
-    answer = world.ask(who, "POST", f"/api/v1/contents/{thing.uid}/documents", data={"file": (io.BytesIO(data), filename)}, content_type="multipart/form-data")
+    answer = world.ask(
+        who,
+        "POST",
+        f"/api/v1/contents/{thing.uid}/documents",
+        data={"file": (io.BytesIO(data), filename)},
+        content_type="multipart/form-data",
+    )
     assert answer.status_code in (201, 400, 422), answer.get_data(as_text=True)
     if answer.status_code == 201:
         kept = answer.get_json()["filename"]
@@ -95,9 +140,15 @@ def test_files_are_served_so_that_they_cannot_act(world: World) -> None:
     """nosniff, a sandbox, and never as a page."""
     thing = next(t for t in world.things if t.documents)
     who = next(w for w in world.everybody[:-1] if may(w, "view_full", thing))
-    for path in (f"/c/{thing.uid}/documents/{thing.documents[0][0]}", f"/api/v1/contents/{thing.uid}/documents/{thing.documents[0][0]}/file"):
+    for path in (
+        f"/c/{thing.uid}/documents/{thing.documents[0][0]}",
+        f"/api/v1/contents/{thing.uid}/documents/{thing.documents[0][0]}/file",
+    ):
         answer = world.ask(who, "GET", path)
         assert answer.status_code == 200
-        assert answer.headers["X-Content-Type-Options"] == "nosniff" and "sandbox" in answer.headers["Content-Security-Policy"]
+        assert (
+            answer.headers["X-Content-Type-Options"] == "nosniff"
+            and "sandbox" in answer.headers["Content-Security-Policy"]
+        )
         assert answer.mimetype in ("image/png", "image/jpeg", "application/pdf")
         assert not answer.get_data().lstrip().startswith(b"<")
