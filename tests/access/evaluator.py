@@ -97,7 +97,8 @@ def things(database: Path) -> list[Thing]:
         made = {
             row[0]: Thing(*row)
             for row in rows.execute(
-                "SELECT id, uid, type, workflow, state, version, place_id, place_path, owner_id, assignee_id, applicant_id, number, title FROM content ORDER BY id"
+                "SELECT id, uid, type, workflow, state, version, place_id, place_path, owner_id, assignee_id, applicant_id, number, title"
+                " FROM content ORDER BY id"
             )
         }
         for content_id, relation, path in rows.execute(

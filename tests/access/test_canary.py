@@ -98,13 +98,13 @@ def test_every_door(world: World, secrets: dict[str, str]) -> None:
     own = [t for t in world.things if may(who, "view", t) and t.type != "service_item"]
     foreign = [t for t in world.things if not may(who, "view", t)]
     assert own and foreign
-    by_kind = {(t.type, t.state): t for t in foreign}
+    by_state, by_kind = {(t.type, t.state): t for t in foreign}, {t.type: t for t in foreign}
     for door in d.doors(world.app):
         if "bearer" in door.entry and door.method == "DELETE":
             continue
         paths = []
         if "object" in door.entry:
-            for thing in [*by_kind.values(), *own]:
+            for thing in [*(by_state if door.endpoint in ("content.show", "api.show") else by_kind).values(), *own]:
                 values = d.values_for(door, thing)
                 if values is not None and not (door.entry.get("maybe") and thing in own):
                     paths.append(d.address(world.app, door, **values))
@@ -117,7 +117,7 @@ def test_every_door(world: World, secrets: dict[str, str]) -> None:
             )
             leaks += ask_and_read(world, who, secrets, door.method, path, **kwargs)
     assert not leaks, f"{len(leaks)} leaks:\n" + "\n".join(leaks[:30])
-    assert count > 500
+    assert count > 250
 
 
 def test_lists_filters_and_search(world: World, secrets: dict[str, str]) -> None:
