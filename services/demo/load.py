@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from datetime import timedelta
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalogue import people
@@ -10,6 +12,8 @@ from models.content import Content
 from models.ledger import OutboxItem
 from services.demo import stories
 from services.demo.office import Office
+
+PACE = timedelta(seconds=0.5)
 
 
 def load(session: Session) -> bool:
@@ -24,12 +28,11 @@ def load(session: Session) -> bool:
     _neighbours(office)
     _resident(office)
     session.flush()
-    # The stories lie in the past, but their papers are drawn from now on.
-    session.execute(
-        update(OutboxItem)
-        .where(OutboxItem.status == "waiting")
-        .values(available_at=office.today, created_at=office.today)
-    )
+    # The stories lie in the past, but their papers are drawn from now on: one after the other, so that a paper somebody
+    # asks for in the first minutes does not wait behind all of them.
+    waiting = session.scalars(select(OutboxItem).where(OutboxItem.status == "waiting").order_by(OutboxItem.id.desc()))
+    for place, item in enumerate(waiting):
+        item.created_at, item.available_at = office.today, office.today + place * PACE
     return True
 
 

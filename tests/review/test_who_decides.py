@@ -17,7 +17,7 @@ from models.person import Grant
 from process import engine
 from process.access import load_actor
 from process.clock import local_day
-from process.refusals import Forbidden
+from process.refusals import Forbidden, RequirementUnmet
 from tests.services import fertility
 from tests.services.test_delegations import LETTER, counted, open_case, open_ticket
 
@@ -30,7 +30,7 @@ def test_the_station_does_not_stop_the_clock_of_the_street(session: Session, act
     engine.fire(ticket, "start", window)
     offered = {t.id for t in engine.available(ticket.case, clerk)}
     assert not offered & {"supplement_needed", "reject_intake", "defer", "accept", "deliver"}
-    with pytest.raises(Forbidden):
+    with pytest.raises(RequirementUnmet, match="不在您手里"):
         engine.fire(ticket.case, "supplement_needed", clerk, inputs={"comment": "再等等"})
     assert "supplement_needed" in {t.id for t in engine.available(ticket.case, actor("reviewer"))}
 
