@@ -8,7 +8,7 @@ import jobs.handlers  # noqa: F401  registers the job handlers
 import services
 from blueprints import context, errors, headers, leftovers, sessions, unit_of_work
 from catalogue import loader as catalogue
-from config import Settings
+from config import ConfigError, Settings
 from extensions import babel, csrf, db, limiter, login, migrate
 from models.crypto import vault
 from process import library, transactions
@@ -40,6 +40,8 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     vault.open(settings.secret_key)
+    if not settings.storage_url.startswith("file:"):
+        raise ConfigError("STORAGE_URL: this version keeps files in a folder only; use file:///folder")
     configure_files(settings.storage_url)
     papers_out.configure(settings.base_url, demo=settings.demo)
     services.register()
