@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from limits.storage import MemoryStorage
+from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from PIL import Image
 from sqlalchemy import func, select
@@ -17,6 +18,7 @@ from models.case import Case
 from models.ledger import JournalEntry
 from models.paper import Document
 from process import engine
+from tests.servers import redis_server
 from tests.services.fertility import FORM, accepted, approved, certificate_of, data, draw_all, opened, sheet
 
 ITEM = "fertility_registration_card"
@@ -122,16 +124,19 @@ def test_a_certificate_is_confirmed_once_issued_and_says_when_it_was_voided(app,
     assert client.get(f"/verify/{code}", headers=json).json["result"] == "void"
 
 
-def counting(monkeypatch) -> None:
-    """Switches the limits on, counted in memory: a request that tries the absent Redis again would not be counted."""
-    monkeypatch.setattr(limiter, "enabled", True)
-    monkeypatch.setattr(limiter, "_storage_dead", False)
-    monkeypatch.setattr(limiter, "_limiter", MovingWindowRateLimiter(MemoryStorage()))
+@pytest.fixture
+def counting(tmp_path, monkeypatch) -> Iterator[None]:
+    """Switches the limits on, counted in a Redis as in the office: the library's memory loses a count now and then."""
+    with redis_server(tmp_path) as url:
+        storage = RedisStorage(url.replace("unix://", "redis+unix://", 1))
+        monkeypatch.setattr(limiter, "enabled", True)
+        monkeypatch.setattr(limiter, "_storage_dead", False)
+        monkeypatch.setattr(limiter, "_limiter", MovingWindowRateLimiter(storage))
+        yield
+        storage.storage.close()
 
 
-def test_checks_are_limited_per_address(app, monkeypatch):
-    # No shared counter runs in tests, so the limits count in this process; an address of its own keeps other tests out.
-    counting(monkeypatch)
+def test_checks_are_limited_per_address(app, counting):
     client = app.test_client()
     here = {"REMOTE_ADDR": "198.51.100.7"}
     answers = [client.get("/verify/" + "y" * 22, environ_base=here) for _ in range(31)]
@@ -140,10 +145,9 @@ def test_checks_are_limited_per_address(app, monkeypatch):
     assert client.get("/verify/" + "y" * 22, environ_base={"REMOTE_ADDR": "198.51.100.8"}).status_code == 200
 
 
-def test_guessing_the_second_fact_of_one_number_ends(app, session, actor, monkeypatch):
+def test_guessing_the_second_fact_of_one_number_ends(app, session, actor, counting):
     number = accepted(session, actor).number
     session.commit()
-    counting(monkeypatch)
     client = app.test_client()
 
     def guess(n: int) -> int:
