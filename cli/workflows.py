@@ -13,7 +13,8 @@ from flask.cli import AppGroup
 from cli import plain, stop
 from process import drawing, trial
 from process import library as shelf
-from process.definition import Definition, parse
+from process.definition import Definition
+from process.parsing import parse
 from process.refusals import DefinitionError
 from services import paper_names, role_names
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,9 @@ from sqlalchemy.orm import Session
 
 from models.content import Content, WorkflowVersion
 from process import registry
-from process.definition import Definition, Title, Vocabulary, parse
+from process.definition import Definition, Title
+from process.parsing import parse
+from process.reading import Vocabulary
 from process.refusals import DefinitionError, NotFound
 
 HERE = Path(__file__).parent
@@ -35,7 +38,45 @@ FIELD_KINDS = (
     "applicant",
     "case",
     "list",
+    # Several agencies at once, e.g. everybody who is asked for an opinion.
+    "agencies",
 )
+# These name or locate a person, so they rest encrypted and are masked whether or not the type says `sensitive`.
+PERSONAL_KINDS = ("id_number", "phone", "person_name", "address")
+# Fields of these names say whose inbox the thing goes to: that place sees it as its addressee.
+ADDRESSEE_FIELDS = ("addressee", "addressees", "unit")
+# Fields a thing without Python may share with the columns every thing has; any other name of a column would overwrite it.
+SHARED_NAMES = ("title", "applicant", "unit")
+# Where a process stands on the page of all processes, in this order. Documented in docs/processes.md.
+GROUPS: Mapping[str, Title] = {
+    "intake": Title("受理和办件", "Intake and cases"),
+    "delegation": Title("代办和上门", "Delegation and home visits"),
+    "field": Title("网格和现场", "Grids and field work"),
+    "errand": Title("红色代办", "Red errands"),
+    "certificate": Title("证照和文书", "Certificates and papers"),
+    "catalogue": Title("事项和目录", "Items and the catalogue"),
+    "hotline": Title("热线和诉求", "Hotline and complaints"),
+    "supervision": Title("监督和考核", "Supervision and assessment"),
+    "enterprise": Title("企业和项目", "Enterprises and projects"),
+    "organisation": Title("队伍和管理", "Staff and administration"),
+    "other": Title("其他", "Other"),
+}
+
+
+TYPE_KEYS = frozenset(
+    {"id", "title", "kind", "workflow", "number", "create", "fields", "papers", "icon", "masked"}
+    | {"group", "description", "illustrative", "notes"}
+)
+FIELD_KEYS = frozenset({"kind", "title", "required", "sensitive", "options", "help", "column"})
+# Names with a meaning of their own in API bodies and forms.
+RESERVED_NAMES = frozenset({"place", "type", "version", "comment", "on_behalf_of", "csrf_token", "actions", "places"})
+KIND_OF_SHARED: Mapping[str, tuple[str, ...]] = {
+    "title": ("text",),
+    "applicant": ("applicant",),
+    "unit": ("agency",),
+    "addressee": ("agency",),
+    "addressees": ("agencies",),
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +88,13 @@ class Field:
     sensitive: bool = False
     options: tuple[tuple[str, Title], ...] = ()
     help: str = ""
+    # Shown as a column of the list; without any, the first plain fields are.
+    column: bool = False
+
+    @property
+    def private(self) -> bool:
+        """Rests encrypted, is never listed, and is masked for whoever may not see the contents."""
+        return self.sensitive or self.kind in PERSONAL_KINDS
 
 
 @dataclass(frozen=True)
@@ -72,6 +120,17 @@ class ContentType:
     icon: str = "file"
     # What somebody is told who may see the thing but not its contents (permission view without view_full).
     masked: tuple[str, ...] = ()
+    # Where it stands among all processes, what it is in a sentence, and whether the office invented it (示例).
+    group: str = "other"
+    description: Title = Title("", "")
+    illustrative: bool = False
+    # What an administrator should know: which rules of the source are not enforced, and why.
+    notes: tuple[str, ...] = ()
+
+    @property
+    def generic(self) -> bool:
+        """Lives without any Python of its own."""
+        return self.kind == "content"
 
     def field(self, name: str) -> Field | None:
         return next((f for f in self.fields if f.name == name), None)
@@ -202,14 +261,28 @@ def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
             return Title(value["zh"], value["en"])
         raise DefinitionError(file, key, "a title needs both languages", "{zh: …, en: …}")
 
-    unknown = sorted(
-        set(data) - {"id", "title", "kind", "workflow", "number", "create", "fields", "papers", "icon", "masked"}
-    )
+    unknown = sorted(set(data) - TYPE_KEYS, key=str)
     if unknown:
-        raise DefinitionError(file, unknown[0], "unknown key")
+        raise DefinitionError(file, str(unknown[0]), "unknown key", f"one of {', '.join(sorted(TYPE_KEYS))}")
     for key in ("id", "workflow"):
         if not isinstance(data.get(key), str):
             raise DefinitionError(file, key, "is missing")
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", data["id"]):
+        raise DefinitionError(file, "id", f"'{data['id'][:60]}' is no id", "small letters, digits and _, at most 40")
+    kind, kinds = data.get("kind", "content"), sorted(Content.__mapper__.polymorphic_map)
+    if kind not in kinds:
+        raise DefinitionError(file, "kind", f"unknown kind '{kind}'", f"one of {', '.join(kinds)}")
+    group = data.get("group", "other")
+    if group not in GROUPS:
+        raise DefinitionError(file, "group", f"unknown group '{group}'", f"one of {', '.join(GROUPS)}")
+    for key in ("illustrative",):
+        if not isinstance(data.get(key, False), bool):
+            raise DefinitionError(file, key, "must be true or false")
+    notes = data.get("notes") or []
+    if isinstance(notes, str):
+        notes = [notes]
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise DefinitionError(file, "notes", "must be a sentence or a list of sentences")
 
     def mapping(value: Any, key: str) -> dict[str, Any]:
         if not isinstance(value or {}, dict):
@@ -225,6 +298,15 @@ def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
     fields = []
     for name, raw in mapping(data.get("fields"), "fields").items():
         spec = mapping(raw, f"fields.{name}")
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", str(name)):
+            raise DefinitionError(file, f"fields.{name}", "is no field name", "small letters, digits and _, at most 40")
+        if kind == "content" and (name in RESERVED_NAMES or (name in _columns() and name not in SHARED_NAMES)):
+            raise DefinitionError(file, f"fields.{name}", "every thing has something of this name", "another name")
+        odd = sorted(set(spec) - FIELD_KEYS, key=str)
+        if odd:
+            raise DefinitionError(
+                file, f"fields.{name}.{odd[0]}", "unknown key", f"one of {', '.join(sorted(FIELD_KEYS))}"
+            )
         if spec.get("kind") not in FIELD_KINDS:
             raise DefinitionError(
                 file, f"fields.{name}.kind", f"unknown kind '{spec.get('kind')}'", f"one of {', '.join(FIELD_KINDS)}"
@@ -233,6 +315,17 @@ def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
             (oid, title(t, f"fields.{name}.options.{oid}"))
             for oid, t in mapping(spec.get("options"), f"fields.{name}.options").items()
         )
+        if (spec["kind"] == "choice") != bool(options):
+            raise DefinitionError(
+                file,
+                f"fields.{name}.options",
+                "a choice needs options" if not options else "only a choice has options",
+                "options: {id: {zh: …, en: …}}",
+            )
+        if kind == "content" and name in KIND_OF_SHARED and spec["kind"] not in KIND_OF_SHARED[name]:
+            raise DefinitionError(
+                file, f"fields.{name}.kind", f"'{name}' cannot be a {spec['kind']}", " or ".join(KIND_OF_SHARED[name])
+            )
         fields.append(
             Field(
                 name,
@@ -241,7 +334,8 @@ def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
                 bool(spec.get("required")),
                 bool(spec.get("sensitive")),
                 options,
-                str(spec.get("help", "")),
+                str(spec.get("help") or ""),
+                bool(spec.get("column")),
             )
         )
     for paper in listed("papers"):
@@ -259,7 +353,7 @@ def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
     return ContentType(
         data["id"],
         title(data.get("title"), "title"),
-        data.get("kind", "content"),
+        kind,
         data["workflow"],
         series,
         listed("create"),
@@ -267,4 +361,13 @@ def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
         listed("papers"),
         data.get("icon", "file"),
         listed("masked"),
+        group,
+        title(data["description"], "description") if data.get("description") else Title("", ""),
+        bool(data.get("illustrative")),
+        tuple(notes),
     )
+
+
+def _columns() -> frozenset[str]:
+    """What every thing has besides its fields."""
+    return frozenset(Content.__mapper__.attrs.keys()) | {"place_id"}

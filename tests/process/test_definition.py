@@ -12,8 +12,9 @@ import yaml
 
 import services
 from process import library as shelf
-from process.definition import Vocabulary, parse
 from process.library import HERE, load, read_yaml
+from process.parsing import parse
+from process.reading import Vocabulary
 from process.refusals import DefinitionError
 
 services.register()
@@ -305,7 +306,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str, str]] = [
         "an automatic circle",
         put("transitions", "turn", {"title": T, "from": ["sent"], "to": "sent", "trigger": "automatic"}),
         "transitions.turn",
-        "may not lead back",
+        "lead round in a circle: sent → sent",
     ),
 ]
 

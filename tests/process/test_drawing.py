@@ -7,9 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from process.definition import Definition, parse
+from process.definition import Definition
 from process.drawing import draw
 from process.library import HERE, read_yaml
+from process.parsing import parse
 
 SVG = "{http://www.w3.org/2000/svg}"
 DEFINITIONS = {path.stem: parse(read_yaml(path), path.name) for path in sorted((HERE / "workflows").glob("*.yaml"))}
