@@ -10,6 +10,7 @@ from models.ledger import CalendarDay, ClockPause, ClockRun, Counter, Idempotenc
 from models.paper import Certificate, Document, Note, Paper
 from models.person import CourierProfile, Grant, GridMembership, LoginFailure, LoginSession, Person
 from models.resident import CareEntry, Resident
+from models.substitution import Substitution
 
 __all__ = [
     "Acl",
@@ -46,5 +47,6 @@ __all__ = [
     "Person",
     "Resident",
     "ServiceItem",
+    "Substitution",
     "WorkflowVersion",
 ]

@@ -49,7 +49,7 @@ def post(session: Session, role: str, place: str, *, point: str = "", trained_un
     if role not in known:
         near = _near(role, known) or list(known)
         raise InvalidInput(f"没有岗位“{role}”。相近的有：{_shown(known, near)}。", {"role": "没有这个岗位"})
-    at = _agency(session, place, "place")
+    at = agency(session, place, "place")
     if role == "grid_leader" and at.kind != "grid":
         below = select(Agency).where(Agency.path.startswith(at.path), Agency.kind == "grid")
         grids = session.scalars(below.order_by(Agency.path).limit(NEAR))
@@ -61,7 +61,7 @@ def post(session: Session, role: str, place: str, *, point: str = "", trained_un
         raise InvalidInput(
             "跑腿工要写明从哪个红色代办点出发、培训到哪一天有效（--point、--trained-until）。", {"point": "必填"}
         )
-    return Post(role, at, _agency(session, point, "point") if point else None, trained_until)
+    return Post(role, at, agency(session, point, "point") if point else None, trained_until)
 
 
 def check_username(session: Session, username: str) -> None:
@@ -209,7 +209,7 @@ def _person(session: Session, username: str) -> Person:
     return person
 
 
-def _agency(session: Session, wanted: str, field: str) -> Agency:
+def agency(session: Session, wanted: str, field: str) -> Agency:
     found = session.get(Agency, wanted)
     today = local_day(now())
     if found is not None and found.exists_on(today):
