@@ -11,6 +11,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from cli import plain, stop
 from extensions import db
+from process import outbox
 from services import installation
 
 demo = AppGroup("demo", help="Demonstration data and accounts (only with DAIBAN_DEMO=1).")
@@ -46,11 +47,12 @@ def install() -> None:
 
 
 @click.command("worker")
+@click.option("--queue", "queues", multiple=True, type=click.Choice(outbox.QUEUES), help="Only these; default: all.")
 @with_appcontext
 @plain
-def worker() -> None:
+def worker(queues: tuple[str, ...]) -> None:
     """Do the work that waits in the outbox; runs until it is stopped."""
-    importlib.import_module("jobs.worker").run()
+    importlib.import_module("jobs.worker").run(queues)
 
 
 @click.command("relay")

@@ -1,31 +1,36 @@
-"""The relay: hands the ids of due outbox rows to the queue, and rings again for what nobody finished."""
+"""The relay: hands the ids of due outbox rows to the queues, rings again for what nobody finished, and signs the journal."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from types import FrameType
 
 from flask import current_app
+from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from extensions import db
-from jobs.queue import connect, ring
+from jobs import queue as bells
+from jobs.queue import BELLS, connect
 from models.base import now
-from models.ledger import IdempotencyKey, OutboxItem
+from models.ledger import IdempotencyKey
 from models.person import LoginSession
 from process import outbox
+from process.outbox import Due
 from process.transactions import reading
 
 log = logging.getLogger("daiban.relay")
 PAUSE = 0.4
 SWEEP_EVERY = timedelta(hours=1)
 KEYS_KEPT = timedelta(days=3)
+Ring = Callable[[int, str], None]
 
 
 def run() -> None:
@@ -41,7 +46,7 @@ def run() -> None:
     swept = None
     while not stop.is_set():
         try:
-            rung = ring_due(db.session(), lambda item_id: ring(connection, item_id))
+            rung = ring_all(db.session(), connection)
             if swept is None or now() - swept > SWEEP_EVERY:
                 sweep(db.session())
                 swept = now()
@@ -55,26 +60,52 @@ def run() -> None:
             stop.wait(PAUSE)
 
 
-def ring_due(session: Session, ring_one) -> int:  # type: ignore[no-untyped-def]
-    """One round: rings for every due row; a row whose bell failed is rung again later."""
+def ring_all(session: Session, connection: Redis) -> int:
+    """One round over the queues: as many bells as there is room for; what already lies there is not rung for twice."""
+    rung = 0
+    for name in outbox.QUEUES:
+        unheard = bells.lying(connection, name)
+        room = BELLS - len(unheard)
+        if room > 0:
+            rung += ring_due(
+                session, lambda item_id, queue: bells.ring(connection, item_id, queue), name, unheard, room
+            )
+    return rung
+
+
+def ring_due(
+    session: Session, ring_one: Ring, queue: str | None = None, unheard: set[int] | None = None, room: int = 100
+) -> int:
+    """Rings for the due rows of a queue; a row whose bell is lost is rung for again later."""
+    unheard = unheard or set()
     with reading():
-        found = [(item.id, item.lease_token) for item in outbox.due(session)]
+        # Looking takes no lock on SQLite; most rounds find nothing.
+        found = _wanted(outbox.due(session, room + len(unheard), queue), unheard, room)
         session.rollback()
-    for item_id, token in found:
-        ring_one(item_id)
-        # A worker may have been so fast that it failed already and wants to be rung for soon: then its word stands.
-        session.execute(
-            update(OutboxItem).where(OutboxItem.id == item_id, OutboxItem.lease_token == token).values(rung_at=now())
-        )
-        session.commit()
-    return len(found)
+    if not found:
+        return 0
+    # Marked first and rung afterwards: a worker may be so fast that it fails at once and wants to be rung for soon.
+    claimed = outbox.claim_bells(session, found)
+    session.commit()
+    for one in claimed:
+        ring_one(one.id, one.queue)
+    return len(claimed)
+
+
+def _wanted(due: list[Due], unheard: set[int], room: int) -> list[Due]:
+    return [one for one in due if one.id not in unheard][:room]
 
 
 def sweep(session: Session) -> None:
-    """Ended sessions and old idempotency keys are of no further use."""
+    """Ended sessions, old idempotency keys and long done outbox rows are of no further use."""
     expired = session.scalar(select(LoginSession.token_hash).where(LoginSession.expires_at < now()).limit(1))
     session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now() - KEYS_KEPT))
     session.commit()
     if expired:
         log.info("removed expired sessions")
+    while gone := outbox.sweep(session):
+        # In small steps, so that people who write wait for none of them.
+        session.commit()
+        log.info("removed %s old outbox rows", gone)
+    session.rollback()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import cache
 
 from flask import Flask, current_app, has_app_context
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from extensions import db
 from jobs.handlers import HANDLERS, exhausted
-from jobs.queue import NAME, connect
+from jobs.queue import connect, name_of
 from process import outbox
 from process.outbox import Lease
 from process.refusals import NotAvailable
@@ -20,13 +21,15 @@ from process.refusals import NotAvailable
 log = logging.getLogger("daiban.worker")
 
 
-def run() -> None:
-    """One worker process on the one queue. Rendering forks its own limited child, so the worker itself need not fork."""
+def run(queues: Sequence[str] = ()) -> None:
+    """One worker process, on all queues or on these. Rendering forks its own limited child, so the worker itself need not."""
     from services.papers.renderer import warm
 
+    queues = queues or outbox.QUEUES
     connection = connect(current_app.config["SETTINGS"].redis_url)
-    warm()
-    worker = SimpleWorker([NAME], connection=connection, serializer=JSONSerializer)
+    if outbox.PAPERS in queues:
+        warm()
+    worker = SimpleWorker([name_of(name) for name in queues], connection=connection, serializer=JSONSerializer)
     worker.work(with_scheduler=False, logging_level="WARNING")
 
 
@@ -53,8 +56,7 @@ def do(session: Session, item_id: int) -> str:
 def _work(session: Session, held: Lease) -> str:
     try:
         if outbox.worn_out(held):
-            died = held.attempt - 1
-            raise NotAvailable(f"工作进程办这一件时中断了 {died} 次，不再自动重试。请管理员查看日志后重新生成。")
+            raise NotAvailable(f"工作进程办这一件时中断了 {held.losses} 次，不再自动重试。请管理员查看日志后重新生成。")
         HANDLERS[held.job](session, held.args)
         if not outbox.finish(session, held):
             # Our lease ran out and somebody else took over: nothing we did may stay.
@@ -66,11 +68,15 @@ def _work(session: Session, held: Lease) -> str:
         # Whatever went wrong, the row says so and is tried again; after the last attempt a person finds it there.
         session.rollback()
         log.exception("outbox %s (%s), attempt %s", held.item_id, held.job, held.attempt)
+        last = outbox.last_attempt(held)
         sentence = f"{type(error).__name__}: {error}"[:500]
-        if outbox.fail(session, held, sentence) and held.attempt >= outbox.MAX_ATTEMPTS:
+        if not outbox.fail(session, held, sentence):
+            session.rollback()
+            return "fenced"
+        if last:
             exhausted(session, held.job, held.args, getattr(error, "detail", None) or sentence)
         session.commit()
-        return "dead" if held.attempt >= outbox.MAX_ATTEMPTS else "failed"
+        return "dead" if last else "failed"
 
 
 @cache

@@ -73,7 +73,7 @@ class Chains:
 
     def follow(self, row: Any) -> str:
         """What is wrong with this row as the next one of its stream; empty when nothing is."""
-        entry_id, digest, previous, algorithm, stream, seq = row[:6]
+        _, digest, previous, algorithm, stream, seq = row[:6]
         last_seq, last_digest = self._ends.get(stream, (0, GENESIS))
         if seq != last_seq + 1:
             return f"row {last_seq + 1} of the stream is missing" if seq > last_seq else "stands twice in its stream"

@@ -14,7 +14,8 @@ from supervisor.child import Child
 
 WEB_WORKERS = 2
 WEB_THREADS = 4
-JOB_WORKERS = 2
+# How many workers each queue has (jobs/kinds.py says what goes where): a slow drawing keeps nobody's notice waiting.
+JOB_WORKERS = {"quick": 1, "papers": 2}
 # Shorter than the keeper's grace, so that gunicorn ends its own slow requests before it is killed itself.
 WEB_GRACE = 8
 
@@ -29,9 +30,14 @@ def children(settings: Settings) -> list[Child]:
     counts = ("PROMETHEUS_MULTIPROC_DIR", settings.var / "run" / "metrics")
     table.append(Child("web", _gunicorn(settings), stage=4, ready=lambda: health(settings) is not None, shares=counts))
     table.append(Child("relay", _flask("relay"), stage=2, later=True))
-    for number in range(1, JOB_WORKERS + 1):
-        table.append(Child(f"worker-{number}", _flask("worker"), stage=3, later=True))
+    for name in workers():
+        queue = name.split("-")[1]
+        table.append(Child(name, _flask("worker", "--queue", queue), stage=3, later=True))
     return table
+
+
+def workers() -> list[str]:
+    return [f"worker-{queue}-{number}" for queue, count in JOB_WORKERS.items() for number in range(1, count + 1)]
 
 
 def health(settings: Settings) -> tuple[int, str] | None:
@@ -85,5 +91,5 @@ def _gunicorn(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _flask(command: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "flask", "--app", str(Path("app.py").resolve()), command)
+def _flask(*command: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "flask", "--app", str(Path("app.py").resolve()), *command)

@@ -25,6 +25,7 @@ from models.agency import Agency
 from models.base import now
 from models.person import CourierProfile, Grant, LoginSession, Person
 from services import accounts, installation
+from supervisor.plan import workers
 from tests.platform.conftest import ROOT, Watched, clean_environ
 from tests.servers import free_port
 
@@ -76,7 +77,7 @@ class Office:
         with self.session() as session:
             installation.load_demo_people(session)
             session.commit()
-        for name in ("relay", "worker-1", "worker-2"):
+        for name in ("relay", *workers()):
             self.watched.pid_of(name)
 
     def close(self) -> None:

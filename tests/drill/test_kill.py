@@ -16,9 +16,11 @@ from redis import Redis
 from sqlalchemy import text
 
 from catalogue import people
-from jobs.queue import NAME as QUEUE
+from jobs.queue import name_of
+from process import outbox
 from services import files
 from services.installation import SEED as PEOPLE
+from supervisor.plan import workers
 from tests.drill import oracle
 from tests.drill.client import Answer, Client, Ledger
 from tests.drill.office import FULL, Office, children_of, wait_for
@@ -26,6 +28,8 @@ from tests.drill.office import FULL, Office, children_of, wait_for
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(3600 if FULL else 280)]
 STAFF = ("window.clerk", "reviewer", "approver", "issuer")
 STORIES_AT_ONCE = 3
+QUEUE = f"rq:queue:{name_of(outbox.PAPERS)}"
+PAPER_WORKERS = [name for name in workers() if outbox.PAPERS in name]
 WITHIN = 60.0
 # The short run shares the kinds of fault between the two databases; the full one does all of them on both, often.
 FAULTS = {
@@ -152,19 +156,19 @@ def strike(office: Office, fault: str, luck: Random) -> str:
 
 def _empty_queue(office: Office, fault: str) -> str:
     """Takes Redis away while bells lie in it that no worker has heard."""
-    workers = [office.pid("worker-1"), office.pid("worker-2")]
+    stopped = [office.pid(name) for name in PAPER_WORKERS]
     with Redis.from_url(office.settings.redis_url) as redis:
-        for worker in workers:
+        for worker in stopped:
             os.kill(worker, signal.SIGSTOP)
         try:
-            wait_for(lambda: redis.llen(f"rq:queue:{QUEUE}") > 0, WITHIN, "somebody rings")
-            lying = redis.llen(f"rq:queue:{QUEUE}")
+            wait_for(lambda: redis.llen(QUEUE) > 0, WITHIN, "somebody rings")
+            lying = redis.llen(QUEUE)
             if fault == "redis":
                 os.kill(office.pid("redis"), signal.SIGKILL)
             else:
                 redis.flushall()
         finally:
-            for worker in workers:
+            for worker in stopped:
                 os.kill(worker, signal.SIGCONT)
     return f"{fault} with {lying} bells"
 
@@ -181,7 +185,7 @@ def _drawing(office: Office, *, child: bool) -> int:
     found: list[int] = []
 
     def somebody_draws() -> bool:
-        for worker in (office.pid("worker-1"), office.pid("worker-2")):
+        for worker in (office.pid(name) for name in PAPER_WORKERS):
             drawing = children_of(worker)
             if drawing:
                 found[:] = [drawing[0] if child else worker]

@@ -64,7 +64,8 @@ def test_a_worker_faster_than_the_relay_is_rung_for_again_soon(session: Session,
     item_id = drawing(session).id
     session.rollback()
 
-    def ring(rung: int) -> None:
+    def ring(rung: int, queue: str) -> None:
+        assert queue == outbox.PAPERS
         with Session(db.engine) as other:
             held = outbox.lease(other, rung)
             assert held is not None and outbox.fail(other, held, "the drawing was ended")

@@ -43,7 +43,7 @@ def test_one_command_serves_mends_and_stops(serve, free_port, tmp_path, wait_unt
     assert seen[0] >= 20
     assert seen == sorted(seen)
     assert list((tmp_path / "run" / "metrics").glob("counter_*.db"))
-    for name in ("relay", "worker-1", "worker-2"):
+    for name in ("relay", "worker-quick-1", "worker-papers-1"):
         daiban.pid_of(name)
 
     os.kill(daiban.pid_of("web"), signal.SIGKILL)

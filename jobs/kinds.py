@@ -1,0 +1,67 @@
+"""The kinds of work behind the scenes: which worker does them, who looks after what failed for good, and what to do then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from process import outbox
+from process.outbox import PAPERS, QUICK, Needs
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One line of the table. `owner` is the role that answers for a dead letter; `title` and `advice` are read by people."""
+
+    owner: str
+    title: str
+    advice: str
+    needs: Needs = outbox.ORDINARY
+
+
+# A job that stands nowhere here is quick and belongs to the administrator.
+OTHER = Kind(
+    "system_admin",
+    "后台任务",
+    "请先看出错的原因。原因排除后再试一次；确实不必再办的，写明理由后放弃。",
+)
+KINDS: dict[str, Kind] = {
+    "papers.render": Kind(
+        "certificate_issuer",
+        "生成文书",
+        "请看是不是缺字段、缺字形或存储已满。补正后再试一次，原来的编号不变；不再需要的文书，写明理由后放弃。",
+        Needs(queue=PAPERS),
+    ),
+    "process.unattended": Kind(
+        "system_admin",
+        "到时自动办理",
+        "到时或自动的步骤没有办成。请核对该件现在的状态：还在原状态的，再试一次；已由人办过的，放弃。",
+    ),
+    "clock.warn": Kind(
+        "system_admin",
+        "临期、超期提醒",
+        "提醒没有发出。请看该件的期限：还没办结的，再试一次；已办结的，放弃。",
+    ),
+}
+
+
+def kind(job: str) -> Kind:
+    """What the table says of this job."""
+    return KINDS.get(job, OTHER)
+
+
+def declare(kinds: Mapping[str, Kind]) -> None:
+    """Tells the outbox where each job goes and how long it may take."""
+    for job, one in kinds.items():
+        assert one.needs.queue in outbox.QUEUES, f"{job}: no worker listens to {one.needs.queue}"
+        outbox.needs[job] = one.needs
+
+
+def jobs_of(owner: str) -> Iterator[str]:
+    """The jobs whose dead letters this role answers for."""
+    return (job for job, one in KINDS.items() if one.owner == owner)
+
+
+declare(KINDS)
+
+__all__ = ["KINDS", "OTHER", "PAPERS", "QUICK", "Kind", "declare", "jobs_of", "kind"]
