@@ -12,6 +12,7 @@ from config import ConfigError, Settings
 from extensions import babel, csrf, db, limiter, login, migrate
 from models.crypto import vault
 from process import library, transactions
+from process.refusals import DefinitionError
 from services import papers_out
 from services.files import configure as configure_files
 
@@ -47,7 +48,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     services.register()
     papers_out.configure(settings.base_url, demo=settings.demo)
     catalogue.check()
-    library.load(library.vocabulary(services.role_names(), services.paper_names()))
+    load_processes(settings)
     db.init_app(app)
     with app.app_context():
         transactions.prepare(db.engine)
@@ -64,6 +65,17 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     blueprints.register(app)
     cli.init_app(app)
     return app
+
+
+def load_processes(settings: Settings) -> None:
+    """The definitions of the product and, beside them, those of the office; one mistake keeps all out of force."""
+    names = library.vocabulary(services.role_names(), services.paper_names())
+    try:
+        library.load(names, (library.HERE, *([settings.processes] if settings.processes else [])))
+    except DefinitionError as error:
+        if settings.processes is None:
+            raise
+        raise ConfigError(f"DAIBAN_PROCESSES: {' '.join(str(error).split())}") from error
 
 
 def engine_options(settings: Settings) -> dict:

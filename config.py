@@ -37,6 +37,8 @@ class Settings:
     port: int
     demo: bool
     base_url: str
+    # Definitions of this office beside those of the product: a folder with types/ and workflows/.
+    processes: Path | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -55,6 +57,7 @@ class Settings:
             port=port,
             demo=_switch("DAIBAN_DEMO", env.get("DAIBAN_DEMO") or "0"),
             base_url=_base_url(env.get("BASE_URL") or f"http://{reachable_host(host)}:{port}"),
+            processes=_processes(env.get("DAIBAN_PROCESSES") or ""),
         )
 
     @property
@@ -89,6 +92,19 @@ def _var_folder(value: str) -> Path:
             f"DAIBAN_VAR: cannot write to the folder {path} ({_reason(error)}); "
             "name a folder that this user may create and write to"
         ) from error
+    return path
+
+
+def _processes(value: str) -> Path | None:
+    """Only that the folder is there; its definitions are checked when they are loaded."""
+    if not value:
+        return None
+    path = Path(os.path.abspath(ROOT / Path(value).expanduser()))
+    if not any((path / name).is_dir() for name in ("types", "workflows")):
+        raise ConfigError(
+            f"DAIBAN_PROCESSES: {path} holds no definitions; "
+            "name a folder with types/ and workflows/ in it, or unset the variable"
+        )
     return path
 
 

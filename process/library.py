@@ -41,13 +41,14 @@ FIELD_KINDS = (
     # Several agencies at once, e.g. everybody who is asked for an opinion.
     "agencies",
 )
+NO_WORDS = Title("", "")
 # These name or locate a person, so they rest encrypted and are masked whether or not the type says `sensitive`.
 PERSONAL_KINDS = ("id_number", "phone", "person_name", "address")
 # Fields of these names say whose inbox the thing goes to: that place sees it as its addressee.
 ADDRESSEE_FIELDS = ("addressee", "addressees", "unit")
 # Fields a thing without Python may share with the columns every thing has; any other name of a column would overwrite it.
 SHARED_NAMES = ("title", "applicant", "unit")
-# Where a process stands on the page of all processes, in this order. Documented in docs/processes.md.
+# Where a process stands on the page of all processes, in this order. Documented in docs/own-processes.md.
 GROUPS: Mapping[str, Title] = {
     "intake": Title("受理和办件", "Intake and cases"),
     "delegation": Title("代办和上门", "Delegation and home visits"),
@@ -122,7 +123,7 @@ class ContentType:
     masked: tuple[str, ...] = ()
     # Where it stands among all processes, what it is in a sentence, and whether the office invented it (示例).
     group: str = "other"
-    description: Title = Title("", "")
+    description: Title = NO_WORDS
     illustrative: bool = False
     # What an administrator should know: which rules of the source are not enforced, and why.
     notes: tuple[str, ...] = ()
@@ -143,6 +144,8 @@ class Library:
     types: dict[str, ContentType] = field(default_factory=dict)
     workflows: dict[str, Definition] = field(default_factory=dict)
     policy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # Where they were read from, so that a fresh look reads the same.
+    folders: tuple[Path, ...] = ()
     _versions: dict[str, Definition] = field(default_factory=dict)
 
     def of(self, content: Content, session: Session) -> Definition:
@@ -241,6 +244,7 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
                         "type:transition, e.g. delegation:receive",
                     )
     library.types, library.workflows, library.policy = types, workflows, policy
+    library.folders = folders
     library._versions |= {d.digest: d for d in workflows.values()}
     return library
 
@@ -362,7 +366,7 @@ def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
         data.get("icon", "file"),
         listed("masked"),
         group,
-        title(data["description"], "description") if data.get("description") else Title("", ""),
+        title(data["description"], "description") if data.get("description") else NO_WORDS,
         bool(data.get("illustrative")),
         tuple(notes),
     )

@@ -15,6 +15,7 @@ from process import access, engine, library, registry
 from process.access import Actor
 from process.refusals import InvalidInput, NotFound
 from process.registry import Step
+from services import generic
 
 
 def perform(
@@ -58,6 +59,8 @@ def create(session: Session, actor: Actor, type_id: str, data: Mapping[str, Any]
     """A new thing of a type from form or API fields."""
     content_type = library.library.type(type_id)
     maker = registry.creators.get(type_id)
+    if maker is None and content_type.generic and content_type.create:
+        return generic.create(session, actor, content_type, data)
     if maker is None:
         raise InvalidInput(f"“{content_type.title.zh}”不能直接新建，它由办理过程产生。", {"type": "不能直接新建"})
     return maker(session, actor, data)

@@ -70,6 +70,7 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         **environ,
         "DAIBAN_VAR": str(settings.var),
         "DAIBAN_DEMO": "1" if settings.demo else "0",
+        **({"DAIBAN_PROCESSES": str(settings.processes)} if settings.processes else {}),
         "HOST": settings.host,
         "PORT": str(settings.port),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), environ.get("PYTHONPATH")])),

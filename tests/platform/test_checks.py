@@ -41,6 +41,7 @@ def refusal(program, code):
         ({"DAIBAN_VAR": "config.py"}, 2, "daiban: DAIBAN_VAR: cannot write to the folder"),
         ({"DATABASE_URL": "mysql://x/y"}, 2, "daiban: DATABASE_URL: 'mysql' is not a database that daiban knows"),
         ({"PORT": "eighty"}, 2, "daiban: PORT: 'eighty' is no port"),
+        ({"DAIBAN_PROCESSES": "/nowhere"}, 2, "daiban: DAIBAN_PROCESSES: /nowhere holds no definitions; name a folder"),
         ({"HOST": "192.0.2.1"}, 3, "daiban: HOST=192.0.2.1 is no address of this machine"),
         (
             {"PATH": "/nowhere"},
