@@ -10,23 +10,25 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from cli import plain, stop
-from process import drawing, trial
+from cli import plain, sentence, stop
+from process import drawing, plone_reader, plone_xml, trial
 from process import library as shelf
 from process.definition import Definition
 from process.parsing import parse
+from process.plone import PloneDefinition
+from process.plone_drawing import drawable
 from process.refusals import DefinitionError
 from services import paper_names, role_names
 
 process = AppGroup("process", help="Workflow definitions (process/workflows/, process/types/).")
-NO_PLONE = "definition.xml is not read by this version; draw the process as YAML, see process/workflows/"
+PLONE = "definition.xml"
 
 
 def vocabulary() -> Any:
     return shelf.vocabulary(role_names(), paper_names())
 
 
-def find(name: str) -> Definition:
+def find(name: str) -> Definition | PloneDefinition:
     """A definition in force by its id, or one from a file that need not be in force."""
     known = shelf.library.workflows.get(name)
     if known is not None:
@@ -37,16 +39,33 @@ def find(name: str) -> Definition:
     return read(path)
 
 
-def read(path: Path) -> Definition:
-    """The workflow of a file; reading one is checking it."""
-    if path.suffix == ".xml":
-        raise DefinitionError(path.name, "(file)", NO_PLONE)
+def read(path: Path) -> Definition | PloneDefinition:
+    """The workflow of a file, or of the folder of a GenericSetup profile that holds one; reading is checking."""
+    if path.is_dir():
+        if not (path / PLONE).is_file():
+            within = sorted(str(one.parent.relative_to(path)) for one in path.rglob(PLONE))
+            hint = f"name one of: {', '.join(within[:8])}" if within else "name the file itself"
+            raise DefinitionError(str(path), "(folder)", f"holds no {PLONE}", hint)
+        path = path / PLONE
+    if _is_xml(path):
+        return plone_reader.read(plone_xml.read_bytes(path), path.name)
     return parse(shelf.read_yaml(path), path.name, vocabulary())
 
 
+def _is_xml(path: Path) -> bool:
+    """By its name, or by its first character: no YAML definition begins with `<`."""
+    if path.suffix.lower() == ".xml":
+        return True
+    with path.open("rb") as stream:
+        return stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
 def _check_file(path: Path) -> str:
-    if path.suffix == ".xml":
-        raise DefinitionError(path.name, "(file)", NO_PLONE)
+    if _is_xml(path):
+        plone = plone_reader.read(plone_xml.read_bytes(path), path.name)
+        told = "".join(f"\n  {warning}" for warning in plone.warnings)
+        size = f"{len(plone.states)} states, {len(plone.transitions)} transitions, {len(plone.warnings)} warnings"
+        return f"{path}: Plone process {plone.id} is right ({size}){told}"
     data = shelf.read_yaml(path)
     if isinstance(data, dict) and "workflow" in data and "states" not in data:
         return f"{path}: type {shelf._type(data, path.name, vocabulary()).id} is right"
@@ -57,7 +76,7 @@ def _check_file(path: Path) -> str:
 
 
 @process.command("check")
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @plain
 def check(paths: tuple[Path, ...]) -> None:
     """Check definition files, or everything in force; each mistake is named by file, key and reason."""
@@ -68,14 +87,24 @@ def check(paths: tuple[Path, ...]) -> None:
         return
     failed = 0
     for path in paths:
-        for file in sorted(path.rglob("*.yaml")) if path.is_dir() else [path]:
+        for file in _files(path):
             try:
                 click.echo(_check_file(file))
-            except DefinitionError as error:
+            except (DefinitionError, OSError) as error:
                 failed += 1
-                click.echo(str(error), err=True)
+                click.echo(sentence(error), err=True)
     if failed:
         stop(f"{failed} definitions are wrong, see above")
+
+
+def _files(path: Path) -> list[Path]:
+    """The definitions of a folder, or the one file."""
+    if not path.is_dir():
+        return [path]
+    found = sorted([*path.rglob("*.yaml"), *path.rglob(PLONE)])
+    if not found:
+        stop(f"{path} holds no definition (*.yaml or {PLONE})")
+    return found
 
 
 @process.command("show")
@@ -88,12 +117,30 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(definition.normal_form(), ensure_ascii=False, sort_keys=True, indent=2))
         return
+    if isinstance(definition, PloneDefinition):
+        _show_plone(definition)
+        return
     click.echo(f"{definition.id} {definition.title.zh} / {definition.title.en} (begins in {definition.initial})")
     for state in definition.states.values():
         click.echo(f"  {state.id} {state.title.zh}{' ■' if state.terminal else ''}")
         for transition in definition.exits(state.id):
             held = ", ".join((*transition.guard.roles, *transition.guard.permissions, *transition.guard.groups)) or "—"
             click.echo(f"    {transition.id} {transition.title.zh} → {transition.to or state.id} [{held}]")
+
+
+def _show_plone(definition: PloneDefinition) -> None:
+    click.echo(f"{definition.id} {definition.title} (begins in {definition.initial})")
+    for state in definition.states.values():
+        click.echo(f"  {state.id} {state.title}")
+        for transition in definition.exits(state.id):
+            guard = transition.guard
+            held = (
+                ", ".join((*guard.roles, *guard.permissions, *guard.groups, *filter(None, [guard.expression]))) or "—"
+            )
+            closed = "" if transition.supported else " (closed)"
+            click.echo(f"    {transition.id} {transition.title} → {transition.to or state.id} [{held}]{closed}")
+    for warning in definition.warnings:
+        click.echo(f"  ! {warning}")
 
 
 @process.command("draw")
@@ -106,7 +153,9 @@ def show(name: str, as_json: bool) -> None:
 @plain
 def draw(name: str, output: Path | None, vertical: bool, english: bool) -> None:
     """Draw a definition (id or file) as SVG."""
-    picture = drawing.draw(find(name), locale="en" if english else "zh_Hans_CN", vertical=vertical)
+    found = find(name)
+    definition = drawable(found) if isinstance(found, PloneDefinition) else found
+    picture = drawing.draw(definition, locale="en" if english else "zh_Hans_CN", vertical=vertical)
     if output is None:
         click.echo(picture)
     else:
@@ -135,7 +184,9 @@ def _names(text: str | None) -> tuple[str, ...]:
 def attempt(path: str, roles: str, permissions: str, groups: str, walk: str, as_json: bool, lines: bool) -> None:
     """Walk through a definition (id or file) as somebody with these roles, without touching any data.
 
-    Roles count wherever they are held. Named predicates need a real thing to look at and are taken as fulfilled;
+    A Plone definition.xml is walked as Products.DCWorkflow would: the place grants every permission to Manager and to
+    this actor the named ones; what cannot be honoured stays closed and `process show` says why.
+    In our own definitions roles count wherever they are held. Named predicates need a real thing to look at and are taken as fulfilled;
     `different_person_than` is obeyed, because one actor takes every step of the walk.
     """
     definition = find(path)

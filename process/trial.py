@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from process.definition import Definition, Guard, Transition
+from process.plone import PloneDefinition
+from process.plone_walker import PloneWalker
 
 # Everybody, signed in or not; the special token of our own definitions and Plone's name for it.
 EVERYBODY = frozenset({"anyone", "Anonymous"})
 PLACE_ROLE = "Manager"
 MAX_AUTOMATIC = 100
+
+
+class Walks(Protocol):
+    """One imagined thing on its way, whatever kind of definition leads it."""
+
+    def step(self, transition_id: str) -> bool: ...
+    def report(self) -> dict[str, Any]: ...
 
 
 class Walker:
@@ -89,16 +98,30 @@ class Walker:
             self._take(found)
 
 
+def begin(
+    definition: Definition | PloneDefinition,
+    roles: Collection[str],
+    permissions: Collection[str] = (),
+    groups: Collection[str] = (),
+) -> Walks:
+    """A new thing in the initial state, led by our own rules or by Plone's."""
+    if isinstance(definition, PloneDefinition):
+        return PloneWalker(definition, roles, permissions, groups)
+    return Walker(definition, roles, permissions, groups)
+
+
 def walk(
-    definition: Definition,
+    definition: Definition | PloneDefinition,
     roles: Sequence[str],
     permissions: Sequence[str] = (),
     groups: Sequence[str] = (),
     steps: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """A report for the start and after each step; one that is not available ends the walk with `refused`."""
-    walker = Walker(definition, roles, permissions, groups)
+    walker = begin(definition, roles, permissions, groups)
     reports = [walker.report()]
+    if "refused" in reports[0]:
+        return reports
     for step in steps:
         if not walker.step(step):
             reports.append({**walker.report(), "refused": step})

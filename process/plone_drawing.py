@@ -1,0 +1,62 @@
+"""A Plone definition as something the drawing knows: its usual way is the one along the first exits."""
+
+from __future__ import annotations
+
+from process.definition import Definition, State, Title, Transition
+from process.definition import Guard as OurGuard
+from process.plone import PloneDefinition
+
+
+def drawable(plone: PloneDefinition) -> Definition:
+    """For pictures only: nothing is fired by it."""
+    usual = _usual_way(plone)
+    rest = [state for state in plone.states if state not in usual]
+    sources: dict[str, list[str]] = {tid: [] for tid in plone.transitions}
+    for state in plone.states:
+        for transition in plone.exits(state):
+            sources[transition.id].append(state)
+    states = {
+        sid: State(
+            id=sid,
+            title=_title(plone.states[sid].title, sid),
+            tone="running" if plone.exits(sid) else "done",
+            terminal=not plone.exits(sid),
+            permissions={},
+            usual=sid in usual,
+        )
+        for sid in (*usual, *rest)
+    }
+    transitions = {
+        t.id: Transition(
+            id=t.id,
+            title=_title(t.title, t.id),
+            sources=tuple(sources[t.id]),
+            to=t.to if t.to in plone.states else None,
+            guard=OurGuard(),
+            trigger=t.trigger,
+        )
+        for t in plone.transitions.values()
+        if sources[t.id]
+    }
+    return Definition(
+        id=plone.id,
+        title=_title(plone.title, plone.id),
+        initial=plone.initial,
+        permissions=plone.permissions,
+        states=states,
+        transitions=transitions,
+    )
+
+
+def _title(text: str, fallback: str) -> Title:
+    return Title(text or fallback, text or fallback)
+
+
+def _usual_way(plone: PloneDefinition) -> list[str]:
+    way = [plone.initial]
+    while True:
+        exits = plone.exits(way[-1])
+        after = next((t.to for t in exits if t.to in plone.states and t.to not in way), None)
+        if after is None:
+            return way
+        way.append(after)
