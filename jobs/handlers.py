@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models.paper import Paper
-from process import transactions
+from process import timers, transactions
 from services import papers_out
 
 Handler = Callable[[Session, Mapping[str, Any]], None]
@@ -76,3 +76,9 @@ def render(session: Session, args: Mapping[str, Any]) -> None:
 @gives_up(papers_out.RENDER)
 def render_given_up(session: Session, args: Mapping[str, Any], sentence: str) -> None:
     papers_out.give_up(session, int(args["paper_id"]), sentence)
+
+
+@handles(timers.JOB)
+def unattended(session: Session, args: Mapping[str, Any]) -> None:
+    """Takes a timer's or an automatic step, if the thing still waits for it."""
+    timers.ring(session, args)

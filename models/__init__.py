@@ -3,20 +3,24 @@
 from models.agency import Agency
 from models.base import Base
 from models.case import Case, Material, ServiceItem
-from models.content import Acl, AclToken, Content, ContentPlace, WorkflowVersion
+from models.clock import CalendarChange, CalendarDay, ClockPause, ClockRun
+from models.content import Acl, AclToken, Content, ContentPerson, ContentPlace, WorkflowVersion
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit, Letter
 from models.errand import Errand
-from models.ledger import CalendarDay, ClockPause, ClockRun, Counter, IdempotencyKey, JournalEntry, OutboxItem
+from models.ledger import Counter, IdempotencyKey, JournalEntry, OutboxItem
+from models.notice import Notice
 from models.paper import Certificate, Document, Note, Paper
 from models.person import CourierProfile, Grant, GridMembership, LoginFailure, LoginSession, Person
 from models.resident import CareEntry, Resident
 from models.substitution import Substitution
+from models.task import Task
 
 __all__ = [
     "Acl",
     "AclToken",
     "Agency",
     "Base",
+    "CalendarChange",
     "CalendarDay",
     "CareEntry",
     "Case",
@@ -24,6 +28,7 @@ __all__ = [
     "ClockPause",
     "ClockRun",
     "Content",
+    "ContentPerson",
     "ContentPlace",
     "Counter",
     "CourierProfile",
@@ -42,11 +47,13 @@ __all__ = [
     "LoginSession",
     "Material",
     "Note",
+    "Notice",
     "OutboxItem",
     "Paper",
     "Person",
     "Resident",
     "ServiceItem",
     "Substitution",
+    "Task",
     "WorkflowVersion",
 ]

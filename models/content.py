@@ -11,9 +11,10 @@ from models.agency import Agency
 from models.base import Base, BigId, EncryptedJson, Json, Path, new_uid, now
 from models.person import Person
 from models.resident import Resident
+from models.tiers import Tiers, content_indexes, follow_path, keep_copies, place_indexes
 
 
-class Content(Base):
+class Content(Tiers, Base):
     """What every thing has: number, place, state, holder, deadline, version. Types with rules of their own add a table."""
 
     __tablename__ = "content"
@@ -28,16 +29,9 @@ class Content(Base):
             sqlite_where=text("closed_at IS NULL"),
             postgresql_where=text("closed_at IS NULL"),
         ),
-        Index(
-            "ix_content_unit_work",
-            "unit_id",
-            "deadline",
-            "id",
-            sqlite_where=text("closed_at IS NULL"),
-            postgresql_where=text("closed_at IS NULL"),
-        ),
         Index("ix_content_created", "created_at", "id"),
         Index("ix_content_deadline", "deadline", "id"),
+        *content_indexes(),
     )
     __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "content"}
 
@@ -54,8 +48,8 @@ class Content(Base):
     workflow: Mapped[str] = mapped_column(String(40))
     workflow_version: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(40))
-    acl_id: Mapped[int] = mapped_column(ForeignKey("acl.id"), index=True)
-    owner_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    acl_id: Mapped[int] = mapped_column(ForeignKey("acl.id"))
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     # Who has it now: a person, and the unit whose inbox it lies in.
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     unit_id: Mapped[str | None] = mapped_column(ForeignKey("agency.id"))
@@ -66,6 +60,8 @@ class Content(Base):
     entered_at: Mapped[datetime] = mapped_column(default=now)
     closed_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
+    # Signers and colleagues asked without whose word the state is not left forward (rows of `task`).
+    holds: Mapped[int] = mapped_column(default=0)
     # Fields of the type: `fields` may be listed and filtered, `private` (marked sensitive in the type) is encrypted.
     fields: Mapped[dict] = mapped_column(Json, default=dict)
     private: Mapped[dict | None] = mapped_column(EncryptedJson)
@@ -77,6 +73,7 @@ class Content(Base):
     assignee: Mapped[Person | None] = relationship(foreign_keys=[assignee_id])
     applicant: Mapped[Resident | None] = relationship(foreign_keys=[applicant_id])
     places: Mapped[list[ContentPlace]] = relationship(back_populates="content", order_by="ContentPlace.id")
+    people: Mapped[list[ContentPerson]] = relationship(back_populates="content", order_by="ContentPerson.id")
 
     @property
     def values(self) -> dict:
@@ -87,13 +84,14 @@ class Content(Base):
         return next((p for p in self.places if p.relation == relation and p.until is None), None)
 
 
-class ContentPlace(Base):
+class ContentPlace(Tiers, Base):
     """A second place of a thing (addressee of a ticket, deciding unit of a case), with the cause that gave it and its end."""
 
     __tablename__ = "content_place"
     __table_args__ = (
         Index("ix_content_place_path", "place_path", "relation"),
         Index("ix_content_place_cause", "cause_uid"),
+        *place_indexes(),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -105,18 +103,54 @@ class ContentPlace(Base):
     cause_uid: Mapped[str] = mapped_column(String(22), default="")
     since: Mapped[datetime] = mapped_column(default=now)
     until: Mapped[datetime | None]
+    # Copies from the thing, written by triggers: who may see it, its deadline while it is open, and its age.
+    acl_id: Mapped[int | None]
+    due_at: Mapped[datetime | None]
+    made_at: Mapped[datetime | None]
 
     content: Mapped[Content] = relationship(back_populates="places")
     place: Mapped[Agency] = relationship()
 
 
+follow_path(Content)
+follow_path(ContentPlace)
+keep_copies(ContentPlace.__table__)  # type: ignore[arg-type]
+
+
+class ContentPerson(Base):
+    """Somebody drawn into a thing by name (signer, consultant, copied), with the cause that gave it and its end."""
+
+    __tablename__ = "content_person"
+    __table_args__ = (
+        Index("ix_content_person_person", "person_id", "content_id"),
+        Index("ix_content_person_cause", "cause_uid"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    content_id: Mapped[int] = mapped_column(ForeignKey("content.id"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    relation: Mapped[str] = mapped_column(String(20))
+    cause_uid: Mapped[str] = mapped_column(String(22), default="")
+    by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    since: Mapped[datetime] = mapped_column(default=now)
+    until: Mapped[datetime | None]
+
+    content: Mapped[Content] = relationship(back_populates="people")
+    person: Mapped[Person] = relationship(foreign_keys=[person_id])
+
+
 class Acl(Base):
-    """An interned answer to 'who may see things in this state': few rows, many contents."""
+    """An interned answer to 'who may see things in this state': few rows, many contents.
+
+    The state belongs to it, so that a list of one state is found by it alone; empty where an acl is not of a state."""
 
     __tablename__ = "acl"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(String(64), unique=True)
+    workflow: Mapped[str | None] = mapped_column(String(40))
+    state: Mapped[str | None] = mapped_column(String(40))
+    terminal: Mapped[bool | None]
 
 
 class AclToken(Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, event, text
@@ -138,46 +138,3 @@ class IdempotencyKey(Base):
     headers: Mapped[dict] = mapped_column(Json, default=dict)
     body: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
-
-
-class CalendarDay(Base):
-    """Whether a day is worked, for every day of a year that has a calendar."""
-
-    __tablename__ = "calendar_day"
-
-    day: Mapped[date] = mapped_column(primary_key=True)
-    working: Mapped[bool]
-    name: Mapped[str] = mapped_column(String(40), default="")
-
-
-class ClockRun(Base):
-    """A running or finished clock of a thing: since when, until when promised, stopped when."""
-
-    __tablename__ = "clock_run"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    content_id: Mapped[int] = mapped_column(ForeignKey("content.id"), index=True)
-    clock: Mapped[str] = mapped_column(String(30))
-    started_on: Mapped[date]
-    working_days: Mapped[int]
-    legal_days: Mapped[int | None]
-    promised_on: Mapped[date | None]
-    due_on: Mapped[date | None]
-    stopped_on: Mapped[date | None]
-
-    pauses: Mapped[list[ClockPause]] = relationship(back_populates="run", order_by="ClockPause.id")
-
-
-class ClockPause(Base):
-    """Days that do not count, and why."""
-
-    __tablename__ = "clock_pause"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    run_id: Mapped[int] = mapped_column(ForeignKey("clock_run.id"), index=True)
-    started_on: Mapped[date]
-    ended_on: Mapped[date | None]
-    reason: Mapped[str] = mapped_column(String(120))
-    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
-
-    run: Mapped[ClockRun] = relationship(back_populates="pauses")

@@ -12,14 +12,16 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, object_session
 
-from models.content import Acl, AclToken, Content, ContentPlace
+from models.content import Acl, AclToken, Content, ContentPerson, ContentPlace
 from models.person import Grant, Person
-from process.definition import SPECIAL_TOKENS, Definition, State
+from process.definition import RELATIONS, SPECIAL_TOKENS, Definition, State
 from process.library import library
 
 S = TypeVar("S", bound=Select)
 VIEW = "view"
 VIEW_FULL = "view_full"
+ORIGIN = "origin"
+SECOND_RELATIONS = tuple(relation for relation in RELATIONS if relation != ORIGIN)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,12 @@ def allowed_tokens(definition: Definition, state_id: str, permission: str) -> fr
 
 def may(actor: Actor, permission: str, content: Content, session: Session | None = None) -> bool:
     definition = library.of(content, session or _session(content))
-    return not allowed_tokens(definition, content.state, permission).isdisjoint(tokens(content, actor))
+    if not allowed_tokens(definition, content.state, permission).isdisjoint(tokens(content, actor)):
+        return True
+    return actor.person_id is not None and any(
+        p.person_id == actor.person_id and p.until is None and permission in library.participants.get(p.relation, ())
+        for p in content.people
+    )
 
 
 def visible(statement: S, actor: Actor, entity: Any = Content) -> S:
@@ -139,26 +146,49 @@ def condition(actor: Actor, entity: Any = Content) -> ColumnElement[bool]:
     if actor.person_id is not None:
         parts.append(and_(entity.owner_id == actor.person_id, entity.acl_id.in_(_acls(["owner"]))))
         parts.append(and_(entity.assignee_id == actor.person_id, entity.acl_id.in_(_acls(["assignee"]))))
+        parts.append(
+            entity.id.in_(
+                select(ContentPerson.content_id).where(
+                    ContentPerson.person_id == actor.person_id,
+                    ContentPerson.until.is_(None),
+                    ContentPerson.relation.in_([r for r, given in library.participants.items() if VIEW in given]),
+                )
+            )
+        )
         if actor.resident_id is not None:
             parts.append(and_(entity.applicant_id == actor.resident_id, entity.acl_id.in_(_acls(["applicant"]))))
-    roles_at: dict[str, set[str]] = defaultdict(set)
-    for held in actor.held:
-        if held.role not in SPECIAL_TOKENS:
-            roles_at[held.path].add(held.role)
-    for path, roles in sorted(roles_at.items()):
-        own = sorted({token for role in roles for token in (role, f"{role}@origin")})
-        parts.append(and_(within(entity.place_path, path), entity.acl_id.in_(_acls(own))))
+    for path, roles in roles_at(actor).items():
+        parts.append(
+            and_(within(entity.place_path, path), entity.acl_id.in_(_acls(sorted(tokens_at(roles, ORIGIN)))))
+        )
         second = aliased(ContentPlace)
         further = aliased(Content)
-        asked = sorted({token for role in roles for token in (role, f"{role}@addressee")})
+        asked = [
+            and_(second.relation == relation, further.acl_id.in_(_acls(sorted(tokens_at(roles, relation)))))
+            for relation in SECOND_RELATIONS
+        ]
         parts.append(
             entity.id.in_(
                 select(second.content_id)
                 .join(further, further.id == second.content_id)
-                .where(second.until.is_(None), within(second.place_path, path), further.acl_id.in_(_acls(asked)))
+                .where(second.until.is_(None), within(second.place_path, path), or_(*asked))
             )
         )
     return or_(*parts) if parts else false()
+
+
+def roles_at(actor: Actor) -> dict[str, set[str]]:
+    """The posts of an actor by place; `applicant` and the like are no posts."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for held in actor.held:
+        if held.role not in SPECIAL_TOKENS:
+            found[held.path].add(held.role)
+    return dict(sorted(found.items()))
+
+
+def tokens_at(roles: Iterable[str], relation: str) -> set[str]:
+    """What roles at a place are to things that have the place as `relation`."""
+    return {token for role in roles for token in (role, f"{role}@{relation}")}
 
 
 def within(column: Any, path: str) -> ColumnElement[bool]:
@@ -166,10 +196,17 @@ def within(column: Any, path: str) -> ColumnElement[bool]:
     return and_(column >= path, column < path[:-1] + "0")
 
 
-def intern(session: Session, allowed: Iterable[str]) -> int:
-    """The id of the acl that holds exactly these tokens, made when it is new."""
+def intern(
+    session: Session,
+    allowed: Iterable[str],
+    workflow: str | None = None,
+    state: str | None = None,
+    terminal: bool | None = None,
+) -> int:
+    """The id of the acl that holds exactly these tokens in this state, made when it is new."""
     wanted = sorted(set(allowed))
-    digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
+    of_state = f"{workflow}:{state}:{terminal}\n" if workflow is not None else ""
+    digest = hashlib.sha256((of_state + "\n".join(wanted)).encode()).hexdigest()
     found = session.scalar(select(Acl.id).where(Acl.digest == digest))
     if found is not None:
         return found
@@ -178,7 +215,11 @@ def intern(session: Session, allowed: Iterable[str]) -> int:
 
     # Two transactions may meet here with the same new acl; the second one takes the first one's row.
     dialect_insert = pg_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
-    session.execute(dialect_insert(Acl).values(digest=digest).on_conflict_do_nothing(index_elements=["digest"]))
+    session.execute(
+        dialect_insert(Acl)
+        .values(digest=digest, workflow=workflow, state=state, terminal=terminal)
+        .on_conflict_do_nothing(index_elements=["digest"])
+    )
     acl_id = session.scalar(select(Acl.id).where(Acl.digest == digest))
     assert acl_id is not None
     for token in wanted:
@@ -187,7 +228,9 @@ def intern(session: Session, allowed: Iterable[str]) -> int:
 
 
 def view_acl(session: Session, definition: Definition, state: str) -> int:
-    return intern(session, allowed_tokens(definition, state, VIEW))
+    return intern(
+        session, allowed_tokens(definition, state, VIEW), definition.id, state, definition.states[state].terminal
+    )
 
 
 def _acls(wanted: list[str]) -> Select[int]:

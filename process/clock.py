@@ -1,67 +1,79 @@
-"""Promised dates in working days: start, pause, stop by state, and the explanation of every date."""
+"""Dates in working days: start, pause, stop by state, the stored deadline, and everything anew when the calendar changes."""
 
 from __future__ import annotations
 
-import time as monotonic
-from datetime import date, datetime, time, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
-from models.base import now
+from models.clock import ClockPause, ClockRun
 from models.content import Content
-from models.ledger import CalendarDay, ClockPause, ClockRun
-from process import registry
+from process import registry, watching
 from process.access import Actor
-from process.calendar_days import CalendarMissing, Pause, WorkCalendar
+from process.calendar_days import WorkCalendar
+from process.calendars import (
+    CACHE_SECONDS,
+    Gap,
+    add_working_days,
+    calendar,
+    end_of,
+    forget_calendar,
+    gap,
+    local_day,
+    working_days_left,
+)
 from process.definition import Clock, Definition
+from process.explanation import explain, picture
+from process.hops import hops
 from process.numbers import CHINA
+from process.runs import current, due_date, due_dates, runs
 
-_CACHE: dict[str, tuple[float, WorkCalendar]] = {}
-CACHE_SECONDS = 30
-
-
-def calendar(session: Session) -> WorkCalendar:
-    """The calendar of this installation, re-read every half minute."""
-    key = str(session.get_bind().engine.url)
-    kept = _CACHE.get(key)
-    if kept and monotonic.monotonic() - kept[0] < CACHE_SECONDS:
-        return kept[1]
-    rows = session.execute(select(CalendarDay.day, CalendarDay.working, CalendarDay.name)).all()
-    made = WorkCalendar(
-        {day: working for day, working, _ in rows},
-        {day.year for day, _, _ in rows},
-        {day: name for day, _, name in rows if name},
-    )
-    _CACHE[key] = (monotonic.monotonic(), made)
-    return made
-
-
-def forget_calendar() -> None:
-    _CACHE.clear()
-
-
-def local_day(at: datetime) -> date:
-    return at.astimezone(CHINA).date()
-
-
-def end_of(day: date) -> datetime:
-    """The last moment of a day in China: a date promised is kept until midnight."""
-    return datetime.combine(day, time(23, 59, 59), CHINA)
+__all__ = [
+    "CACHE_SECONDS",
+    "CHINA",
+    "Gap",
+    "add_working_days",
+    "advance",
+    "calendar",
+    "current",
+    "due_date",
+    "due_dates",
+    "end_of",
+    "explain",
+    "forget_calendar",
+    "gap",
+    "hops",
+    "local_day",
+    "picture",
+    "runs",
+    "working_days_left",
+]
 
 
 def advance(
-    session: Session, definition: Definition, content: Content, state: str, at: datetime, actor: Actor | None = None
+    session: Session,
+    definition: Definition,
+    content: Content,
+    state: str,
+    at: datetime,
+    actor: Actor | None = None,
+    words: str = "",
 ) -> None:
-    """Starts, pauses and stops the clocks of a thing that has just entered `state`, and stores its next deadline."""
+    """Starts, pauses and stops the clocks of a thing that has just entered `state`, stores its next deadline and has it watched.
+
+    `words`: why the clock stops now, as the person who stopped it wrote it."""
     for clock in definition.clocks.values():
-        _advance_clock(session, clock, content, state, at, actor)
-    content.deadline = _deadline(session, definition, content, state, at)
+        _advance_clock(session, clock, content, state, at, actor, words)
+    before = content.deadline
+    content.deadline = deadline(session, definition, content)
+    watching.watch(session, definition, content, changed=content.deadline != before, entered=content.entered_at == at)
 
 
 def _advance_clock(
-    session: Session, clock: Clock, content: Content, state: str, at: datetime, actor: Actor | None
+    session: Session, clock: Clock, content: Content, state: str, at: datetime, actor: Actor | None, words: str
 ) -> None:
     run = current(session, content, clock.id)
     today = local_day(at)
@@ -69,7 +81,8 @@ def _advance_clock(
         if state in clock.start:
             days, legal = registry.durations[clock.duration](content) if clock.duration else (clock.days or 0, None)
             run = ClockRun(content_id=content.id, clock=clock.id, started_on=today, working_days=days, legal_days=legal)
-            run.due_on = run.promised_on = due_date(calendar(session), run)
+            run.due_on, run.legal_due_on = due_dates(calendar(session), run)
+            run.promised_on = run.due_on
             session.add(run)
             session.flush()
         return
@@ -77,117 +90,102 @@ def _advance_clock(
         return
     open_pause = next((p for p in run.pauses if p.ended_on is None), None)
     if state in clock.pause and open_pause is None:
-        run.pauses.append(ClockPause(started_on=today, reason=state, person_id=actor.person_id if actor else None))
+        who = actor.person_id if actor else None
+        run.pauses.append(ClockPause(started_on=today, reason=state, words=(words or "")[:300], person_id=who))
     elif state not in clock.pause and open_pause is not None:
         open_pause.ended_on = today
-        run.due_on = due_date(calendar(session), run)
+        run.due_on, run.legal_due_on = due_dates(calendar(session), run)
     if state in clock.stop:
         run.stopped_on = today
     session.flush()
 
 
-def current(session: Session, content: Content, clock_id: str) -> ClockRun | None:
-    return session.scalar(
-        select(ClockRun)
-        .where(ClockRun.content_id == content.id, ClockRun.clock == clock_id)
-        .options(selectinload(ClockRun.pauses))
-        .order_by(ClockRun.id.desc())
-        .limit(1)
-    )
+def deadline(session: Session, definition: Definition, content: Content) -> datetime | None:
+    """The stored date of the state a thing is in: for a clock the earlier of the promised and the legal limit."""
+    due = definition.states[content.state].due
+    run = current(session, content, due.clock) if due and due.clock else None
+    dates = (run.due_on, run.legal_due_on) if run else (None, None)
+    return _deadline(calendar(session), definition, content, dates)
 
 
-def due_date(days: WorkCalendar, run: ClockRun) -> date | None:
-    """None when the calendar of a year on the way is not there: a warning, never a guess."""
-    pauses = [Pause(p.started_on, p.ended_on, p.reason) for p in run.pauses if p.ended_on is not None]
-    try:
-        return days.explain(run.started_on, run.working_days, pauses).due
-    except CalendarMissing:
-        return None
-
-
-def _deadline(session: Session, definition: Definition, content: Content, state: str, at: datetime) -> datetime | None:
-    entry = definition.states[state]
-    if entry.terminal:
-        return None
-    due = entry.due
-    if due is None:
+def _deadline(
+    days: WorkCalendar, definition: Definition, content: Content, dates: tuple[date | None, date | None]
+) -> datetime | None:
+    state = definition.states[content.state]
+    due = state.due
+    if state.terminal or due is None:
         return None
     if due.clock:
-        run = current(session, content, due.clock)
-        return end_of(run.due_on) if run and run.due_on else None
+        known = [day for day in dates if day is not None]
+        return end_of(min(known)) if known else None
     if due.working_days:
-        try:
-            return end_of(calendar(session).add_working_days(local_day(at), due.working_days))
-        except CalendarMissing:
-            return None
+        day = days.add_working_days_or_none(local_day(content.entered_at), due.working_days)
+        return end_of(day) if day else None
     if due.hours:
-        return at + timedelta(hours=due.hours)
+        return content.entered_at + timedelta(hours=due.hours)
     value: Any = getattr(content, due.field or "", None)
     return end_of(value) if isinstance(value, date) and not isinstance(value, datetime) else value
 
 
-def explain(session: Session, content: Content, definition: Definition) -> dict[str, Any]:
-    """Why the deadline is what it is: a sentence, and the parts it was made of."""
-    days = calendar(session)
-    state = definition.states[content.state]
-    answer: dict[str, Any] = {
-        "deadline": content.deadline.astimezone(CHINA).isoformat() if content.deadline else None,
-        "clocks": [],
-    }
-    for clock in definition.clocks.values():
-        run = current(session, content, clock.id)
-        if run is None:
-            continue
-        pauses = [
-            Pause(
-                p.started_on,
-                p.ended_on,
-                definition.states[p.reason].title.zh if p.reason in definition.states else p.reason,
-            )
-            for p in run.pauses
-        ]
-        part: dict[str, Any] = {
-            "clock": clock.id,
-            "title": clock.title.zh,
-            "started_on": run.started_on.isoformat(),
-            "working_days": run.working_days,
-            "legal_days": run.legal_days,
-            "due_on": run.due_on.isoformat() if run.due_on else None,
-            "promised_on": run.promised_on.isoformat() if run.promised_on else None,
-            "stopped_on": run.stopped_on.isoformat() if run.stopped_on else None,
-            "pauses": [
-                {"from": p.start.isoformat(), "to": p.end.isoformat() if p.end else None, "reason": p.reason}
-                for p in pauses
-            ],
-        }
-        try:
-            found = days.explain(run.started_on, run.working_days, pauses, today=run.stopped_on or local_day(now()))
-            part |= {
-                "sentence": found.sentence,
-                "skipped": [[d.isoformat(), why] for d, why in found.skipped],
-                "made_up": [[d.isoformat(), why] for d, why in found.made_up],
-                "paused": [[d.isoformat(), why] for d, why in found.paused],
-            }
-        except CalendarMissing as missing:
-            part["warning"] = str(missing)
-        answer["clocks"].append(part)
-    if answer["clocks"]:
-        answer["sentence"] = ";".join(c.get("sentence") or c.get("warning") or "" for c in answer["clocks"])
-    elif state.due and state.due.working_days:
-        answer["sentence"] = f"自进入“{state.title.zh}”起 {state.due.working_days} 个工作日。"
-    elif state.due and state.due.hours:
-        answer["sentence"] = f"自进入“{state.title.zh}”起 {state.due.hours} 小时。"
-    elif content.deadline:
-        answer["sentence"] = "按约定的时间。"
-    else:
-        answer["sentence"] = "这一步没有期限。"
-    return answer
+@dataclass(frozen=True)
+class Reckoning:
+    """The dates of one thing under some calendar."""
+
+    deadline: datetime | None
+    clocks: Mapping[str, tuple[date | None, date | None]]
 
 
-def working_days_left(session: Session, deadline: datetime, at: datetime) -> int | None:
-    """Working days from today to the deadline; negative when it is past; None where the calendar ends."""
-    today, due = local_day(at), local_day(deadline)
-    try:
-        return calendar(session).working_days_between(today, due)
-    except CalendarMissing:
-        return None
+def reckon(
+    days: WorkCalendar, definition: Definition, content: Content, known: Mapping[tuple[int, str], ClockRun]
+) -> Reckoning:
+    """What the dates of a thing would be under this calendar; nothing is written, so a change can be tried before it is saved."""
+    clocks = {}
+    for clock_id in definition.clocks:
+        run = known.get((content.id, clock_id))
+        if run is not None and run.stopped_on is None:
+            clocks[clock_id] = due_dates(days, run)
+    due = definition.states[content.state].due
+    if due is not None and due.field:
+        return Reckoning(content.deadline, clocks)
+    dates: tuple[date | None, date | None] = (None, None)
+    if due is not None and due.clock:
+        run = known.get((content.id, due.clock))
+        dates = clocks.get(due.clock) or ((run.due_on, run.legal_due_on) if run else (None, None))
+    return Reckoning(_deadline(days, definition, content, dates), clocks)
+
+
+def adopt(
+    session: Session,
+    definition: Definition,
+    content: Content,
+    found: Reckoning,
+    known: Mapping[tuple[int, str], ClockRun],
+) -> dict[str, Any]:
+    """Writes what has changed and answers it as old and new dates; empty when nothing moves. Twice changes nothing.
+
+    The date once promised stays. Only where no date could be told yet is the first one that can be told the promise."""
+    moved: dict[str, Any] = {}
+    for clock_id, (due, legal) in found.clocks.items():
+        run = known[(content.id, clock_id)]
+        if (run.due_on, run.legal_due_on) != (due, legal):
+            moved[clock_id] = {"old": _iso(run.due_on), "new": _iso(due)}
+            if run.legal_due_on != legal:
+                moved[clock_id] |= {"old_legal": _iso(run.legal_due_on), "new_legal": _iso(legal)}
+            run.due_on, run.legal_due_on = due, legal
+            run.promised_on = run.promised_on or due
+    if content.deadline != found.deadline:
+        moved["deadline"] = {"old": _iso(content.deadline), "new": _iso(found.deadline)}
+        content.deadline = found.deadline
+        watching.watch(session, definition, content, changed=True, entered=False)
+    return moved
+
+
+def depends_on_calendar(definition: Definition) -> bool:
+    """Whether any date of such things is counted in working days."""
+    return bool(definition.clocks) or any(s.due and s.due.working_days for s in definition.states.values())
+
+
+def _iso(value: date | datetime | None) -> str | None:
+    if isinstance(value, datetime):
+        return value.astimezone(CHINA).isoformat()
+    return value.isoformat() if value else None

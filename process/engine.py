@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -14,15 +14,18 @@ from models.base import now
 from models.content import Content, ContentPlace
 from models.ledger import JournalEntry
 from models.person import Person
-from process import access, clock, journal, numbers, registry
-from process.access import Actor
-from process.definition import Definition, Guard, Transition
+from models.task import AGREED, REFUSED
+from process import access, clock, guards, journal, numbers, registry, tasks, timers
+from process.access import NOBODY, Actor
+from process.definition import Definition, Transition
 from process.inputs import clean_inputs
 from process.library import ContentType, library
 from process.refusals import Forbidden, InvalidInput, NotAvailable, RequirementUnmet, Stale, UnknownTransition
 from process.registry import Step
 
 CONTENT = cast(Table, Content.__table__)
+# What listeners are told instead of a transition when a thing is born.
+CREATE = "create"
 
 
 def create(
@@ -64,6 +67,10 @@ def create(
     if content_type.series and content.number is None:
         content.number = _number(session, content_type, place, at)
     journal.record(session, f"{type_id}:create", actor, content=content, to_state=content.state, details=details, at=at)
+    timers.arm(session, definition, content, at)
+    _open_branches(session, definition, content, at, actor)
+    for listener in registry.listeners:
+        listener(session, content, CREATE, actor, None)
     return content
 
 
@@ -97,61 +104,10 @@ def available(content: Content, actor: Actor) -> list[Transition]:
     return [
         t
         for t in definition.exits(content.state)
-        if t.trigger == "user" and passes(session, content, t.guard, actor, definition)
+        if t.trigger == "user"
+        and not (content.holds and tasks.holds_back(t))
+        and guards.passes(session, content, t.guard, actor, definition)
     ]
-
-
-def passes(session: Session, content: Content, guard: Guard, actor: Actor, definition: Definition) -> bool:
-    """Any of the roles, any of the permissions, every predicate, and a person who did none of the steps named."""
-    if not (guard.roles or guard.permissions or guard.groups):
-        return False
-    held = access.tokens(content, actor)
-    if guard.roles and held.isdisjoint(guard.roles):
-        return False
-    if guard.permissions and not any(access.may(actor, p, content, session) for p in guard.permissions):
-        return False
-    if guard.different_person_than:
-        already = did(session, content, guard.different_person_than)
-        if actor.person_id in already:
-            return False
-        # Whoever stands in for one of them holds that post for the same person: a second pair of eyes needs a post of its own.
-        own = actor.without_posts_of(already)
-        if own is not actor:
-            return passes(session, content, guard, own, definition)
-    return all(registry.predicates[name](session, content, actor) for name in guard.predicates)
-
-
-def prefetch(session: Session, contents: Iterable[Content]) -> None:
-    """Reads who did what for a whole list in one query, so that `available` on its rows asks the database nothing more."""
-    known: dict[int, dict[str, set[int]]] = {content.id: {} for content in contents}
-    if known:
-        rows = session.execute(
-            select(JournalEntry.content_id, JournalEntry.action, JournalEntry.person_id, JournalEntry.substitute_for_id)
-            .where(JournalEntry.content_id.in_(known), JournalEntry.to_state.is_not(None))
-            .order_by(JournalEntry.id)
-        )
-        for row in rows:
-            known[row.content_id or 0][row.action.partition(":")[2]] = {
-                p for p in (row.person_id, row.substitute_for_id) if p is not None
-            }
-    session.info["did"] = known
-
-
-def did(session: Session, content: Content, steps: tuple[str, ...]) -> set[int]:
-    """Who did the last of each of these steps, in person or through a substitute."""
-    people: set[int] = set()
-    fetched = session.info.get("did", {}).get(content.id)
-    if fetched is not None:
-        return {person for step in steps for person in fetched.get(step, ())}
-    for step in steps:
-        row = session.execute(
-            select(JournalEntry.person_id, JournalEntry.substitute_for_id)
-            .where(JournalEntry.content_id == content.id, JournalEntry.action == f"{content.type}:{step}")
-            .order_by(JournalEntry.id.desc())
-            .limit(1)
-        ).first()
-        people |= {p for p in (row or ()) if p is not None}
-    return people
 
 
 def fire(
@@ -192,17 +148,30 @@ def fire(
             raise Forbidden(f"您今天没有代{on_behalf_of.name}的班，不能以其名义办理。")
     if not _triggered(transition, cause):
         _require_guard(session, content, transition, acting, definition, on_behalf_of)
-    step = Step(
-        session,
-        content,
-        transition,
-        actor,
-        clean_inputs(transition, inputs or {}),
-        at,
-        content.state,
-        on_behalf_of,
-        cause,
-    )
+        if content.holds and tasks.holds_back(transition):
+            names = "、".join(task.title for task in tasks.holding(session, content))
+            raise RequirementUnmet(
+                f"还在等{names}的意见，暂时不能“{transition.title.zh}”。可以催办，或者减签、收回后再办。"
+            )
+    cleaned = clean_inputs(transition, inputs or {})
+    return _take(Step(session, content, transition, actor, cleaned, at, content.state, on_behalf_of, cause), definition)
+
+
+def fire_unattended(
+    content: Content, transition_id: str, *, at: datetime | None = None, because: str = "", cause: Step | None = None
+) -> Step:
+    """Takes a timer's, an automatic or a join's step: nobody acts, so nobody's guard is asked; everything else is as in `fire`."""
+    session = _session(content)
+    definition = library.of(content, session)
+    transition = definition.transitions[transition_id]
+    step = Step(session, content, transition, NOBODY, {}, at or now(), content.state, None, cause)
+    step.details["trigger"] = because or transition.trigger
+    return _take(step, definition)
+
+
+def _take(step: Step, definition: Definition) -> Step:
+    """Requirements, compare-and-set, effects, papers, clocks, journal, and whatever waits for the new state."""
+    session, content, transition, actor, at = step.session, step.content, step.transition, step.actor, step.at
     for name in transition.requires:
         registry.requirements[name](step)
     _move(session, content, transition, definition, at)
@@ -211,9 +180,13 @@ def fire(
     for paper in transition.papers:
         assert registry.make_paper is not None, "services/ must be imported before anything is fired"
         registry.make_paper(step, paper)
+    if transition.back:
+        _give_back(step)
+    if content.state != step.from_state:
+        tasks.left(session, definition, content, step.from_state, at)
     clock.advance(session, definition, content, content.state, at, actor)
-    if cause is not None:
-        step.details.setdefault("because", f"{cause.content.type}:{cause.transition.id}")
+    if step.cause is not None:
+        step.details.setdefault("because", f"{step.cause.content.type}:{step.cause.transition.id}")
     journal.record(
         session,
         f"{content.type}:{transition.id}",
@@ -223,13 +196,65 @@ def fire(
         to_state=content.state,
         comment=step.inputs.get("comment"),
         details=step.details,
-        on_behalf_of=on_behalf_of,
+        on_behalf_of=step.on_behalf_of,
         at=at,
     )
     session.flush()
+    if content.state != step.from_state:
+        timers.arm(session, definition, content, at)
+        _open_branches(session, definition, content, at, actor)
+        if definition.states[content.state].terminal:
+            _tell_those_waiting(step)
     for further in step.after:
         further()
+    for listener in registry.listeners:
+        listener(session, content, transition.id, actor, step)
     return step
+
+
+def _give_back(step: Step) -> None:
+    """A way back ends with whoever had the thing there: the last one who took it on from the state it returns to."""
+    row = step.session.execute(
+        select(JournalEntry.person_id, JournalEntry.unit_id)
+        .where(
+            JournalEntry.content_id == step.content.id,
+            JournalEntry.from_state == step.content.state,
+            JournalEntry.person_id.is_not(None),
+            JournalEntry.unit_id.is_not(None),
+        )
+        .order_by(JournalEntry.id.desc())
+        .limit(1)
+    ).first()
+    if row is not None:
+        step.content.assignee_id, step.content.unit_id = row.person_id, row.unit_id
+        step.session.flush()
+        step.session.expire(step.content, ["assignee", "unit"])
+
+
+def _open_branches(session: Session, definition: Definition, content: Content, at: datetime, actor: Actor) -> None:
+    at_once = tasks.entered(session, definition, content, at, actor)
+    if at_once is not None:
+        fire_unattended(content, at_once, at=at, because="join")
+
+
+def join(content: Content, *, at: datetime, cause: Step | None = None) -> None:
+    """Takes the step that the branches decide, if they have decided."""
+    session = _session(content)
+    taken = tasks.verdict(session, library.of(content, session), content)
+    if taken is not None:
+        fire_unattended(content, taken, at=at, because="join", cause=cause)
+
+
+def _tell_those_waiting(step: Step) -> None:
+    """A thing that was made as a branch of another has ended: its outcome is the branch's."""
+    for task in tasks.waiting_for(step.session, step.content):
+        parent = task.content
+        tasks.lock(step.session, parent)
+        branches = library.of(parent, step.session).states[task.in_state].branches
+        branch = next((b for b in (branches.of if branches else ()) if b.id == task.key), None)
+        refused = branch is not None and step.content.state in branch.refused_in
+        tasks.close(step.session, parent, task, REFUSED if refused else AGREED, step.actor, "", step.at)
+        join(parent, at=step.at, cause=step)
 
 
 def follow(step: Step, content: Content, transition_id: str, **inputs: Any) -> bool:
@@ -254,17 +279,17 @@ def _require_guard(
     definition: Definition,
     on_behalf_of: Person | None,
 ) -> None:
-    if transition.trigger == "user" and passes(session, content, transition.guard, actor, definition):
+    if transition.trigger == "user" and guards.passes(session, content, transition.guard, actor, definition):
         return
     guard = transition.guard
-    if guard.different_person_than and actor.person_id in did(session, content, guard.different_person_than):
+    if guard.different_person_than and actor.person_id in guards.did(session, content, guard.different_person_than):
         names = "、".join(definition.transitions[s].title.zh for s in guard.different_person_than)
         raise Forbidden(f"“{transition.title.zh}”必须由另一个人办：您已办过这件的“{names}”。请转给同事。")
-    if guard.roles and not access.tokens(content, actor).isdisjoint(guard.roles):
+    if guard.roles and guards.holds_any(session, content, guard.roles, actor):
         for name in guard.predicates:
             if name in registry.reasons and not registry.predicates[name](session, content, actor):
                 raise RequirementUnmet(registry.reasons[name])
-    raise Forbidden(f"“{transition.title.zh}”不由您办理。现在经手的是{_holder(content)}。")
+    raise Forbidden(f"“{transition.title.zh}”不由您办理。现在经手的是{holder(content)}。")
 
 
 def _move(session: Session, content: Content, transition: Transition, definition: Definition, at: datetime) -> None:
@@ -284,6 +309,24 @@ def _move(session: Session, content: Content, transition: Transition, definition
     )
     if result.rowcount != 1:  # type: ignore[attr-defined]
         session.refresh(content)
+        raise Stale(f"就在刚才，这件已被他人办理。{_last_move(session, content)}请刷新后再看。")
+    for name, value in values.items():
+        attributes.set_committed_value(content, name, value)
+
+
+def touch(content: Content, *, expected_version: int | None = None, at: datetime | None = None) -> None:
+    """Advances the version of a thing that changes without moving; of two people who change it at once one stops here."""
+    session = _session(content)
+    if expected_version is not None and expected_version != content.version:
+        raise Stale(
+            f"您看到的是第 {expected_version} 版，现在已是第 {content.version} 版。{_last_move(session, content)}请刷新后再办。"
+        )
+    session.flush()
+    values = {"version": content.version + 1, "modified_at": at or now()}
+    result = session.execute(
+        update(CONTENT).where(CONTENT.c.id == content.id, CONTENT.c.version == content.version).values(**values)
+    )
+    if result.rowcount != 1:  # type: ignore[attr-defined]
         raise Stale(f"就在刚才，这件已被他人办理。{_last_move(session, content)}请刷新后再看。")
     for name, value in values.items():
         attributes.set_committed_value(content, name, value)
@@ -333,7 +376,7 @@ def _last_move(session: Session, content: Content) -> str:
     )
 
 
-def _holder(content: Content) -> str:
+def holder(content: Content) -> str:
     if content.assignee is not None:
         return content.assignee.name
     return content.unit.name if content.unit is not None else "受理单位"

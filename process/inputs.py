@@ -5,9 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from process.definition import Input, Transition
+from process.definition import Input, Title
 from process.numbers import CHINA
 from process.refusals import InvalidInput
 
@@ -29,7 +29,16 @@ def clean_text(value: Any, limit: int) -> str:
     return text
 
 
-def clean_inputs(transition: Transition, given: Mapping[str, Any]) -> dict[str, Any]:
+class Asking(Protocol):
+    """Whatever asks for inputs: a transition, or a verb of the office."""
+
+    @property
+    def title(self) -> Title: ...
+    @property
+    def inputs(self) -> tuple[Input, ...]: ...
+
+
+def clean_inputs(transition: Asking, given: Mapping[str, Any]) -> dict[str, Any]:
     """Only the declared inputs, each of its kind. Raises InvalidInput naming every field that is wrong, all at once."""
     cleaned: dict[str, Any] = {}
     errors: dict[str, str] = {}

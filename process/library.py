@@ -13,10 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.content import Content, WorkflowVersion
-from process import registry
+from process import field_rules, registry
 from process.definition import Definition, Title
+from process.field_rules import FieldRule
 from process.parsing import parse
-from process.reading import Vocabulary
+from process.reading import Reader, Vocabulary
 from process.refusals import DefinitionError, NotFound
 
 HERE = Path(__file__).parent
@@ -68,7 +69,7 @@ TYPE_KEYS = frozenset(
     {"id", "title", "kind", "workflow", "number", "create", "fields", "papers", "icon", "masked"}
     | {"group", "description", "illustrative", "notes"}
 )
-FIELD_KEYS = frozenset({"kind", "title", "required", "sensitive", "options", "help", "column"})
+FIELD_KEYS = frozenset({"kind", "title", "required", "sensitive", "options", "help", "column", "access"})
 # Names with a meaning of their own in API bodies and forms.
 RESERVED_NAMES = frozenset({"place", "type", "version", "comment", "on_behalf_of", "csrf_token", "actions", "places"})
 KIND_OF_SHARED: Mapping[str, tuple[str, ...]] = {
@@ -91,11 +92,13 @@ class Field:
     help: str = ""
     # Shown as a column of the list; without any, the first plain fields are.
     column: bool = False
+    # Hidden, masked or read-only in some states or for some people; see process/field_rules.py.
+    access: tuple[FieldRule, ...] = ()
 
     @property
     def private(self) -> bool:
         """Rests encrypted, is never listed, and is masked for whoever may not see the contents."""
-        return self.sensitive or self.kind in PERSONAL_KINDS
+        return self.sensitive or self.kind in PERSONAL_KINDS or field_rules.withheld(self.access)
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,8 @@ class Library:
     types: dict[str, ContentType] = field(default_factory=dict)
     workflows: dict[str, Definition] = field(default_factory=dict)
     policy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # relation of somebody drawn in by name -> permissions
+    participants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # Where they were read from, so that a fresh look reads the same.
     folders: tuple[Path, ...] = ()
     _versions: dict[str, Definition] = field(default_factory=dict)
@@ -210,6 +215,7 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
     workflows: dict[str, Definition] = {}
     types: dict[str, ContentType] = {}
     policy: dict[str, tuple[str, ...]] = {}
+    participants: dict[str, tuple[str, ...]] = {}
     for folder in folders:
         for path in sorted((folder / "workflows").glob("*.yaml")):
             definition = parse(read_yaml(path), path.name, names)
@@ -222,7 +228,9 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
                 raise DefinitionError(path.name, "id", f"'{content_type.id}' is already taken by another file")
             types[content_type.id] = content_type
         if (folder / "policy.yaml").exists():
-            policy |= _policy(read_yaml(folder / "policy.yaml"))
+            given = read_yaml(folder / "policy.yaml")
+            policy |= _granted(given, "permissions", "roles for each permission")
+            participants |= _granted(given, "participants", "permissions for each relation")
     for content_type in types.values():
         if content_type.workflow not in workflows:
             raise DefinitionError(
@@ -231,7 +239,9 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
                 f"unknown workflow '{content_type.workflow}'",
                 f"one of {', '.join(sorted(workflows))}",
             )
+        field_rules.check(f"{content_type.id}.yaml", content_type.fields, workflows[content_type.workflow])
     for definition in workflows.values():
+        _check_branches(definition, types, workflows)
         for transition in definition.transitions.values():
             for trigger in transition.triggered_by:
                 kind, _, step = trigger.partition(":")
@@ -243,17 +253,42 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
                         f"no step '{trigger}' anywhere",
                         "type:transition, e.g. delegation:receive",
                     )
-    library.types, library.workflows, library.policy = types, workflows, policy
+    library.types, library.workflows = types, workflows
+    library.policy, library.participants = policy, participants
     library.folders = folders
     library._versions |= {d.digest: d for d in workflows.values()}
     return library
 
 
-def _policy(data: Any) -> dict[str, tuple[str, ...]]:
-    granted = data.get("permissions") if isinstance(data, dict) else None
-    if not isinstance(granted, dict) or not all(isinstance(roles, list) for roles in granted.values()):
-        raise DefinitionError("policy.yaml", "permissions", "must name a list of roles for each permission")
-    return {name: tuple(roles) for name, roles in granted.items()}
+def _check_branches(
+    definition: Definition, types: Mapping[str, ContentType], workflows: Mapping[str, Definition]
+) -> None:
+    """What a branch waits for must be a type that the kernel can make by itself, and end where the branch says."""
+    for state in definition.states.values():
+        for branch in (*state.branches.of, *filter(None, [state.branches.every])) if state.branches else ():
+            if not branch.type:
+                continue
+            key, file = f"states.{state.id}.branches.of.{branch.id}", f"{definition.id}.yaml"
+            owner = types.get(branch.type)
+            if owner is None or owner.kind != "content":
+                possible = ", ".join(sorted(t.id for t in types.values() if t.kind == "content"))
+                raise DefinitionError(
+                    file, f"{key}.type", f"no type '{branch.type}' of kind content", f"one of {possible}"
+                )
+            for name in branch.refused_in:
+                known = workflows[owner.workflow].states
+                if name not in known or not known[name].terminal:
+                    ends = ", ".join(s.id for s in known.values() if s.terminal)
+                    raise DefinitionError(
+                        file, f"{key}.refused_in", f"'{name}' is no end of {owner.id}", f"one of {ends}"
+                    )
+
+
+def _granted(data: Any, part: str, what: str) -> dict[str, tuple[str, ...]]:
+    granted = data.get(part) if isinstance(data, dict) else None
+    if not isinstance(granted, dict) or not all(isinstance(names, list) for names in granted.values()):
+        raise DefinitionError("policy.yaml", part, f"must name a list of {what}")
+    return {name: tuple(names) for name, names in granted.items()}
 
 
 def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
@@ -340,6 +375,7 @@ def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
                 options,
                 str(spec.get("help") or ""),
                 bool(spec.get("column")),
+                field_rules.parse(spec.get("access"), f"fields.{name}.access", Reader(file, names)),
             )
         )
     for paper in listed("papers"):

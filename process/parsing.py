@@ -29,10 +29,10 @@ from process.definition import (
     Worklist,
 )
 from process.graph import check_graph
-from process.reading import Reader, Vocabulary, nearest
+from process.reading import UNCHECKED, Reader, Vocabulary, nearest
 
 
-def parse(data: Any, file: str, vocabulary: Vocabulary = Vocabulary()) -> Definition:
+def parse(data: Any, file: str, vocabulary: Vocabulary = UNCHECKED) -> Definition:
     """Reads one workflow definition; raises DefinitionError with file, key and reason."""
     r = Reader(file, vocabulary)
     body = r.mapping(data, "(top)")

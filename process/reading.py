@@ -23,6 +23,9 @@ class Vocabulary:
     papers: frozenset[str] = frozenset()
 
 
+UNCHECKED = Vocabulary()
+
+
 class Reader:
     """Walks a YAML mapping and says exactly where something is wrong."""
 

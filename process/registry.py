@@ -53,6 +53,11 @@ durations: dict[str, Duration] = {}
 creators: dict[str, Creator] = {}
 
 
+# Told of every step taken and of every thing born, in the same transaction:
+# session, thing, transition id (or "create"), who, and the step (None at birth).
+Listener = Callable[[Session, Any, str, "Actor", "Step | None"], None]
+listeners: list[Listener] = []
+
 # Freezes a paper named by a transition (`papers: [...]`) into the running transaction; set by services/papers_out.
 make_paper: Callable[[Step, str], None] | None = None
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models.agency import Agency
 from models.case import Case
 from models.paper import Certificate, Paper
-from process import access, engine, journal, numbers, registry
+from process import access, engine, guards, journal, numbers, registry
 from process.access import Actor
 from process.refusals import Forbidden, RequirementUnmet
 from process.registry import Step
@@ -95,7 +95,7 @@ def _occasion(step: Step) -> papers_out.Occasion:
 @registry.predicate("issuer_did_not_approve")
 def issuer_did_not_approve(session: Session, certificate: Certificate, actor: Actor) -> bool:
     """Nor may whoever only stands in for the person who did."""
-    approvers = engine.did(session, certificate.case, ("approve",))
+    approvers = guards.did(session, certificate.case, ("approve",))
     if actor.person_id in approvers:
         return False
     own = actor.without_posts_of(approvers)

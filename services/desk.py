@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload, with_polymorphic
 
 from models.base import now
 from models.content import Content
-from process import access, clock, engine
+from process import access, clock, engine, guards
 from process.access import Actor
 from process.definition import SPECIAL_TOKENS, Transition
 from process.library import library
@@ -61,7 +61,7 @@ def desk(session: Session, actor: Actor, *, at: datetime | None = None) -> Desk:
         ],
         LIMIT,
     )
-    engine.prefetch(session, found)
+    guards.prefetch(session, found)
     mine: list[Work] = []
     others: list[Work] = []
     for content in found:
@@ -82,7 +82,7 @@ def desk(session: Session, actor: Actor, *, at: datetime | None = None) -> Desk:
         OTHERS_LIMIT * 2,
     )
     rest = [c for c in watched if c.id not in seen]
-    engine.prefetch(session, rest)
+    guards.prefetch(session, rest)
     others += [Work(c, engine.available(c, actor)) for c in rest]
     for work in list(others):
         if any(t.primary for t in work.transitions):
@@ -103,7 +103,11 @@ def _load(session: Session, actor: Actor, conditions: list, limit: int) -> list[
         select(entity).where(entity.closed_at.is_(None), entity.type.not_in(NOT_WORK), or_(*conditions)), actor, entity
     )
     statement = statement.options(
-        joinedload(entity.applicant), joinedload(entity.unit), joinedload(entity.assignee), selectinload(entity.places)
+        joinedload(entity.applicant),
+        joinedload(entity.unit),
+        joinedload(entity.assignee),
+        selectinload(entity.places),
+        selectinload(entity.people),
     )
     return list(
         session.scalars(statement.order_by(entity.deadline.is_(None), entity.deadline, entity.id).limit(limit)).unique()

@@ -110,6 +110,7 @@ def _whole() -> tuple:
         joinedload(Errand.place).joinedload(Agency.parent),
         joinedload(Errand.assignee),
         selectinload(Errand.places),
+        selectinload(Errand.people),
     )
 
 

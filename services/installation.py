@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from catalogue import loader as catalogue
 from catalogue import people
 from models.agency import Agency
-from models.ledger import CalendarDay
+from models.clock import CalendarDay
 from models.person import CourierProfile, Grant, GridMembership, Person
 from process.access import Actor, Held
 from process.library import library

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from models.agency import Agency
 from models.case import Case, Material
+from models.clock import ClockRun
 from models.content import Content
-from models.ledger import ClockRun
 from models.paper import Certificate, Document, Paper
 from models.resident import Resident
 from process import clock, numbers

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload, with_polymorphic
 from models.agency import Agency
 from models.content import Content
 from models.person import GridMembership, Person
-from process import access, engine
+from process import access, engine, guards
 from process.access import Actor
 from process.definition import Transition
 
@@ -249,6 +249,7 @@ def inbox(
         joinedload(entity.assignee),
         joinedload(entity.place),
         selectinload(entity.places),
+        selectinload(entity.people),
     )
     found = list(
         session.scalars(
@@ -256,7 +257,7 @@ def inbox(
         ).unique()
     )
     shown = found[:limit]
-    engine.prefetch(session, shown)
+    guards.prefetch(session, shown)
     return InboxPage(
         [(content, engine.available(content, actor)) for content in shown],
         _after(shown[-1]) if len(found) > limit else None,

@@ -41,6 +41,7 @@ def options() -> list[Any]:
         joinedload(Content.applicant),
         joinedload(Content.owner),
         selectinload(Content.places),
+        selectinload(Content.people),
         selectin_polymorphic(Content, SUBCLASSES),
         selectinload(Case.item),
         selectinload(HomeVisit.item),

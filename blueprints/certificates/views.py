@@ -17,7 +17,7 @@ from blueprints.content.actions import url_of
 from blueprints.context import current_actor, db_session, load_or_404
 from models.content import Content
 from models.paper import Certificate, Paper
-from process import access, engine, journal
+from process import access, engine, guards, journal
 from process.library import library
 from process.masking import mask_name
 from process.refusals import NotFound, RequirementUnmet
@@ -44,6 +44,7 @@ def index() -> ResponseReturnValue:
         joinedload(Certificate.paper),
         joinedload(Certificate.case),
         selectinload(Certificate.places),
+        selectinload(Certificate.people),
     )
     if state in (*WORK, *CLOSED):
         statement = statement.where(Certificate.state == state)
@@ -56,7 +57,7 @@ def index() -> ResponseReturnValue:
         statement = statement.where(Certificate.id < int(after))
     found = list(session.scalars(statement.order_by(Certificate.id.desc()).limit(PAGE + 1)).unique())
     shown = found[:PAGE]
-    engine.prefetch(session, shown)
+    guards.prefetch(session, shown)
     rows = [_row(certificate) for certificate in shown]
     definition = library.workflows["certificate"]
     order = {s: n for n, s in enumerate(definition.states)}

@@ -17,7 +17,7 @@ from blueprints.context import current_actor, db_session, load_or_404
 from blueprints.delegations.bp import bp
 from models.case import Case
 from models.delegation import Delegation
-from process import access, engine
+from process import access, engine, guards
 from process.access import Actor
 from services import custody
 from services import whereabouts as papers_of
@@ -59,7 +59,10 @@ def index() -> ResponseReturnValue:
     chosen = request.args.get("show", shelves[0][0])
     condition = next((c for key, _label, c in shelves if key == chosen), shelves[0][2])
     statement = access.visible(select(Delegation), actor, Delegation).options(
-        *present.list_options(Delegation), joinedload(Delegation.addressee), selectinload(Delegation.places)
+        *present.list_options(Delegation),
+        joinedload(Delegation.addressee),
+        selectinload(Delegation.places),
+        selectinload(Delegation.people),
     )
     if condition is not None:
         statement = statement.where(condition)
@@ -68,7 +71,7 @@ def index() -> ResponseReturnValue:
         statement = statement.where(Delegation.id < int(after))
     found = list(session.scalars(statement.order_by(Delegation.id.desc()).limit(PAGE + 1)).unique())
     more, found = found[PAGE:], found[:PAGE]
-    engine.prefetch(session, found)
+    guards.prefetch(session, found)
     rows = []
     for ticket in found:
         row = present.row(session, ticket, actor, engine.available(ticket, actor))

@@ -15,7 +15,7 @@ from blueprints import present
 from blueprints.context import current_actor, db_session, load_or_404
 from models.base import now
 from models.content import Content
-from process import access, engine
+from process import access, engine, guards
 from process.refusals import Refusal
 from services import actions
 from services.desk import Work
@@ -105,7 +105,7 @@ def search() -> ResponseReturnValue:
     if q:
         entity = with_polymorphic(Content, "*")
         statement = access.visible(select(entity), actor, entity).options(
-            *present.list_options(entity), selectinload(entity.places)
+            *present.list_options(entity), selectinload(entity.places), selectinload(entity.people)
         )
         statement = (
             statement.where(matching(session, actor, q, entity))
@@ -113,6 +113,6 @@ def search() -> ResponseReturnValue:
             .limit(SEARCH_LIMIT)
         )
         found = list(session.scalars(statement).unique())
-    engine.prefetch(session, found)
+    guards.prefetch(session, found)
     rows = [present.row(session, c, actor, engine.available(c, actor)) for c in found]
     return render_template("desk/search.html", q=q, rows=rows, limit=SEARCH_LIMIT)

@@ -19,7 +19,7 @@ from config import Settings
 from extensions import db
 from jobs.queue import connect
 from models.base import now
-from models.ledger import CalendarDay
+from models.clock import CalendarDay
 from process import outbox
 from process.clock import local_day
 from services import files

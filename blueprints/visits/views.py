@@ -25,7 +25,7 @@ from models.agency import Agency
 from models.base import now
 from models.delegation import HomeVisit
 from models.resident import Resident
-from process import access, clock, eligibility, engine
+from process import access, clock, eligibility, engine, guards
 from process.access import Actor
 from process.refusals import InvalidInput, Refusal
 from process.words import N_
@@ -46,13 +46,16 @@ GROUPS = (
 def index() -> ResponseReturnValue:
     session, actor = db_session(), current_actor()
     statement = visits.today_first(actor).options(
-        *present.list_options(HomeVisit), joinedload(HomeVisit.item), selectinload(HomeVisit.places)
+        *present.list_options(HomeVisit),
+        joinedload(HomeVisit.item),
+        selectinload(HomeVisit.places),
+        selectinload(HomeVisit.people),
     )
     finished = request.args.get("show") == "all"
     if not finished:
         statement = statement.where(HomeVisit.closed_at.is_(None))
     found = list(session.scalars(statement.limit(LIMIT)).unique())
-    engine.prefetch(session, found)
+    guards.prefetch(session, found)
     today = clock.local_day(now())
     groups: dict[str, list[Any]] = {key: [] for key, _label in GROUPS}
     for visit in found:

@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
+from models.clock import CalendarDay
 from models.content import Content
 from models.errand import Errand
-from models.ledger import CalendarDay, JournalEntry
+from models.ledger import JournalEntry
 from models.person import CourierProfile
 from process import engine as door
+from process import guards
 from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, Refusal, Stale, UnknownTransition
 from tests.kernel.conftest import World
 
@@ -133,7 +135,7 @@ def test_what_is_available_can_be_fired_and_nothing_else(world: World) -> None:
             actor = world.actor(role, (role, world.street))
             shown = {t.id for t in door.available(made, actor)}
             for transition in definition.transitions.values():
-                guard_passed = state in transition.sources and door.passes(
+                guard_passed = state in transition.sources and guards.passes(
                     world.session, made, transition.guard, actor, definition
                 )
                 assert (transition.id in shown) == guard_passed, (state, role, transition.id)

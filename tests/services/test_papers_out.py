@@ -204,7 +204,7 @@ def test_a_year_without_calendar_leaves_the_date_open_but_not_the_notice(session
     """The notice promises working days; the date is not guessed where no calendar says which days are worked."""
     from sqlalchemy import delete
 
-    from models.ledger import CalendarDay
+    from models.clock import CalendarDay
 
     session.execute(delete(CalendarDay))
     clock.forget_calendar()
