@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from flask import Flask, g, redirect, request, url_for
+from flask import Flask, current_app, g, redirect, request, url_for
 from flask_login import LoginManager
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from extensions import db
 from models.base import now
@@ -17,8 +17,22 @@ from process.clock import local_day
 from services.accounts import token_hash
 
 # Rights as read at one epoch of one person on one day; a change of grants raises the epoch and this entry is never asked again.
-_ACTORS: dict[tuple[str, int, int, str], Actor] = {}
+Actors = dict[tuple[int, int, date], Actor]
 MAX_CACHED = 2000
+# Every request asks this: built once, and asked of the connection, because the ORM's way round costs twice the look-up.
+_SIGNED_IN = (
+    select(
+        LoginSession.expires_at,
+        LoginSession.kind,
+        Person.id,
+        Person.epoch,
+        Person.active,
+        Person.locale,
+        Person.title,
+    )
+    .join(Person, Person.id == LoginSession.person_id)
+    .where(LoginSession.token_hash == bindparam("token_hash"))
+)
 
 
 class Identity:
@@ -50,19 +64,7 @@ def init_app(app: Flask, login: LoginManager) -> None:
 
 def load_identity(token: str) -> Identity | None:
     """One query per request: the session row with its person's epoch; grants come from the cache of that epoch."""
-    row = db.session.execute(
-        select(
-            LoginSession.expires_at,
-            LoginSession.kind,
-            Person.id,
-            Person.epoch,
-            Person.active,
-            Person.locale,
-            Person.title,
-        )
-        .join(Person, Person.id == LoginSession.person_id)
-        .where(LoginSession.token_hash == token_hash(token))
-    ).first()
+    row = db.session.connection().execute(_SIGNED_IN, {"token_hash": token_hash(token)}).first()
     if row is None or row.expires_at <= now() or not row.active:
         return None
     g.session_kind = row.kind
@@ -71,13 +73,12 @@ def load_identity(token: str) -> Identity | None:
 
 def _actor(person_id: int, epoch: int) -> Actor:
     today = local_day(now())
-    key = (str(db.engine.url), person_id, epoch, today.isoformat())
-    found = _ACTORS.get(key)
+    known: Actors = current_app.extensions.setdefault("daiban-actors", {})
+    found = known.get((person_id, epoch, today))
     if found is None:
-        if len(_ACTORS) >= MAX_CACHED:
-            _ACTORS.clear()
-        found = load_actor(db.session(), person_id, today)
-        _ACTORS[key] = found
+        if len(known) >= MAX_CACHED:
+            known.clear()
+        found = known[person_id, epoch, today] = load_actor(db.session(), person_id, today)
     return found
 
 

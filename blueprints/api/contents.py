@@ -16,12 +16,11 @@ from blueprints.api.listing import page
 from blueprints.api.reading import remember_reading
 from blueprints.api.serialise import agency, person, summary, when, whole, words
 from blueprints.context import current_actor, db_session, load_or_404
-from extensions import db
 from models.content import Content
 from models.ledger import JournalEntry
 from process import access, clock
 from process.library import library
-from process.refusals import InvalidInput, NotFound
+from process.refusals import InvalidInput
 from services import actions as verbs
 from services import editing
 
@@ -122,12 +121,3 @@ def deadline(uid: str) -> ResponseReturnValue:
     """Until when, and why: working days, holidays, make-up days, pauses."""
     content, session = load_or_404(Content, uid), db_session()
     return jsonify(clock.explain(session, content, library.of(content, session)))
-
-
-def reload(uid: str) -> Content | None:
-    """The thing as it is after a step; None when the step took it out of this actor's sight."""
-    try:
-        return load_or_404(Content, uid)
-    except NotFound:
-        db.session.expire_all()
-        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import url_for
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from models.case import Case, ServiceItem
@@ -15,6 +15,15 @@ from models.errand import Errand
 from models.paper import Certificate, Paper
 from process import access
 from process.access import Actor
+
+# Asked for every answer about a thing, so they are built once.
+_PAPERS = (
+    select(Paper.paper, Paper.title, Paper.number, Paper.status, Paper.error)
+    .where(Paper.content_id == bindparam("content_id"))
+    .order_by(Paper.id)
+)
+# On the table alone: the mapped class would join the columns that every thing has.
+_ERRANDS = select(Errand.__table__.c.id).where(Errand.related_id.in_(bindparam("ids", expanding=True)))
 
 
 def materials(content: Content) -> list[dict[str, Any]]:
@@ -39,9 +48,8 @@ def materials(content: Content) -> list[dict[str, Any]]:
 
 def papers(session: Session, content: Content) -> list[dict[str, Any]]:
     """The newest paper of each kind and how far it is."""
-    newest: dict[str, Paper] = {}
-    for paper in session.scalars(select(Paper).where(Paper.content_id == content.id).order_by(Paper.id)):
-        newest[paper.paper] = paper
+    rows = session.connection().execute(_PAPERS, {"content_id": content.id})
+    newest = {row.paper: row for row in rows}
     return [
         {
             "paper": p.paper,
@@ -65,7 +73,7 @@ def related(session: Session, content: Content, actor: Actor) -> list[dict[str, 
             ids |= set(session.scalars(select(model.id).where(model.case_id == case_id)))
     if isinstance(content, Errand) and content.related_id is not None:
         ids.add(content.related_id)
-    ids |= set(session.scalars(select(Errand.id).where(Errand.related_id.in_([*ids, content.id]))))
+    ids |= set(session.connection().scalars(_ERRANDS, {"ids": sorted({*ids, content.id})}))
     ids.discard(content.id)
     if not ids:
         return []

@@ -11,6 +11,7 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from blueprints.api import lines
+from blueprints.api.named import Names
 from blueprints.api.related import materials, own_facts, papers, related
 from catalogue import loader as catalogue
 from models.agency import Agency
@@ -86,6 +87,9 @@ def action(session: Session, content: Content, transition: Transition) -> dict[s
 def summary(session: Session, content: Content) -> dict[str, Any]:
     """One line of a list: everything personal masked, whoever reads."""
     return _head(session, content) | {
+        "place": agency(content.place),
+        "unit": agency(content.unit),
+        "assignee": person(content.assignee),
         "applicant": applicant(content.applicant, full=False),
         "fields": fields(content, full=False, listed=True)[0],
     }
@@ -97,12 +101,18 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
     values, masked = fields(content, full=full)
     hidden = visits.hidden(session, content, actor).intersection(values)
     values, masked = {name: value for name, value in values.items() if name not in hidden}, sorted({*masked, *hidden})
+    names = Names(session, content, actor)
     return _head(session, content) | {
+        "place": names.agency(content.place_id),
+        "unit": names.agency(content.unit_id),
+        "assignee": names.person(content.assignee_id),
         "applicant": applicant(content.applicant, full=full),
         "fields": values,
         "masked": masked,
-        "owner": person(content.owner),
-        "places": [{"relation": p.relation, "place": agency(p.place)} for p in content.places if p.until is None],
+        "owner": names.person(content.owner_id),
+        "places": [
+            {"relation": p.relation, "place": names.agency(p.place_id)} for p in content.places if p.until is None
+        ],
         "permissions": [p for p in library.of(content, session).permissions if access.may(actor, p, content, session)],
         "actions": [action(session, content, t) for t in engine.available(content, actor)],
         "materials": materials(content) if full else [],
@@ -123,9 +133,6 @@ def _head(session: Session, content: Content) -> dict[str, Any]:
         "state_title": words(state.title),
         "tone": state.tone,
         "version": content.version,
-        "place": agency(content.place),
-        "unit": agency(content.unit),
-        "assignee": person(content.assignee),
         "deadline": when(content.deadline),
         "created": when(content.created_at),
         "modified": when(content.modified_at),
