@@ -48,6 +48,20 @@ class Actor:
     held: tuple[Held, ...] = ()
     epoch: int = 0
     roles: frozenset[str] = field(default=frozenset())
+    # Set while one acts in a colleague's name: then only that colleague's posts and work count, nothing of one's own.
+    acting_for: int | None = None
+
+    @property
+    def principals(self) -> frozenset[int]:
+        """The colleagues whose posts this actor holds meanwhile."""
+        return frozenset(held.principal_id for held in self.held if held.principal_id is not None)
+
+    @property
+    def persons(self) -> frozenset[int]:
+        """In whose place this actor stands: oneself, and those one stands in for."""
+        if self.person_id is None:
+            return frozenset()
+        return self.principals | ({self.person_id} if self.acting_for is None else set())
 
     def holds(self, role: str, path: str) -> bool:
         """Does this actor hold the role at the place of `path` or above it?"""
@@ -55,7 +69,7 @@ class Actor:
 
     def as_substitute_for(self, principal_id: int) -> Actor:
         held = tuple(h for h in self.held if h.principal_id == principal_id)
-        return replace(self, held=held, roles=frozenset(h.role for h in held))
+        return replace(self, held=held, roles=frozenset(h.role for h in held), acting_for=principal_id)
 
     def without_posts_of(self, people: set[int]) -> Actor:
         """This actor without the posts held meanwhile for these people."""
@@ -97,7 +111,7 @@ def load_actor(session: Session, person_id: int, today: date) -> Actor:
 def tokens(content: Content, actor: Actor) -> set[str]:
     """Everything this actor is to this thing."""
     found = {"anyone"}
-    if actor.person_id is not None:
+    if actor.person_id is not None and actor.acting_for is None:
         if content.owner_id == actor.person_id:
             found.add("owner")
         if content.assignee_id == actor.person_id:
@@ -113,6 +127,9 @@ def tokens(content: Content, actor: Actor) -> set[str]:
             if path.startswith(held.path):
                 found.add(held.role)
                 found.add(f"{held.role}@{relation}")
+                # What lies with an absent colleague waits for whoever holds the post there meanwhile.
+                if held.principal_id is not None and held.principal_id == content.assignee_id:
+                    found.add("assignee")
     return found
 
 
@@ -129,8 +146,9 @@ def may(actor: Actor, permission: str, content: Content, session: Session | None
     definition = library.of(content, session or _session(content))
     if not allowed_tokens(definition, content.state, permission).isdisjoint(tokens(content, actor)):
         return True
-    return actor.person_id is not None and any(
-        p.person_id == actor.person_id and p.until is None and permission in library.participants.get(p.relation, ())
+    persons = actor.persons
+    return bool(persons) and any(
+        p.person_id in persons and p.until is None and permission in library.participants.get(p.relation, ())
         for p in content.people
     )
 
@@ -149,7 +167,7 @@ def condition(actor: Actor, entity: Any = Content) -> ColumnElement[bool]:
         parts.append(
             entity.id.in_(
                 select(ContentPerson.content_id).where(
-                    ContentPerson.person_id == actor.person_id,
+                    ContentPerson.person_id.in_(sorted(actor.persons)),
                     ContentPerson.until.is_(None),
                     ContentPerson.relation.in_([r for r, given in library.participants.items() if VIEW in given]),
                 )
@@ -157,10 +175,9 @@ def condition(actor: Actor, entity: Any = Content) -> ColumnElement[bool]:
         )
         if actor.resident_id is not None:
             parts.append(and_(entity.applicant_id == actor.resident_id, entity.acl_id.in_(_acls(["applicant"]))))
+    parts += _of_absent_colleagues(actor, entity)
     for path, roles in roles_at(actor).items():
-        parts.append(
-            and_(within(entity.place_path, path), entity.acl_id.in_(_acls(sorted(tokens_at(roles, ORIGIN)))))
-        )
+        parts.append(and_(within(entity.place_path, path), entity.acl_id.in_(_acls(sorted(tokens_at(roles, ORIGIN))))))
         second = aliased(ContentPlace)
         further = aliased(Content)
         asked = [
@@ -175,6 +192,21 @@ def condition(actor: Actor, entity: Any = Content) -> ColumnElement[bool]:
             )
         )
     return or_(*parts) if parts else false()
+
+
+def _of_absent_colleagues(actor: Actor, entity: Any) -> list[ColumnElement[bool]]:
+    """What is assigned to somebody one stands in for, where the post is held. Nobody else pays for it."""
+    parts: list[ColumnElement[bool]] = []
+    absent: dict[str, set[int]] = defaultdict(set)
+    for held in actor.held:
+        if held.principal_id is not None and held.role not in SPECIAL_TOKENS:
+            absent[held.path].add(held.principal_id)
+    for path, people in sorted(absent.items()):
+        theirs = and_(entity.assignee_id.in_(sorted(people)), entity.acl_id.in_(_acls(["assignee"])))
+        second = aliased(ContentPlace)
+        there = select(second.content_id).where(second.until.is_(None), within(second.place_path, path))
+        parts.append(and_(theirs, or_(within(entity.place_path, path), entity.id.in_(there))))
+    return parts
 
 
 def roles_at(actor: Actor) -> dict[str, set[str]]:

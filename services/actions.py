@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from models.content import Content
 from models.ledger import JournalEntry
 from models.person import Person
-from process import access, engine, library, registry
+from process import access, capacities, engine, field_access, library, registry
 from process.access import Actor
 from process.refusals import InvalidInput, NotFound
 from process.registry import Step
@@ -27,9 +27,23 @@ def perform(
     expected_version: int | None = None,
     on_behalf_of: Person | None = None,
 ) -> Step:
+    """Takes a step. Who can take it only by an absent colleague's post takes it in that colleague's name, said or not."""
+    session = object_session(content)
+    known = library.library.of(content, session).transitions.get(transition) if session is not None else None
+    if session is not None and known is not None:
+        _respect_fields(session, content, actor, inputs or {})
+        if on_behalf_of is None and content.state in known.sources:
+            on_behalf_of = capacities.default(session, content, known.guard, actor)
     return engine.fire(
         content, transition, actor, inputs=inputs, expected_version=expected_version, on_behalf_of=on_behalf_of
     )
+
+
+def _respect_fields(session: Session, content: Content, actor: Actor, inputs: Mapping[str, Any]) -> None:
+    """An input that bears the name of a field writes it, so the field's own rules hold here as well."""
+    errors = field_access.refusals(session, content, actor, inputs)
+    if errors:
+        raise InvalidInput(f"{'；'.join(errors.values())}。请去掉这些内容再办。", errors)
 
 
 def just_taken(session: Session, actor: Actor, uid: str, transition: str) -> Content | None:

@@ -12,7 +12,7 @@ from models.base import now
 from models.content import Content
 from process import access, clock, engine, guards
 from process.access import Actor
-from process.definition import SPECIAL_TOKENS, Transition
+from process.definition import DID, SPECIAL_TOKENS, Transition
 from process.library import library
 
 LIMIT = 150
@@ -45,7 +45,8 @@ def pairs(actor: Actor) -> set[tuple[str, str]]:
             if transition.trigger != "user" or not transition.primary:
                 continue
             names = {token.partition("@")[0] for token in transition.guard.roles}
-            if names & (actor.roles | set(SPECIAL_TOKENS)):
+            momentary = any(token.startswith(DID) or token == "grid_leader_of_applicant" for token in names)
+            if momentary or names & (actor.roles | set(SPECIAL_TOKENS)):
                 found |= {(definition.id, source) for source in transition.sources}
     return found
 
@@ -74,7 +75,7 @@ def desk(session: Session, actor: Actor, *, at: datetime | None = None) -> Desk:
         [
             or_(
                 Content.owner_id == actor.person_id,
-                Content.assignee_id == actor.person_id,
+                Content.assignee_id.in_(sorted(actor.persons)),
                 Content.applicant_id == actor.resident_id if actor.resident_id else false(),
                 Content.unit_id == actor.unit_id if actor.unit_id else false(),
             )

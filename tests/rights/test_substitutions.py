@@ -53,7 +53,7 @@ def test_in_the_other_order_the_chain_ends_as_well(session, actor, person, days,
 
 def test_two_who_stand_in_for_each_other_are_refused_with_the_way(session, actor, person, days) -> None:
     name(session, actor("reviewer"), person("reviewer"), person("window.clerk"), days, first=0, last=5)
-    with pytest.raises(InvalidInput, match="绕成一圈.*陆文斌的班由沈丽娟代"):
+    with pytest.raises(InvalidInput, match=r"绕成一圈.*陆文斌的班由沈丽娟代"):
         name(session, actor("window.clerk"), person("window.clerk"), person("reviewer"), days, first=5, last=9)
     name(session, actor("window.clerk"), person("window.clerk"), person("reviewer"), days, first=6, last=9)
 
