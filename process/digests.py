@@ -46,42 +46,14 @@ def _key(key: Any) -> str:
     return key
 
 
-def body(
-    previous: str,
-    algorithm: str,
-    stream: str,
-    seq: int,
-    at: str,
-    action: str,
-    content_id: int | None,
-    district: str,
-    person_id: int | None,
-    principal_id: int | None,
-    substitute_for_id: int | None,
-    unit_id: str | None,
-    from_state: str | None,
-    to_state: str | None,
-    comment: str | None,
-    details: Any,
-) -> bytes:
-    """The previous digest and every column that says something, in a fixed order; `at` is ISO 8601 with microseconds, UTC."""
-    return canonical(
-        [
-            previous,
-            algorithm,
-            stream,
-            seq,
-            at,
-            action,
-            content_id,
-            district,
-            person_id,
-            principal_id,
-            substitute_for_id,
-            unit_id,
-            from_state,
-            to_state,
-            comment,
-            details,
-        ]
-    ).encode()
+# What a row is hashed over, in this order: the previous digest and every column that says something. `at` is ISO 8601 with
+# microseconds, in UTC.
+FIELDS = (
+    *("previous", "algorithm", "stream", "seq", "at", "action", "content_id", "district"),
+    *("person_id", "principal_id", "substitute_for_id", "unit_id", "from_state", "to_state", "comment", "details"),
+)
+
+
+def digest(algorithm: str, fields: tuple[Any, ...]) -> str:
+    """The hash of these values of FIELDS."""
+    return ALGORITHMS[algorithm](canonical(fields).encode())

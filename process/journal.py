@@ -122,28 +122,15 @@ def append(
         last = connection.exec_driver_sql(ask, given({"stream": stream}, ("stream",))).first()
         if last is not None:
             seq, previous = last[0] + 1, last[1]
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone cannot be stored")
     at = at.astimezone(UTC)
     comment = comment or None
     noted = digests.plain(details) if details else {}
-    body = digests.body(
-        previous,
-        _algorithm,
-        stream,
-        seq,
-        at.isoformat(timespec="microseconds"),
-        action,
-        content_id,
-        district,
-        person_id,
-        principal_id,
-        substitute_for_id,
-        unit_id,
-        from_state,
-        to_state,
-        comment,
-        noted,
-    )
-    digest = digests.ALGORITHMS[_algorithm](body)
+    moment = at.isoformat(timespec="microseconds")
+    who = (person_id, principal_id, substitute_for_id, unit_id)
+    said = (stream, seq, moment, action, content_id, district, *who, from_state, to_state, comment, noted)
+    digest = digests.digest(_algorithm, (previous, _algorithm, *said))
     row = {
         "stream": stream,
         "seq": seq,
