@@ -123,7 +123,14 @@ def _deadline(
         return end_of(day) if day else None
     if due.hours:
         return content.entered_at + timedelta(hours=due.hours)
-    value: Any = getattr(content, due.field or "", None)
+    return _of_field(content, due.field or "")
+
+
+def _of_field(content: Content, name: str) -> datetime | None:
+    """A date that is a column of the thing or, for things without Python, one of its fields, kept there as text."""
+    value: Any = getattr(content, name, None) or (content.fields or {}).get(name)
+    if isinstance(value, str):
+        value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
     return end_of(value) if isinstance(value, date) and not isinstance(value, datetime) else value
 
 
