@@ -35,6 +35,8 @@ class Notice(Base):
     # A sentence of the product (then it has an English one) or the words an administrator wrote; `params` fill it.
     text: Mapped[str] = mapped_column(String(300))
     params: Mapped[dict] = mapped_column(Json, default=dict)
+    # Set: it speaks of this state of the thing and is over when the thing has moved on.
+    state: Mapped[str | None] = mapped_column(String(40))
     # Two notices with one key are one notice (see services/notices.py).
     key: Mapped[str] = mapped_column(String(120), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)

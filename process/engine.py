@@ -184,7 +184,7 @@ def _take(step: Step, definition: Definition) -> Step:
         _give_back(step)
     if content.state != step.from_state:
         tasks.left(session, definition, content, step.from_state, at)
-    clock.advance(session, definition, content, content.state, at, actor)
+    clock.advance(session, definition, content, content.state, at, actor, step.inputs.get("comment") or "")
     if step.cause is not None:
         step.details.setdefault("because", f"{step.cause.content.type}:{step.cause.transition.id}")
     journal.record(

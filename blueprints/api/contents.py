@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import jsonify, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
@@ -118,6 +119,8 @@ def history(uid: str) -> ResponseReturnValue:
 
 @bp.get("/v1/contents/<uid>/deadline", endpoint="deadline")
 def deadline(uid: str) -> ResponseReturnValue:
-    """Until when, and why: working days, holidays, make-up days, pauses."""
-    content, session = load_or_404(Content, uid), db_session()
-    return jsonify(clock.explain(session, content, library.of(content, session)))
+    """Until when, and why: working days, holidays, make-up days, pauses; and which level has used the time."""
+    content, session, actor = load_or_404(Content, uid), db_session(), current_actor()
+    full = access.may(actor, access.VIEW_FULL, content, session)
+    told = clock.explain(session, content, library.of(content, session), locale=str(get_locale()), full=full)
+    return jsonify(**told, hops=clock.hops(session, content).as_data())

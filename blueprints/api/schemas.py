@@ -170,7 +170,16 @@ def components() -> dict[str, Any]:
                 "because": NULLABLE_TEXT,
             }
         ),
-        "Deadline": shape({"deadline": NULLABLE_MOMENT, "sentence": TEXT, "clocks": many({"type": "object"})}),
+        "Deadline": shape(
+            {
+                "deadline": NULLABLE_MOMENT,
+                "sentence": TEXT,
+                "sentences": many(TEXT),
+                "clocks": many({"type": "object"}),
+                "moves": many({"type": "object"}),
+                "hops": {"type": "object"},
+            }
+        ),
         "Document": shape(
             {
                 "uid": TEXT,

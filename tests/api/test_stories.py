@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobs.worker import do
+from models.base import now
 from models.ledger import JournalEntry, OutboxItem
 from process import journal
 from tests.services.fertility import data
@@ -20,7 +21,11 @@ def work(session: Session) -> None:
     """What the workers do meanwhile."""
     session.rollback()
     for item_id in list(
-        session.scalars(select(OutboxItem.id).where(OutboxItem.status == "waiting").order_by(OutboxItem.id))
+        session.scalars(
+            select(OutboxItem.id)
+            .where(OutboxItem.status == "waiting", OutboxItem.available_at <= now())
+            .order_by(OutboxItem.id)
+        )
     ):
         assert do(session, item_id) == "done"
 
