@@ -177,6 +177,8 @@ class _Reader:
     def guard(self, parent: Element, whose: str, consequence: str) -> PloneGuard:
         element = self.only_one(parent, "guard")
         if element is None:
+            if parent.tag == "transition":
+                self.warn(f"{whose} has no <guard>, which Plone would ask for; it stands open to everybody")
             return PloneGuard()
         written = self.only_one(element, "guard-expression")
         expression = self.text(written) if written else ""

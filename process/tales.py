@@ -87,14 +87,12 @@ COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.In: lambda a, b: a in b,
     ast.NotIn: lambda a, b: a not in b,
 }
+# What Zope's restricted Python offers and an imagined actor needs.
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "len": len,
-    "any": any,
-    "all": all,
     "bool": bool,
     "set": set,
     "list": list,
-    "tuple": tuple,
 }
 THING = ("here", "object")
 RESERVED = frozenset(
@@ -137,7 +135,7 @@ class _Python:
                 return lambda actor, names: yes(actor, names) if test(actor, names) else no(actor, names)
             case ast.Tuple() | ast.List() | ast.Set():
                 return self.collection(node, local)
-            case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
+            case ast.ListComp() | ast.SetComp():
                 return self.comprehension(node, local)
             case ast.BinOp(op=ast.BitAnd()):
                 left, right = self.term(node.left, local), self.term(node.right, local)
@@ -178,7 +176,7 @@ class _Python:
         items = [self.term(one, local) for one in node.elts]
         return lambda actor, names: kind(item(actor, names) for item in items)
 
-    def comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp, local: frozenset[str]) -> Term:
+    def comprehension(self, node: ast.ListComp | ast.SetComp, local: frozenset[str]) -> Term:
         """One loop over one list; two would let an expression count for a very long time."""
         loop = node.generators[0]
         if len(node.generators) > 1 or local or loop.is_async or not isinstance(loop.target, ast.Name):
@@ -205,7 +203,7 @@ class _Python:
                 function, argument = FUNCTIONS[name], self.term(only, local)
                 return lambda actor, names: function(argument(actor, names))
             case ast.Attribute(value=who, attr=verb), args if self.is_actor(who):
-                return self.ask(node, verb, args, local)
+                return self.ask(node, verb, args, local, is_member=not self.is_user(who))
             case ast.Attribute(value=who, attr="checkPermission"), [named, thing] if self.is_checker(who):
                 return self.permission(named, thing, local)
             case ast.Attribute(value=who, attr="get"), [key, *_] if self.is_status(who) and self.is_state_name(key):
@@ -215,16 +213,14 @@ class _Python:
             ):
                 if self.is_thing(thing):
                     return lambda actor, names: actor.state
-            case ast.Attribute(value=base, attr="intersection"), [only]:
-                left, right = self.term(base, local), self.term(only, local)
-                return lambda actor, names: left(actor, names).intersection(right(actor, names))
         raise Unsupported(f"'{ast.unparse(node)}' needs a real object")
 
-    def ask(self, node: ast.Call, verb: str, args: list[ast.expr], local: frozenset[str]) -> Term:
+    def ask(self, node: ast.Call, verb: str, args: list[ast.expr], local: frozenset[str], is_member: bool) -> Term:
+        """Somebody asked as member of the site answers fewer questions than as user."""
         match verb, args:
             case "getRoles", []:
                 return lambda actor, names: list(actor.roles_everywhere())
-            case "getGroups", []:
+            case "getGroups", [] if not is_member:
                 return lambda actor, names: list(actor.groups_of())
             case "getRolesInContext", [thing] if self.is_thing(thing):
                 return lambda actor, names: list(actor.roles_here())
@@ -232,7 +228,7 @@ class _Python:
                 return self.has_role(self.term(wanted, local), everywhere=True)
             case "has_role", [wanted, thing] if self.is_thing(thing):
                 return self.has_role(self.term(wanted, local), everywhere=False)
-            case "has_permission", [named, thing]:
+            case "has_permission", [named, thing] if not is_member:
                 return self.permission(named, thing, local)
         raise Unsupported(f"'{ast.unparse(node)}' needs a real person")
 
@@ -280,10 +276,14 @@ class _Python:
 
     def is_actor(self, node: ast.expr) -> bool:
         match node:
-            case ast.Name(id="user"):
-                return True
             case ast.Call(func=ast.Attribute(value=tool, attr="getAuthenticatedMember"), args=[], keywords=[]):
                 return self.is_tool(tool, "portal_membership")
+        return self.is_user(node)
+
+    def is_user(self, node: ast.expr) -> bool:
+        match node:
+            case ast.Name(id="user"):
+                return True
             case ast.Call(func=ast.Attribute(value=manager, attr="getUser"), args=[], keywords=[]):
                 return self.is_manager(manager)
         return False
