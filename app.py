@@ -12,7 +12,7 @@ from catalogue import loader as catalogue
 from config import ConfigError, Settings
 from extensions import babel, csrf, db, limiter, login, migrate
 from models.crypto import vault
-from process import library, transactions
+from process import journal, library, transactions
 from process.refusals import DefinitionError
 from services import papers_out
 from services.files import configure as configure_files
@@ -42,6 +42,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     vault.open(settings.secret_key)
+    journal.configure(settings.journal_algorithm)
     if not settings.storage_url.startswith("file:"):
         raise ConfigError("STORAGE_URL: this version keeps files in a folder only; use file:///folder")
     configure_files(settings.storage_url)

@@ -39,6 +39,10 @@ class Settings:
     base_url: str
     # Definitions of this office beside those of the product: a folder with types/ and workflows/.
     processes: Path | None = None
+    # How new rows of the journal are hashed, and where its signed heads and their key lie: better not beside the database.
+    journal_algorithm: str = "sha256"
+    journal_heads: Path = ROOT / "var" / "journal-heads.jsonl"
+    journal_key: Path = ROOT / "var" / "journal.key"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -58,6 +62,9 @@ class Settings:
             demo=_switch("DAIBAN_DEMO", env.get("DAIBAN_DEMO") or "0"),
             base_url=_base_url(env.get("BASE_URL") or f"http://{reachable_host(host)}:{port}"),
             processes=_processes(env.get("DAIBAN_PROCESSES") or ""),
+            journal_algorithm=_algorithm(env.get("JOURNAL_ALGORITHM") or "sha256"),
+            journal_heads=_outside("JOURNAL_HEADS", env.get("JOURNAL_HEADS") or str(var / "journal-heads.jsonl")),
+            journal_key=_outside("JOURNAL_KEY", env.get("JOURNAL_KEY") or str(var / "journal.key")),
         )
 
     @property
@@ -105,6 +112,20 @@ def _processes(value: str) -> Path | None:
             f"DAIBAN_PROCESSES: {path} holds no definitions; "
             "name a folder with types/ and workflows/ in it, or unset the variable"
         )
+    return path
+
+
+def _algorithm(value: str) -> str:
+    if value not in {"sha256", "sm3"}:
+        raise ConfigError(f"JOURNAL_ALGORITHM: {value!r} is not known; use sha256 or sm3")
+    return value
+
+
+def _outside(name: str, value: str) -> Path:
+    """A file that the relay makes; whether its folder can be written to is told when it cannot."""
+    path = Path(os.path.abspath(ROOT / Path(value).expanduser()))
+    if path.is_dir() or not path.parent.is_dir():
+        raise ConfigError(f"{name}: {path} is no file in a folder that exists; make the folder, or name another file")
     return path
 
 

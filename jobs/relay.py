@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from types import FrameType
@@ -13,22 +14,26 @@ from flask import current_app
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import delete, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from config import Settings
 from extensions import db
 from jobs import queue as bells
 from jobs.queue import BELLS, connect
 from models.base import now
 from models.ledger import IdempotencyKey
 from models.person import LoginSession
-from process import outbox
+from process import heads, outbox
+from process.heads import Book, HeadsError
 from process.outbox import Due
 from process.transactions import reading
 
 log = logging.getLogger("daiban.relay")
 PAUSE = 0.4
 SWEEP_EVERY = timedelta(hours=1)
+# Asked a little more often than a head is due, so that the minute is kept.
+SIGN_EVERY = 5.0
 KEYS_KEPT = timedelta(days=3)
 Ring = Callable[[int, str], None]
 
@@ -42,9 +47,14 @@ def run() -> None:
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, leave)
-    connection = connect(current_app.config["SETTINGS"].redis_url)
-    swept = None
+    settings: Settings = current_app.config["SETTINGS"]
+    connection = connect(settings.redis_url)
+    book = Book(settings.journal_heads, settings.journal_key)
+    swept = signed = None
     while not stop.is_set():
+        if signed is None or time.monotonic() - signed > SIGN_EVERY:
+            signed = time.monotonic()
+            sign(book, settings.journal_algorithm)
         try:
             rung = ring_all(db.session(), connection)
             if swept is None or now() - swept > SWEEP_EVERY:
@@ -58,6 +68,15 @@ def run() -> None:
             db.session.remove()
         if not rung:
             stop.wait(PAUSE)
+
+
+def sign(book: Book, algorithm: str) -> None:
+    """The minute's head of the journal. What goes wrong is told on the health page and tried again."""
+    try:
+        with reading(), db.engine.connect() as connection:
+            heads.write(connection, book, now(), algorithm)
+    except (HeadsError, OSError, SQLAlchemyError) as error:
+        log.error("journal: %s", error)
 
 
 def ring_all(session: Session, connection: Redis) -> int:

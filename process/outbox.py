@@ -25,7 +25,7 @@ FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 2.0, 8.0, 600.0
 DONE_KEPT, CLOSED_KEPT = timedelta(days=30), timedelta(days=365)
 SWEPT_AT_ONCE = 5_000
 # Counting further would take longer than anybody wants to wait for the health page.
-COUNTED = 10_000
+COUNTED, ALL = 10_000, 1 << 62
 
 # One queue for each kind of worker. What a job needs beyond the ordinary stands in `kinds`, filled by jobs/kinds.py.
 QUICK, PAPERS = "quick", "papers"
@@ -286,3 +286,14 @@ def status(session: Session, counted: int = COUNTED) -> dict[str, Any]:
         "oldest_seconds": max(*ages, round((at - held).total_seconds()) if held else 0),
         "queues": queues,
     }
+
+
+def dead_by_job(session: Session) -> dict[str, int]:
+    """How many dead letters of each job somebody has to look at."""
+    rows = session.execute(
+        select(OutboxItem.job, func.count())
+        .where(_is("dead"), OutboxItem.closed_at.is_(None))
+        .group_by(OutboxItem.job)
+        .order_by(OutboxItem.job)
+    )
+    return {job: count for job, count in rows}

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -14,8 +14,11 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from blueprints.health import bp
+from config import Settings
 from extensions import db
+from models.base import now
 from process import outbox
+from process.heads import Book, HeadsError
 
 REQUESTS = Counter("daiban_requests", "Requests by endpoint, method and status.", ("endpoint", "method", "status"))
 SECONDS = Histogram(
@@ -44,15 +47,49 @@ def _counted(response: Response) -> Response:
     return response
 
 
+class JournalCollector(Collector):
+    """How long ago the journal was signed, and whether the signer found it as it was."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        settings: Settings = current_app.config["SETTINGS"]
+        book = Book(settings.journal_heads, settings.journal_key)
+        try:
+            last = book.last()
+        except HeadsError:
+            last = None
+        if last is not None:
+            yield GaugeMetricFamily(
+                "daiban_journal_head_age_seconds",
+                "Age of the newest signed head of the journal.",
+                value=(now() - last[0].at).total_seconds(),
+            )
+        yield GaugeMetricFamily(
+            "daiban_journal_alarm", "1 when database and signed heads disagree.", value=float(book.alarm.exists())
+        )
+
+
 class OutboxCollector(Collector):
     """What waits and what was given up, read when asked."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         found = outbox.status(db.session())
-        items = GaugeMetricFamily("daiban_outbox_items", "Outbox rows by status.", labels=("status",))
-        for name in ("waiting", "leased", "done", "dead"):
+        items = GaugeMetricFamily(
+            "daiban_outbox_items", f"Outbox rows by status, counted to {outbox.COUNTED}.", labels=("status",)
+        )
+        for name in ("waiting", "delayed", "leased", "done", "dead", "closed"):
             items.add_metric([name], found[name])
         yield items
+        waiting = GaugeMetricFamily("daiban_outbox_queue_waiting", "Due rows by queue.", labels=("queue",))
+        oldest = GaugeMetricFamily("daiban_outbox_queue_oldest_seconds", "Oldest due row by queue.", labels=("queue",))
+        for name, queue in found["queues"].items():
+            waiting.add_metric([name], queue["waiting"])
+            oldest.add_metric([name], max(queue["oldest_seconds"], 0))
+        yield waiting
+        yield oldest
+        dead = GaugeMetricFamily("daiban_outbox_dead", "Dead letters nobody has looked after, by job.", labels=("job",))
+        for job, count in outbox.dead_by_job(db.session()).items():
+            dead.add_metric([job], count)
+        yield dead
         yield GaugeMetricFamily(
             "daiban_outbox_oldest_seconds",
             "Age of the oldest row that is not done.",
@@ -65,6 +102,7 @@ def metrics() -> ResponseReturnValue:
     g.no_page_context = True
     registry = CollectorRegistry()
     registry.register(OutboxCollector())
+    registry.register(JournalCollector())
     counted: CollectorRegistry = REGISTRY
     if os.environ.get(SHARED):
         counted = CollectorRegistry()

@@ -17,11 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from blueprints.health import bp
 from config import Settings
 from extensions import db
-from jobs.queue import connect
+from jobs.queue import connect, name_of
 from models.base import now
 from models.clock import CalendarDay
-from process import outbox
+from process import heads, outbox
 from process.clock import local_day
+from process.heads import Book, HeadsError
 from services import files
 
 LATE_SECONDS = 120
@@ -63,7 +64,7 @@ def _guarded(name: str, check: Callable[[], tuple[bool, str]]) -> Concern:
         current_app.logger.warning("health %s: %s", name, error)
         return Concern(name, False, f"does not answer ({type(error).__name__})")
     finally:
-        if name in ("database", "outbox", "calendar", "dead_letters"):
+        if name in ("database", "outbox", "calendar", "dead_letters", "journal"):
             _end()
 
 
@@ -109,12 +110,23 @@ def _storage() -> tuple[bool, str]:
 def _outbox() -> tuple[bool, str]:
     found = outbox.status(db.session())
     waiting, oldest = found["waiting"] + found["leased"], max(found["oldest_seconds"], 0)
-    return oldest < LATE_SECONDS, f"{waiting} waiting, oldest {oldest} s"
+    slow = [name for name, queue in found["queues"].items() if queue["oldest_seconds"] >= LATE_SECONDS]
+    told = f"{waiting} waiting, oldest {oldest} s, {found['delayed']} for later"
+    return oldest < LATE_SECONDS, told + (f"; late: {', '.join(slow)}" if slow else "")
 
 
 def _dead_letters() -> tuple[bool, str]:
     dead = outbox.status(db.session())["dead"]
-    return dead == 0, f"{dead}" + (", see bin/flask outbox status" if dead else "")
+    return dead == 0, f"{dead}" + (", see /admin/outbox or bin/flask outbox status" if dead else "")
+
+
+def _journal() -> tuple[bool, str]:
+    settings: Settings = current_app.config["SETTINGS"]
+    try:
+        return heads.state(db.session().connection(), Book(settings.journal_heads, settings.journal_key), now())
+    except HeadsError as error:
+        current_app.logger.warning("health journal: %s", error)
+        return False, "the signed heads cannot be read, run bin/flask journal verify"
 
 
 def _disk() -> tuple[bool, str]:
@@ -135,9 +147,13 @@ def _calendar() -> tuple[bool, str]:
 def _workers() -> tuple[bool, str]:
     from rq import Worker
 
-    beats = [w.last_heartbeat for w in Worker.all(connection=_connection()) if w.last_heartbeat is not None]
+    workers = Worker.all(connection=_connection())
+    beats = [w.last_heartbeat for w in workers if w.last_heartbeat is not None]
     if not beats:
         return False, "none seen"
+    heard = {name for worker in workers for name in worker.queue_names()}
+    if deaf := [name for name in outbox.QUEUES if name_of(name) not in heard]:
+        return False, f"nobody works on: {', '.join(deaf)}"
     newest = max(beat if beat.tzinfo else beat.replace(tzinfo=UTC) for beat in beats)
     ago = max(round((datetime.now(UTC) - newest).total_seconds()), 0)
     # A waiting RQ worker says that it lives about every seven minutes.
@@ -150,6 +166,7 @@ CHECKS: tuple[tuple[str, Callable[[], tuple[bool, str]]], ...] = (
     ("storage", _storage),
     ("outbox", _outbox),
     ("dead_letters", _dead_letters),
+    ("journal", _journal),
     ("disk", _disk),
     ("calendar", _calendar),
     ("workers", _workers),

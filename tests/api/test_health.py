@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from extensions import db
 from process import outbox
 
-CONCERNS = ("database", "redis", "storage", "outbox", "dead_letters", "disk", "calendar", "workers")
+CONCERNS = ("database", "redis", "storage", "outbox", "dead_letters", "journal", "disk", "calendar", "workers")
 
 
 def test_one_line_per_concern_and_200_without_redis(app: Flask) -> None:
