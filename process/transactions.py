@@ -32,6 +32,11 @@ def set_writing(value: bool) -> None:
     _writing.set(value)
 
 
+def is_writing() -> bool:
+    """Whether transactions of this context may write."""
+    return _writing.get()
+
+
 def keep_despite_refusal(session: Session, write: Callable[[Session], None]) -> None:
     """What must stay although the step is undone: a wrong code counts. Whoever rolls back calls `settle` afterwards."""
     session.info.setdefault("kept", []).append(write)

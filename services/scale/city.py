@@ -16,6 +16,7 @@ from models.person import CourierProfile, Grant, Person
 from models.resident import Resident
 from process import access
 from process.identity import check_character
+from process.library import library
 from process.refusals import InvalidInput
 from services.accounts import NO_PASSWORD
 
@@ -87,6 +88,8 @@ class World:
 
 def build(session: Session, plan: Plan) -> World:
     """Writes what is missing of the city and reads the demo office; flushes, does not commit."""
+    # Things pin today's definitions, so the database must know them.
+    library.store(session)
     luck = Random(plan.seed)
     if session.get(Agency, OFFICE) is None:
         raise InvalidInput("库里还没有演示街道。请先运行 bin/flask demo load，再装入规模数据。")

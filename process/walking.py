@@ -1,0 +1,235 @@
+"""The statements behind `pages`: several ordered walks along indexes, merged, in the words of SQLite and of PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.orm import Session
+
+from models.base import UtcDateTime
+
+# By deadline what is open; by age everything, or what has no deadline to be sorted by.
+DUE, AGE, REST = "due", "age", "rest"
+# How SQLite keeps a moment: fixed length, so that texts sort like moments.
+MOMENT = "%Y-%m-%d %H:%M:%S.%f"
+MOMENT_LENGTH = 26
+
+
+@dataclass(frozen=True)
+class Way:
+    """Things of certain acls that have this value in this column, of content or of what repeats its columns."""
+
+    table: str
+    column: str
+    value: Any
+    acls: tuple[int, ...]
+    # Each acl is a run of the index of its own; otherwise the things of the column are looked at one by one.
+    shelved: bool = True
+    # The place of the way lies deeper than the columns tell / the place a thing must be filed at.
+    below: str = ""
+    path: str = ""
+    relations: tuple[str, ...] = ()
+    asked: tuple[tuple[str, Any], ...] = ()
+
+    def on(self, acls: tuple[int, ...], asked: tuple[tuple[str, Any], ...]) -> Way:
+        return replace(self, acls=acls, asked=asked)
+
+
+def walk(
+    session: Session, ways: Sequence[Way], order: str, after: tuple[datetime, int] | None, limit: int
+) -> list[tuple[datetime, int]]:
+    """The next (moment, id) of all ways together, each thing once."""
+    if not ways or limit <= 0:
+        return []
+    sql = (
+        _Sqlite(order, after, limit) if session.get_bind().dialect.name == "sqlite" else _Postgres(order, after, limit)
+    )
+    rows = session.execute(sql.statement(ways), sql.values)
+    return [sql.read(row) for row in rows]
+
+
+def count(session: Session, groups: Mapping[Any, Sequence[Way]], most: int) -> dict[Any, int]:
+    """How many things each group of ways leads to, up to `most`, in one statement."""
+    keys = [key for key, ways in groups.items() if ways]
+    found: dict[Any, int] = dict.fromkeys(groups, 0)
+    if not keys:
+        return found
+    writer = _Writer(AGE, None, most)
+    parts = [
+        f"SELECT {place} AS place, count(*) AS number FROM (SELECT id FROM ({writer.union(groups[key])}) u LIMIT :n) c{place}"
+        for place, key in enumerate(keys)
+    ]
+    for place, number in session.execute(text(" UNION ALL ".join(parts)), writer.values):
+        found[keys[place]] = number
+    return found
+
+
+class _Writer:
+    """Builds one statement; values go in as parameters, column names come from here only."""
+
+    def __init__(self, order: str, after: tuple[datetime, int] | None, limit: int) -> None:
+        self.order, self.after, self.limit = order, after, limit
+        self.values: dict[str, Any] = {"n": limit}
+        if after is not None:
+            self.values |= {"after_at": after[0], "after_id": after[1]}
+        self.down = "" if order == DUE else " DESC"
+        self.beyond = ">" if order == DUE else "<"
+
+    def value(self, given: Any) -> str:
+        name = f"v{len(self.values)}"
+        self.values[name] = given
+        return f":{name}"
+
+    def columns(self, way: Way) -> tuple[str, str]:
+        """Moment and id in the order asked for."""
+        if way.table == "content_place":
+            return ("due_at" if self.order == DUE else "made_at"), "content_id"
+        prefix = "c." if way.table == "content_person" else ""
+        return prefix + ("deadline" if self.order == DUE else "created_at"), f"{prefix}id"
+
+    def source(self, way: Way) -> str:
+        return "content_person p JOIN content c ON c.id = p.content_id" if way.table == "content_person" else way.table
+
+    def conditions(self, way: Way) -> list[str]:
+        """All but the acl."""
+        found = []
+        copied = way.table == "content_place"
+        c = "c." if way.table == "content_person" else ""
+        if way.column:
+            found.append(f"{'p.' if c else ''}{way.column} = {self.value(way.value)}")
+        if copied:
+            found.append('"until" IS NULL')
+            found += [f"relation = {self.value(relation)}" for relation in way.relations]
+            found += {DUE: ["due_at IS NOT NULL"], REST: ["due_at IS NULL"], AGE: []}[self.order]
+        else:
+            if c:
+                found += ['p."until" IS NULL', f"p.relation IN ({', '.join(map(self.value, way.relations))})"]
+            found += {
+                DUE: [f"{c}closed_at IS NULL", f"{c}deadline IS NOT NULL"],
+                REST: [f"({c}closed_at IS NOT NULL OR {c}deadline IS NULL)"],
+                AGE: [],
+            }[self.order]
+        found += [f"{c}place_path >= {a} AND {c}place_path < {b}" for a, b in self.ranges(way.below)]
+        looks = [*self.looks(way, c)]
+        if copied and looks:
+            found.append(
+                f"EXISTS (SELECT 1 FROM content o WHERE o.id = content_place.content_id AND {' AND '.join(self.looks(way, 'o.'))})"
+            )
+        else:
+            found += looks
+        return found
+
+    def ranges(self, path: str) -> list[tuple[str, str]]:
+        return [(self.value(path), self.value(path[:-1] + "0"))] if path else []
+
+    def looks(self, way: Way, c: str) -> list[str]:
+        """What has to be asked of the thing itself."""
+        found = [f"{c}place_path >= {a} AND {c}place_path < {b}" for a, b in self.ranges(way.path)]
+        for name, wanted in way.asked:
+            if name == "open":
+                found.append(f"{c}closed_at IS NULL")
+            elif name == "pairs":
+                pairs = " OR ".join(
+                    f"({c}workflow = {self.value(workflow)} AND {c}state = {self.value(state)})"
+                    for workflow, state in sorted(wanted)
+                )
+                found.append(f"({pairs})" if pairs else "1 = 0")
+            else:
+                column = {"types": "type", "states": "state"}[name]
+                found.append(f"{c}{column} IN ({', '.join(map(self.value, sorted(wanted))) or 'NULL'})")
+        return found
+
+    def union(self, ways: Sequence[Way]) -> str:
+        """The ids of all ways, each at most `limit`."""
+        parts = []
+        for way in ways:
+            _at, key = self.columns(way)
+            acl = "c.acl_id" if way.table == "content_person" else "acl_id"
+            where = [*self.conditions(way), f"{acl} IN ({', '.join(map(str, way.acls))})"]
+            parts.append(
+                f"SELECT id FROM (SELECT {key} AS id FROM {self.source(way)} WHERE {' AND '.join(where)} LIMIT :n) x{len(self.values)}"
+            )
+        return " UNION ".join(parts)
+
+    def statement(self, ways: Sequence[Way]) -> Any:
+        made = text(self.merged(ways))
+        if self.after is not None:
+            made = made.bindparams(bindparam("after_at", type_=UtcDateTime()))
+        return made
+
+    def merged(self, ways: Sequence[Way]) -> str:
+        raise NotImplementedError
+
+    def read(self, row: Any) -> tuple[datetime, int]:
+        raise NotImplementedError
+
+
+class _Sqlite(_Writer):
+    """Recursive queries are priority queues here: the head of every acl's run, then always the next of the run just taken from."""
+
+    def merged(self, ways: Sequence[Way]) -> str:
+        queues, parts = [], []
+        last = "'~'" if self.order == DUE else "''"
+        for place, way in enumerate(ways):
+            at, key = self.columns(way)
+            where = " AND ".join(self.conditions(way) or ["1 = 1"])
+            shown = f"{at} || printf('%020d', {key})"
+            begin = f" AND ({at}, {key}) {self.beyond} (:after_at, :after_id)" if self.after is not None else ""
+            order = f"ORDER BY {at}{self.down}, {key}{self.down}"
+            acls = self.value(json.dumps(way.acls))
+            if not way.shelved:
+                acl = "c.acl_id" if way.table == "content_person" else "acl_id"
+                parts.append(
+                    f"SELECT k FROM (SELECT {shown} AS k FROM {self.source(way)} WHERE {where}{begin} "
+                    f"AND +{acl} IN (SELECT value FROM json_each({acls})) {order} LIMIT :n)"
+                )
+                continue
+            run = f"SELECT {shown} FROM {way.table} WHERE {where} AND acl_id = "
+            moment, number = f"substr(q.k, 1, {MOMENT_LENGTH})", f"CAST(substr(q.k, {MOMENT_LENGTH + 1}) AS INTEGER)"
+            queues.append(
+                f"q{place}(k, acl) AS (SELECT coalesce(({run} s.value{begin} {order} LIMIT 1), {last}), s.value "
+                f"FROM json_each({acls}) s UNION ALL SELECT coalesce(({run} q.acl AND ({at}, {key}) {self.beyond} "
+                f"({moment}, {number}) {order} LIMIT 1), {last}), q.acl FROM q{place} q WHERE q.k <> {last} "
+                f"ORDER BY 1{self.down} LIMIT :n)"
+            )
+            parts.append(f"SELECT k FROM q{place} WHERE k <> {last}")
+        begin = f"WITH RECURSIVE {', '.join(queues)} " if queues else ""
+        return f"{begin}SELECT k FROM ({' UNION '.join(parts)}) ORDER BY 1{self.down} LIMIT :n"
+
+    def read(self, row: Any) -> tuple[datetime, int]:
+        key: str = row[0]
+        return datetime.strptime(key[:MOMENT_LENGTH], MOMENT).replace(tzinfo=UTC), int(key[MOMENT_LENGTH:])
+
+
+class _Postgres(_Writer):
+    """First the head of every acl's run; only the runs with the earliest heads can reach the page, and only they are walked."""
+
+    def merged(self, ways: Sequence[Way]) -> str:
+        parts = []
+        for way in ways:
+            at, key = self.columns(way)
+            where = " AND ".join(self.conditions(way) or ["true"])
+            begin = f" AND ({at}, {key}) {self.beyond} (:after_at, :after_id)" if self.after is not None else ""
+            order = f"ORDER BY {at}{self.down}, {key}{self.down}"
+            acls = f"CAST({self.value('{' + ','.join(map(str, way.acls)) + '}')} AS integer[])"
+            if not way.shelved:
+                acl = "c.acl_id" if way.table == "content_person" else "acl_id"
+                parts.append(
+                    f"(SELECT {at} AS at, {key} AS id FROM {self.source(way)} WHERE {where}{begin} AND {acl} = ANY({acls}) {order} LIMIT :n)"
+                )
+                continue
+            run = f"SELECT {at} AS at, {key} AS id FROM {way.table} WHERE {where}{begin} AND acl_id ="
+            parts.append(
+                f"(SELECT r.at, r.id FROM (SELECT s.acl FROM unnest({acls}) AS s(acl) "
+                f"CROSS JOIN LATERAL ({run} s.acl {order} LIMIT 1) h ORDER BY h.at{self.down}, h.id{self.down} LIMIT :n) heads "
+                f"CROSS JOIN LATERAL ({run} heads.acl {order} LIMIT :n) r ORDER BY r.at{self.down}, r.id{self.down} LIMIT :n)"
+            )
+        return f"SELECT DISTINCT at, id FROM ({' UNION ALL '.join(parts)}) u ORDER BY at{self.down}, id{self.down} LIMIT :n"
+
+    def read(self, row: Any) -> tuple[datetime, int]:
+        return row[0].astimezone(UTC), int(row[1])
