@@ -70,7 +70,7 @@ def init_app(app: Flask) -> None:
 
     for group in (accounts.account, office.demo, workflows.process, ledger.journal, ledger.outbox, papers.papers, scale.scale):
         app.cli.add_command(group)
-    for command in (office.install, office.worker, office.relay, keep.backup, keep.restore):
+    for command in (office.install, office.worker, office.relay, keep.backup, keep.restore, ledger.restrict):
         app.cli.add_command(command)
 
 

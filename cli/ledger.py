@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 from flask import current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.orm import Session
 
 from cli import plain, stop
@@ -21,6 +21,7 @@ from process import heads, transactions
 from process import outbox as post
 from process.heads import Book, HeadsError
 from process.journal_verify import Finding, examine
+from services import grants
 
 journal = AppGroup("journal", help="The append-only record and its signed heads.")
 outbox = AppGroup("outbox", help="Work that runs after the commit.")
@@ -45,6 +46,8 @@ def verify(path: Path | None, keys: tuple[str, ...], as_json: bool) -> None:
         kept = dataclasses.replace(kept, path=path)
     with transactions.reading(), Session(db.engine) as session:
         found = examine(session, kept, frozenset(keys))
+        if more := grants.excess(session.connection()):
+            found.notes.append(f"the database role in use may {', '.join(more)} the journal; see bin/flask grants")
     if as_json:
         told = {**dataclasses.asdict(found), "finding": _row(found.finding)}
         click.echo(json.dumps(told, sort_keys=True, ensure_ascii=False))
@@ -126,3 +129,16 @@ def status(as_json: bool) -> None:
         click.echo(f"queue {name}: {queue['waiting']} waiting, oldest {queue['oldest_seconds']} s")
     for job, count in dead.items():
         click.echo(f"dead {job}: {count}, for {kinds.kind(job).owner} ({kinds.kind(job).title})")
+
+
+@click.command("grants")
+@click.argument("role")
+@with_appcontext
+@plain
+def restrict(role: str) -> None:
+    """Let the program work as ROLE, which cannot change the journal. Run as the owner of the tables (PostgreSQL)."""
+    with db.engine.begin() as connection:
+        made = grants.restrict(connection, role)
+    click.echo(f"{role} may add to the journal and read it, not change it; put it into DATABASE_URL of the program")
+    if made:
+        click.echo(f"{role} was made without a password: set one in psql with \\password {role}")
