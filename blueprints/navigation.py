@@ -66,6 +66,7 @@ PLACES = (
         frozenset({"red_courier", "errand_dispatcher", "community_clerk", "window_clerk"} | WATCHING),
     ),
     (_l("我的任务"), _l("我的"), "errands.mine", "phone", frozenset({"red_courier"})),
+    (_l("全部业务"), _l("业务"), "generic.index", "menu", frozenset()),
     (_l("事项"), _l("事项"), "catalogue.index", "catalogue", frozenset()),
     (
         _l("机构和网格"),
@@ -78,8 +79,15 @@ PLACES = (
             | {"grid_leader", "errand_dispatcher", "catalogue_manager", "system_admin", "complaint_handler"}
         ),
     ),
+    (_l("流程"), _l("流程"), "workflows.index", "menu", frozenset({"system_admin", "supervisor", "catalogue_manager"})),
+    (_l("权限和代班"), _l("权限"), "access.grants", "people", frozenset({"system_admin", "head"})),
     (_l("系统状态"), _l("状态"), "admin.index", "admin", frozenset({"system_admin"})),
 )
+
+# Pages that belong to a place of the rail without being it.
+BELOW = {
+    "access.grants": ("access.person", "access.give", "access.end", "access.substitution_for"),
+    "generic.index": ("generic.listed", "generic.new")}
 
 
 def navigation(actor: Actor) -> list[Place]:
@@ -88,5 +96,7 @@ def navigation(actor: Actor) -> list[Place]:
     for label, short, endpoint, icon, roles in PLACES:
         if roles and roles.isdisjoint(actor.roles):
             continue
-        found.append(Place(str(label), url_for(endpoint), icon, here == endpoint, str(short)))
+        found.append(
+            Place(str(label), url_for(endpoint), icon, here == endpoint or here in BELOW.get(endpoint, ()), str(short))
+        )
     return found

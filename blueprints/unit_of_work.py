@@ -14,7 +14,7 @@ from extensions import db
 from models.base import now
 from models.crypto import vault
 from models.ledger import IdempotencyKey
-from process import transactions
+from process import releases, transactions
 from process.refusals import Conflict, IdempotencyMismatch
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -48,10 +48,18 @@ class Daiban(Flask):
 
 def init_app(app: Flask) -> None:
     app.before_request(_begin)
+    app.before_request(take_up_releases)
 
 
 def _begin() -> None:
     transactions.set_writing(request.method not in SAFE)
+
+
+def take_up_releases() -> None:
+    """A version of a process that an administrator has just put in force holds for the next request of every server."""
+    # The health pages must answer although the database does not.
+    if request.endpoint != "static" and request.blueprint != "health":
+        releases.refresh(db.session())
 
 
 def _idempotency_key() -> tuple[int, str] | None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.paper import Paper
 from process import timers, transactions
-from services import papers_out
+from services import papers_out, process_changes
 
 Handler = Callable[[Session, Mapping[str, Any]], None]
 GivingUp = Callable[[Session, Mapping[str, Any], str], None]
@@ -82,3 +82,9 @@ def render_given_up(session: Session, args: Mapping[str, Any], sentence: str) ->
 def unattended(session: Session, args: Mapping[str, Any]) -> None:
     """Takes a timer's or an automatic step, if the thing still waits for it."""
     timers.ring(session, args)
+
+
+@handles(process_changes.MIGRATE)
+def migrate(session: Session, args: Mapping[str, Any]) -> None:
+    """Moves the next slice of open things to another version of their process."""
+    process_changes.migrate_slice(session, int(args["migration_id"]))

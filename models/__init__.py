@@ -11,6 +11,7 @@ from models.ledger import Counter, IdempotencyKey, JournalEntry, OutboxItem
 from models.notice import Notice
 from models.paper import Certificate, Document, Note, Paper
 from models.person import CourierProfile, Grant, GridMembership, LoginFailure, LoginSession, Person
+from models.release import ProcessMigration, ProcessRelease
 from models.resident import CareEntry, Resident
 from models.substitution import Substitution
 from models.task import Task
@@ -51,6 +52,8 @@ __all__ = [
     "OutboxItem",
     "Paper",
     "Person",
+    "ProcessMigration",
+    "ProcessRelease",
     "Resident",
     "ServiceItem",
     "Substitution",

@@ -29,6 +29,15 @@ class Content(Tiers, Base):
             sqlite_where=text("closed_at IS NULL"),
             postgresql_where=text("closed_at IS NULL"),
         ),
+        # Which open things a new version of a process would touch.
+        Index(
+            "ix_content_version",
+            "workflow",
+            "workflow_version",
+            "state",
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
         Index("ix_content_created", "created_at", "id"),
         Index("ix_content_deadline", "deadline", "id"),
         *content_indexes(),

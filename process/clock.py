@@ -65,17 +65,27 @@ def advance(
     """Starts, pauses and stops the clocks of a thing that has just entered `state`, stores its next deadline and has it watched.
 
     `words`: why the clock stops now, as the person who stopped it wrote it."""
+    known = runs(session, [content.id]) if definition.clocks else {}
     for clock in definition.clocks.values():
-        _advance_clock(session, clock, content, state, at, actor, words)
+        _advance_clock(session, clock, content, state, at, actor, words, known)
     before = content.deadline
-    content.deadline = deadline(session, definition, content)
-    watching.watch(session, definition, content, changed=content.deadline != before, entered=content.entered_at == at)
+    content.deadline = deadline(session, definition, content, known)
+    watching.watch(
+        session, definition, content, known, changed=content.deadline != before, entered=content.entered_at == at
+    )
 
 
 def _advance_clock(
-    session: Session, clock: Clock, content: Content, state: str, at: datetime, actor: Actor | None, words: str
+    session: Session,
+    clock: Clock,
+    content: Content,
+    state: str,
+    at: datetime,
+    actor: Actor | None,
+    words: str,
+    known: dict[tuple[int, str], ClockRun],
 ) -> None:
-    run = current(session, content, clock.id)
+    run = known.get((content.id, clock.id))
     today = local_day(at)
     if run is None:
         if state in clock.start:
@@ -85,6 +95,7 @@ def _advance_clock(
             run.promised_on = run.due_on
             session.add(run)
             session.flush()
+            known[content.id, clock.id] = run
         return
     if run.stopped_on is not None:
         return
@@ -100,18 +111,24 @@ def _advance_clock(
     session.flush()
 
 
-def deadline(session: Session, definition: Definition, content: Content) -> datetime | None:
+def deadline(
+    session: Session, definition: Definition, content: Content, known: Mapping[tuple[int, str], ClockRun]
+) -> datetime | None:
     """The stored date of the state a thing is in: for a clock the earlier of the promised and the legal limit."""
     due = definition.states[content.state].due
-    run = current(session, content, due.clock) if due and due.clock else None
+    run = known.get((content.id, due.clock)) if due and due.clock else None
     dates = (run.due_on, run.legal_due_on) if run else (None, None)
     return _deadline(calendar(session), definition, content, dates)
 
 
 def _deadline(
-    days: WorkCalendar, definition: Definition, content: Content, dates: tuple[date | None, date | None]
+    days: WorkCalendar,
+    definition: Definition,
+    content: Content,
+    dates: tuple[date | None, date | None],
+    in_state: str | None = None,
 ) -> datetime | None:
-    state = definition.states[content.state]
+    state = definition.states[in_state or content.state]
     due = state.due
     if state.terminal or due is None:
         return None
@@ -161,6 +178,22 @@ def reckon(
     return Reckoning(_deadline(days, definition, content, dates), clocks)
 
 
+def reckon_in(
+    days: WorkCalendar,
+    definition: Definition,
+    content: Content,
+    state: str,
+    known: Mapping[tuple[int, str], ClockRun],
+) -> datetime | None:
+    """The date a thing would have in a state of another version; nothing is written."""
+    due = definition.states[state].due
+    if due is not None and due.field:
+        return content.deadline
+    run = known.get((content.id, due.clock)) if due is not None and due.clock else None
+    dates = (run.due_on, run.legal_due_on) if run else (None, None)
+    return _deadline(days, definition, content, dates, state)
+
+
 def adopt(
     session: Session,
     definition: Definition,
@@ -183,7 +216,7 @@ def adopt(
     if content.deadline != found.deadline:
         moved["deadline"] = {"old": _iso(content.deadline), "new": _iso(found.deadline)}
         content.deadline = found.deadline
-        watching.watch(session, definition, content, changed=True, entered=False)
+        watching.watch(session, definition, content, known, changed=True, entered=False)
     return moved
 
 

@@ -146,6 +146,8 @@ class Library:
 
     types: dict[str, ContentType] = field(default_factory=dict)
     workflows: dict[str, Definition] = field(default_factory=dict)
+    # As the files have them; versions released in the database may stand in their place in `workflows`.
+    shipped: dict[str, Definition] = field(default_factory=dict)
     policy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # relation of somebody drawn in by name -> permissions
     participants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -165,6 +167,10 @@ class Library:
                 raise NotFound(f"流程定义 {digest[:12]} 不在本系统中，请管理员检查数据是否完整恢复。")
             known = self._versions[digest] = parse(row.body, f"workflow_version:{digest[:12]}")
         return known
+
+    def remember(self, definition: Definition) -> None:
+        """Keeps a version at hand that somebody has just read."""
+        self._versions[definition.digest] = definition
 
     def type(self, type_id: str) -> ContentType:
         known = self.types.get(type_id)
@@ -231,6 +237,16 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
             given = read_yaml(folder / "policy.yaml")
             policy |= _granted(given, "permissions", "roles for each permission")
             participants |= _granted(given, "participants", "permissions for each relation")
+    check_together(types, workflows)
+    library.types, library.workflows, library.shipped = types, workflows, dict(workflows)
+    library.policy, library.participants = policy, participants
+    library.folders = folders
+    library._versions |= {d.digest: d for d in workflows.values()}
+    return library
+
+
+def check_together(types: Mapping[str, ContentType], workflows: Mapping[str, Definition]) -> None:
+    """What no file can be checked for alone: types name workflows, steps name steps of other things, branches name types."""
     for content_type in types.values():
         if content_type.workflow not in workflows:
             raise DefinitionError(
@@ -253,11 +269,6 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
                         f"no step '{trigger}' anywhere",
                         "type:transition, e.g. delegation:receive",
                     )
-    library.types, library.workflows = types, workflows
-    library.policy, library.participants = policy, participants
-    library.folders = folders
-    library._versions |= {d.digest: d for d in workflows.values()}
-    return library
 
 
 def _check_branches(

@@ -1,0 +1,3 @@
+from blueprints.workflows.views import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,290 @@
+"""Changing a process while things are under way: try it on the open ones, put it in force, move them, go back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+import services
+from models.base import now
+from models.content import Content
+from models.ledger import JournalEntry
+from models.release import ProcessMigration, ProcessRelease
+from process import access, clock, engine, journal, library, outbox, releases, tasks, timers
+from process.access import Actor
+from process.definition import Definition
+from process.parsing import parse
+from process.refusals import Conflict, DefinitionError, InvalidInput, NotFound
+from services import process_trial
+
+MIGRATE = "process.migrate"
+SLICE = 200
+MAX_SOURCE = 400_000
+
+
+def read(workflow: str, source: str) -> Definition:
+    """The definition typed or uploaded for a process, checked alone and together with all others. Raises DefinitionError."""
+    file = f"{workflow}.yaml"
+    if len(source) > MAX_SOURCE:
+        raise DefinitionError(
+            file, "(file)", f"is longer than {MAX_SOURCE} characters", "a process has a few hundred lines"
+        )
+    try:
+        data = yaml.load(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "(file)"
+        raise DefinitionError(file, where, "is not readable YAML", str(getattr(error, "problem", error))) from error
+    names = library.vocabulary(services.role_names(), services.paper_names())
+    definition = parse(data, file, names)
+    if definition.id != workflow:
+        raise DefinitionError(file, "id", f"is '{definition.id}'", f"this page changes '{workflow}'")
+    shelf = library.library
+    library.check_together(shelf.types, {**shelf.workflows, workflow: definition})
+    return definition
+
+
+def source_of(definition: Definition) -> str:
+    """A definition as text to be edited. Comments of the shipped file are not part of it."""
+    return yaml.dump(dict(definition.source), Dumper=_Plain, allow_unicode=True, sort_keys=False, width=120)
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes everything out: what two states share, a person wants to change in one of them."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def in_force(workflow: str) -> Definition:
+    found = library.library.workflows.get(workflow)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def release(session: Session, actor: Actor, definition: Definition, reason: str) -> ProcessRelease:
+    """Puts a version in force for everything that begins from now on. What is under way stays with its version."""
+    if not reason.strip():
+        raise InvalidInput("请写明为什么改这个流程，这句话会留在变更记录里。", {"reason": "请写明原因"})
+    before = in_force(definition.id)
+    if before.digest == definition.digest:
+        raise Conflict("这一版与现在生效的一模一样，没有可以发布的变化。")
+    releases.store(session, definition)
+    row = ProcessRelease(
+        workflow=definition.id,
+        digest=definition.digest,
+        before=before.digest,
+        reason=reason.strip(),
+        person_id=actor.person_id,
+        at=now(),
+    )
+    session.add(row)
+    session.flush()
+    journal.record(
+        session,
+        "process:release",
+        actor,
+        stream="system",
+        comment=reason,
+        details={"workflow": definition.id, "digest": definition.digest, "before": before.digest},
+    )
+    library.library.remember(definition)
+    return row
+
+
+def start_migration(
+    session: Session, actor: Actor, workflow: str, mapping: Mapping[str, str], reason: str
+) -> ProcessMigration:
+    """Moves every open thing of the process to the version in force, slice by slice in the background."""
+    new = in_force(workflow)
+    if not reason.strip():
+        raise InvalidInput("请写明为什么迁移，这句话会写进每一件的经过。", {"reason": "请写明原因"})
+    running = session.scalar(
+        select(ProcessMigration.id).where(
+            ProcessMigration.workflow == workflow, ProcessMigration.status.in_(("running", "reverting"))
+        )
+    )
+    if running is not None:
+        raise Conflict("这个流程还有一次迁移没有做完，请等它结束。")
+    tried = process_trial.dry_run(session, new, mapping)
+    if tried.open == 0:
+        raise Conflict("没有需要迁移的办件：在办的都已经是现行版本。")
+    unknown = {old: to for old, to in mapping.items() if to not in new.states}
+    if unknown:
+        raise InvalidInput(
+            f"新版本里没有名为“{next(iter(unknown.values()))}”的状态。", {f"to_{next(iter(unknown))}": "请重新选择"}
+        )
+    if tried.lost:
+        state = next(iter(tried.lost))
+        raise InvalidInput(
+            f"有 {tried.lost[state]} 件在“{state}”，新版本没有这个状态。请为它选一个新状态。", {f"to_{state}": "请选择"}
+        )
+    made = ProcessMigration(
+        workflow=workflow,
+        digest=new.digest,
+        mapping=dict(mapping),
+        reason=reason.strip(),
+        person_id=actor.person_id,
+        at=now(),
+    )
+    session.add(made)
+    session.flush()
+    journal.record(
+        session,
+        "process:migrate",
+        actor,
+        stream="system",
+        comment=reason,
+        details={"migration": made.id, "workflow": workflow, "digest": new.digest, "mapping": dict(mapping)},
+    )
+    outbox.put(session, MIGRATE, migration_id=made.id)
+    return made
+
+
+def start_return(session: Session, actor: Actor, workflow: str, migration_id: int, reason: str) -> ProcessMigration:
+    """Takes a migration back: whatever nobody has touched since stands again where it stood, in the version it had."""
+    made = session.get(ProcessMigration, migration_id)
+    if made is None or made.workflow != workflow:
+        raise NotFound()
+    if made.status != "done":
+        raise Conflict("只有已经做完、还没有退回过的迁移可以退回。")
+    if not reason.strip():
+        raise InvalidInput("请写明为什么退回。", {"reason": "请写明原因"})
+    made.status, made.last_id = "reverting", 0
+    session.flush()
+    journal.record(
+        session,
+        "process:return",
+        actor,
+        stream="system",
+        comment=reason,
+        details={"migration": made.id, "workflow": made.workflow},
+    )
+    outbox.put(session, MIGRATE, migration_id=made.id)
+    return made
+
+
+def migrate_slice(session: Session, migration_id: int) -> bool:
+    """One slice of a migration or of its return. False: nothing was left, and the migration is closed."""
+    made = session.get(ProcessMigration, migration_id, with_for_update=True)
+    if made is None or made.status not in ("running", "reverting"):
+        return False
+    forward = made.status == "running"
+    things = _slice(session, made, forward)
+    actor = access.load_actor(session, made.person_id or 0, clock.local_day(now()))
+    for thing in things:
+        made.last_id = thing.id
+        if forward:
+            _move(session, made, thing, actor)
+        else:
+            _return(session, made, thing, actor)
+    if len(things) < SLICE:
+        made.status = "done" if forward else "reverted"
+        session.flush()
+        return False
+    outbox.put(session, MIGRATE, migration_id=made.id)
+    session.flush()
+    return True
+
+
+def _slice(session: Session, made: ProcessMigration, forward: bool) -> Sequence[Content]:
+    statement = select(Content).where(Content.id > made.last_id).order_by(Content.id).limit(SLICE)
+    if forward:
+        statement = statement.where(
+            Content.workflow == made.workflow, Content.closed_at.is_(None), Content.workflow_version != made.digest
+        )
+    else:
+        statement = statement.where(Content.workflow == made.workflow, Content.workflow_version == made.digest)
+    return session.scalars(statement.with_for_update()).all()
+
+
+def _move(session: Session, made: ProcessMigration, thing: Content, actor: Actor) -> None:
+    new = library.library.version(made.digest, session)
+    to = made.mapping.get(thing.state, thing.state)
+    if to not in new.states:
+        # It came into a state that the new version lacks after the mapping was made; somebody must decide about it.
+        made.stayed += 1
+        return
+    before = {"version": thing.workflow_version, "state": thing.state, "row": thing.version + 1}
+    _place(session, thing, new, to, actor)
+    _record(session, made, thing, actor, "process:move", before)
+    made.moved += 1
+
+
+def _return(session: Session, made: ProcessMigration, thing: Content, actor: Actor) -> None:
+    row = session.scalar(
+        select(JournalEntry)
+        .where(JournalEntry.content_id == thing.id, JournalEntry.action == "process:move")
+        .order_by(JournalEntry.id.desc())
+        .limit(1)
+    )
+    if row is None or row.details.get("migration") != made.id:
+        return
+    if row.details["row"] != thing.version:
+        # Somebody has worked on it in the new version: going back would undo their work.
+        made.stayed += 1
+        return
+    old = library.library.version(row.details["version"], session)
+    before = {"version": thing.workflow_version, "state": thing.state, "row": thing.version + 1}
+    _place(session, thing, old, row.details["state"], actor)
+    _record(session, made, thing, actor, "process:return", before)
+    made.restored += 1
+
+
+def _place(session: Session, thing: Content, definition: Definition, state: str, actor: Actor) -> None:
+    at, old = now(), library.library.of(thing, session)
+    moved = state != thing.state
+    if moved:
+        tasks.left(session, old, thing, thing.state, at)
+    thing.workflow_version, thing.state = definition.digest, state
+    thing.acl_id = access.view_acl(session, definition, state)
+    thing.version += 1
+    thing.modified_at = at
+    if moved:
+        thing.entered_at = at
+        thing.closed_at = at if definition.states[state].terminal else None
+    session.flush()
+    clock.advance(session, definition, thing, state, at, actor)
+    timers.arm(session, definition, thing, thing.entered_at)
+    if moved:
+        at_once = tasks.entered(session, definition, thing, at, actor)
+        if at_once is not None:
+            engine.fire_unattended(thing, at_once, at=at, because="join")
+
+
+def _record(
+    session: Session, made: ProcessMigration, thing: Content, actor: Actor, action: str, before: dict[str, Any]
+) -> None:
+    journal.record(
+        session,
+        action,
+        actor,
+        content=thing,
+        from_state=before["state"],
+        to_state=thing.state,
+        comment=made.reason,
+        details={"migration": made.id, **before},
+    )
+
+
+def history(session: Session, workflow: str) -> tuple[Sequence[ProcessRelease], Sequence[ProcessMigration]]:
+    """Releases and migrations of a process, the newest first."""
+    return (
+        session.scalars(
+            select(ProcessRelease)
+            .where(ProcessRelease.workflow == workflow)
+            .order_by(ProcessRelease.id.desc())
+            .limit(100)
+        ).all(),
+        session.scalars(
+            select(ProcessMigration)
+            .where(ProcessMigration.workflow == workflow)
+            .order_by(ProcessMigration.id.desc())
+            .limit(100)
+        ).all(),
+    )

@@ -1,0 +1,254 @@
+"""Changing a process while things are under way: tried, released, migrated, taken back; and every refusal on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy import select
+
+from extensions import db
+from models.content import Content
+from models.ledger import JournalEntry, OutboxItem
+from models.release import ProcessMigration
+from process import access, comparison, engine, journal, releases
+from process.library import library
+from process.refusals import Conflict, DefinitionError, InvalidInput, NotFound
+from services import process_changes, process_trial
+
+PROCESS = "complaint"
+
+
+@pytest.fixture(autouse=True)
+def shipped_again() -> Iterator[None]:
+    yield
+    library.workflows = dict(library.shipped)
+    releases.forget()
+
+
+def changed(change: Callable[[dict[str, Any]], None]) -> str:
+    body = yaml.safe_load(process_changes.source_of(library.shipped[PROCESS]))
+    change(body)
+    return yaml.safe_dump(body, allow_unicode=True, sort_keys=False)
+
+
+def without_investigating(body: dict[str, Any]) -> None:
+    """Handled at once: the state in the middle is gone, and answers are due sooner."""
+    body["states"].pop("investigating")
+    for step in list(body["transitions"]):
+        transition = body["transitions"][step]
+        transition["from"] = [s for s in transition["from"] if s != "investigating"]
+        if transition.get("to") == "investigating" or not transition["from"]:
+            body["transitions"].pop(step)
+    answer = dict(library.shipped[PROCESS].source["transitions"]["answer"])
+    body["transitions"]["answer"] = {**answer, "from": ["accepted"]}
+    body["states"]["accepted"]["due"] = {"working_days": 1}
+    body["states"]["accepted"]["permissions"]["view"] = ["complaint_handler"]
+    body["worklists"]["to_handle"]["match"]["state"].remove("investigating")
+
+
+def two_open(session: Any, actor: Any, agency: Any) -> tuple[Content, Content]:
+    handler = actor("complaint.handler")
+    made = []
+    for title in ("窗口没人", "排队太久"):
+        content = Content(kind="content", title=title, fields={})
+        engine.create(session, content, handler, type_id=PROCESS, place=agency(handler.unit_id), allowed=True)
+        engine.fire(content, "accept", handler)
+        made.append(content)
+    engine.fire(made[1], "investigate", handler)
+    session.commit()
+    return made[0], made[1]
+
+
+def release(session: Any, admin: Any, source: str) -> None:
+    process_changes.release(session, admin, process_changes.read(PROCESS, source), "简化")
+    session.commit()
+    releases.refresh(session, at_once=True)
+
+
+def work_off(session: Any) -> None:
+    """What the worker does: slice by slice until none is waiting."""
+    while True:
+        item = session.scalar(
+            select(OutboxItem).where(OutboxItem.job == process_changes.MIGRATE, OutboxItem.status == "waiting").limit(1)
+        )
+        if item is None:
+            return
+        item.status = "done"
+        process_changes.migrate_slice(session, item.args["migration_id"])
+        session.commit()
+
+
+def test_a_dry_run_tells_access_states_and_dates_and_writes_nothing(session, actor, agency):
+    accepted, investigating = two_open(session, actor, agency)
+    before = [(c.state, c.workflow_version, c.deadline, c.version) for c in (accepted, investigating)]
+    new = process_changes.read(PROCESS, changed(without_investigating))
+    tried = process_trial.dry_run(session, new)
+    assert tried.open == 2 and tried.lost == {"investigating": 1}
+    lost = [c for c, count, _, losing in tried.access if c.state == "accepted" and c.permission == "view" and losing]
+    assert lost and lost[0].lost and "complaint_handler" not in lost[0].lost
+    assert [m.uid for m in tried.moved] == [accepted.uid]
+    mapped = process_trial.dry_run(session, new, {"investigating": "accepted"})
+    assert mapped.lost == {} and mapped.reckoned == 2
+    session.rollback()
+    assert [(c.state, c.workflow_version, c.deadline, c.version) for c in (accepted, investigating)] == before
+
+
+def test_a_release_holds_for_new_things_and_leaves_the_old_alone(session, actor, agency):
+    accepted, _ = two_open(session, actor, agency)
+    old = accepted.workflow_version
+    release(session, actor("admin"), changed(without_investigating))
+    fresh = Content(kind="content", title="新的", fields={})
+    engine.create(session, fresh, actor("complaint.handler"), type_id=PROCESS, place=accepted.place, allowed=True)
+    assert fresh.workflow_version == library.workflows[PROCESS].digest != old
+    session.refresh(accepted)
+    assert accepted.workflow_version == old
+    assert "investigate" in {t.id for t in engine.available(accepted, actor("complaint.handler"))}
+    # Another server process, and a later start, take it up from the database.
+    library.workflows = dict(library.shipped)
+    releases.refresh(session, at_once=True)
+    assert library.workflows[PROCESS].digest == fresh.workflow_version
+
+
+def test_a_migration_maps_states_is_journalled_and_can_be_taken_back(session, actor, agency):
+    accepted, investigating = two_open(session, actor, agency)
+    old, old_deadline = accepted.workflow_version, accepted.deadline
+    admin = actor("admin")
+    release(session, admin, changed(without_investigating))
+    made = process_changes.start_migration(session, admin, PROCESS, {"investigating": "accepted"}, "流程简化")
+    session.commit()
+    work_off(session)
+    session.expire_all()
+    new = library.workflows[PROCESS].digest
+    for content in (accepted, investigating):
+        assert (content.state, content.workflow_version) == ("accepted", new)
+        row = session.scalars(
+            select(JournalEntry).where(JournalEntry.content_id == content.id).order_by(JournalEntry.id.desc()).limit(1)
+        ).one()
+        assert (row.action, row.to_state, row.comment) == ("process:move", "accepted", "流程简化")
+        assert row.details["version"] == old
+    assert accepted.deadline != old_deadline
+    assert (made.status, made.moved, made.stayed) == ("done", 2, 0)
+    assert journal.verify(session)[1] is None
+    # One is worked on in the new version; the other goes back.
+    engine.fire(investigating, "answer", actor("complaint.handler"), inputs={"answer": "已整改", "justified": "yes"})
+    session.commit()
+    process_changes.start_return(session, admin, PROCESS, made.id, "想错了")
+    session.commit()
+    work_off(session)
+    session.expire_all()
+    assert (accepted.state, accepted.workflow_version, accepted.deadline) == ("accepted", old, old_deadline)
+    assert (investigating.state, investigating.workflow_version) == ("answered", new)
+    assert (made.status, made.restored, made.stayed) == ("reverted", 1, 1)
+    with pytest.raises(Conflict):
+        process_changes.start_return(session, admin, PROCESS, made.id, "再退一次")
+
+
+def test_a_migration_sees_to_it_that_the_new_access_holds(session, actor, agency):
+    accepted, _ = two_open(session, actor, agency)
+    watcher = actor("supervisor")
+    assert access.may(watcher, "view", accepted)
+    release(session, actor("admin"), changed(without_investigating))
+    process_changes.start_migration(session, actor("admin"), PROCESS, {"investigating": "accepted"}, "简化")
+    session.commit()
+    work_off(session)
+    session.expire_all()
+    assert not access.may(watcher, "view", accepted)
+    assert session.scalars(access.visible(select(Content.id), watcher).where(Content.id == accepted.id)).all() == []
+
+
+def test_what_cannot_be_is_refused_with_a_sentence(session, actor, agency):
+    admin = actor("admin")
+    with pytest.raises(Conflict, match="没有可以发布的变化"):
+        process_changes.release(session, admin, library.workflows[PROCESS], "原样")
+    new = process_changes.read(PROCESS, changed(without_investigating))
+    with pytest.raises(InvalidInput, match="为什么"):
+        process_changes.release(session, admin, new, "  ")
+    with pytest.raises(Conflict, match="没有需要迁移"):
+        process_changes.start_migration(session, admin, PROCESS, {}, "x")
+    with pytest.raises(NotFound):
+        process_changes.in_force("nothing")
+    two_open(session, actor, agency)
+    release(session, admin, changed(without_investigating))
+    with pytest.raises(InvalidInput, match="investigating") as told:
+        process_changes.start_migration(session, admin, PROCESS, {}, "x")
+    assert "to_investigating" in told.value.errors
+    with pytest.raises(InvalidInput, match="没有名为"):
+        process_changes.start_migration(session, admin, PROCESS, {"investigating": "moon"}, "x")
+    made = process_changes.start_migration(session, admin, PROCESS, {"investigating": "accepted"}, "x")
+    with pytest.raises(Conflict, match="还有一次迁移"):
+        process_changes.start_migration(session, admin, PROCESS, {"investigating": "accepted"}, "x")
+    with pytest.raises(Conflict):
+        process_changes.start_return(session, admin, PROCESS, made.id, "x")
+    with pytest.raises(NotFound):
+        process_changes.start_return(session, admin, "case", made.id, "x")
+    assert session.get(ProcessMigration, made.id).status == "running"
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        ("", "(top)"),
+        ("- a\n- b\n", "(top)"),
+        ("a: [", "line 2"),
+        ("id: case\ntitle: {zh: a, en: b}\n", "initial"),
+        ("x" * 400_001, "(file)"),
+        ("&a [*a, *a]", "(top)"),
+        ("id: !!python/object/apply:os.system ['true']", "line 1"),
+    ],
+)
+def test_a_source_that_is_no_definition_is_named(session, source, key):
+    with pytest.raises(DefinitionError) as told:
+        process_changes.read(PROCESS, source)
+    assert told.value.key == key and told.value.reason
+    assert library.workflows[PROCESS].digest == library.shipped[PROCESS].digest
+
+
+def test_a_version_of_another_process_is_not_taken(session):
+    other = process_changes.source_of(library.shipped["case"])
+    with pytest.raises(DefinitionError, match="this page changes 'complaint'"):
+        process_changes.read(PROCESS, other)
+
+
+def test_differences_name_what_was_added_removed_and_changed():
+    old = library.shipped[PROCESS]
+    new = process_changes.read(PROCESS, changed(without_investigating))
+    found = {(d.kind, d.what, d.id, d.part) for d in comparison.differences(old, new)}
+    assert ("removed", "state", "investigating", "") in found
+    assert ("changed", "state", "accepted", "due") in found
+    assert ("changed", "transition", "answer", "from") in found
+    assert comparison.differences(old, old) == []
+
+
+def test_the_pages_show_change_and_take_back(app, client_as, session, actor, agency):
+    two_open(session, actor, agency)
+    admin = client_as("admin")
+    assert f"/workflows/{PROCESS}" in admin.get("/workflows/").text
+    page = admin.get(f"/workflows/{PROCESS}").text
+    assert "<svg" in page and "投诉" in page and "什么状态下" in page
+    source = changed(without_investigating)
+    tried = admin.post(f"/workflows/{PROCESS}/edit", data={"source": source, "reason": "简化", "do": "try"})
+    assert tried.status_code == 200 and "investigating" in tried.text and "发布这一版" in tried.text
+    broken = admin.post(f"/workflows/{PROCESS}/edit", data={"source": source.replace("to: answered", "to: moon")})
+    assert broken.status_code == 422 and "moon" in broken.text and "unknown state" in broken.text
+    nameless = admin.post(f"/workflows/{PROCESS}/edit", data={"source": source, "reason": "", "do": "release"})
+    assert nameless.status_code == 422 and "请写明为什么改" in nameless.text and "investigating" in nameless.text
+    done = admin.post(f"/workflows/{PROCESS}/edit", data={"source": source, "reason": "简化", "do": "release"})
+    assert done.status_code == 303
+    page = admin.get(f"/workflows/{PROCESS}").text
+    assert "本单位" not in page and "还在旧版本上" in page
+    refused = admin.post(f"/workflows/{PROCESS}/migrate", data={"reason": "简化"})
+    assert refused.status_code == 422 and "选一个新状态" in refused.text
+    moved = admin.post(f"/workflows/{PROCESS}/migrate", data={"reason": "简化", "to_investigating": "accepted"})
+    assert moved.status_code == 303
+    with app.app_context():
+        work_off(db.session())
+        made = db.session.scalars(select(ProcessMigration)).one()
+        assert (made.status, made.moved) == ("done", 2)
+    back = admin.post(f"/workflows/{PROCESS}/migrations/{made.id}/return", data={"reason": "想错了"})
+    assert back.status_code == 303
+    for who, status in (("supervisor", 403), ("window.clerk", 404)):
+        assert client_as(who).get(f"/workflows/{PROCESS}/edit").status_code == status
+    assert client_as("supervisor").get(f"/workflows/{PROCESS}").status_code == 200
