@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, joinedload
 from blueprints.navigation import navigation
 from extensions import db
 from models.content import Content
+from models.person import Person
 from process import access
 from process.access import NOBODY, Actor
 from process.refusals import NotFound
@@ -98,5 +99,15 @@ def _page_context() -> dict[str, Any]:
         "post_name": current_user.title,
         "sign_out_url": url_for("auth.sign_out"),
         "demo": current_app.config["DAIBAN_DEMO"],
-        "acting_for": g.get("acting_for"),
+        "acting_for": _stands_in_for(actor),
+        "substitution_url": url_for("access.substitution") if actor.unit_id and not actor.resident_id else None,
+        "readings_url": url_for("access.readings") if actor.resident_id else None,
     }
+
+
+def _stands_in_for(actor: Actor) -> str:
+    """The names of the colleagues one stands in for today; asked of the database only then."""
+    if not actor.principals:
+        return ""
+    names = db.session.scalars(select(Person.name).where(Person.id.in_(sorted(actor.principals))).order_by(Person.id))
+    return "、".join(names)

@@ -20,7 +20,7 @@ from process.access import Actor
 from process.clock import local_day
 from process.definition import SPECIAL_TOKENS
 from process.refusals import Forbidden, InvalidInput, NotFound
-from services import accounts, grants
+from services import accounts, jurisdiction, role_grants
 
 LONGEST = 366
 CAUSE = "substitution"
@@ -40,7 +40,9 @@ def posts_of(session: Session, person: Person, since: date, until: date) -> list
         .options(joinedload(Grant.place))
         .order_by(Grant.place_path, Grant.role)
     )
-    return [g for g in rows if g.role in grants.role_names() and g.role not in set(SPECIAL_TOKENS) - {relations.HEAD}]
+    return [
+        g for g in rows if g.role in jurisdiction.role_names() and g.role not in set(SPECIAL_TOKENS) - {relations.HEAD}
+    ]
 
 
 def may_name(session: Session, actor: Actor, principal: Person) -> bool:
@@ -49,7 +51,7 @@ def may_name(session: Session, actor: Actor, principal: Person) -> bool:
         return False
     if actor.person_id == principal.id:
         return True
-    reach = grants.reach(actor)
+    reach = jurisdiction.of(actor)
     return reach.covers(principal.unit.path) or relations.is_head(session, _own(actor), principal.unit)
 
 
@@ -67,7 +69,7 @@ def name(
     """`substitute` holds the posts (all, or the grants named) from `since` to `until`, both included."""
     if not may_name(session, actor, principal):
         raise Forbidden(f"{principal.name}的代班由本人、单位负责人或系统管理员指定，不由您办理。")
-    why = grants.reason_text(reason, "代班")
+    why = role_grants.reason_text(reason, "代班")
     today = local_day(now())
     since = since or today
     until = _check_period(since, until, today)
@@ -120,7 +122,7 @@ def end(session: Session, actor: Actor, made: Substitution, *, last_day: date | 
     today = local_day(now())
     if made.ended_at is not None or made.until < today:
         raise InvalidInput("这次代班已经结束。")
-    why = grants.reason_text(reason, "结束代班") if reason.strip() or made.named_by_id != actor.person_id else ""
+    why = role_grants.reason_text(reason, "结束代班") if reason.strip() or made.named_by_id != actor.person_id else ""
     if last_day is not None and not max(today, made.since) <= last_day <= made.until:
         raise InvalidInput(
             f"最后一天应在 {max(today, made.since)} 至 {made.until} 之间；要马上结束请不填日期。",
@@ -128,7 +130,7 @@ def end(session: Session, actor: Actor, made: Substitution, *, last_day: date | 
         )
     last = last_day or today - timedelta(days=1)
     for grant in session.scalars(select(Grant).where(Grant.cause == CAUSE, Grant.cause_ref == made.uid)).all():
-        grants.cut(session, grant, last)
+        role_grants.cut(session, grant, last)
     if last_day is None:
         made.ended_at, made.ended_by_id, made.end_reason = now(), actor.person_id, why
     else:
@@ -170,7 +172,7 @@ def listed(session: Session, actor: Actor) -> list[Substitution]:
             _loaded()
             .join(Person, Person.id == Substitution.principal_id)
             .join(Agency, Agency.id == Person.unit_id)
-            .where(grants.reach(actor).condition(Agency.path), Substitution.until >= recent)
+            .where(jurisdiction.of(actor).condition(Agency.path), Substitution.until >= recent)
             .limit(KEPT)
         )
     )
@@ -244,7 +246,7 @@ def _check_person(session: Session, actor: Actor, principal: Person, substitute:
     if substitute.id == actor.person_id and actor.person_id != principal.id:
         raise Forbidden(f"不能指定自己代{principal.name}的班，请由{principal.name}本人或另一位负责人指定。")
     near = {p.id for p in candidates(session, actor, principal)}
-    if substitute.id not in near and not grants.reach(actor).administers(substitute.unit.path):
+    if substitute.id not in near and not jurisdiction.of(actor).administers(substitute.unit.path):
         raise InvalidInput(
             f"{substitute.name}在{substitute.unit.name}，和{principal.name}不在同一单位或上下级，不能代班。"
             "请选附近单位的同事，或请系统管理员指定。",
@@ -254,10 +256,10 @@ def _check_person(session: Session, actor: Actor, principal: Person, substitute:
 
 def _check_admin_posts(actor: Actor, chosen: Sequence[Grant]) -> None:
     """Administering and supervising are passed on only by whoever could give them anyway."""
-    reach = grants.reach(actor)
+    reach = jurisdiction.of(actor)
     for post in chosen:
-        if post.role in grants.ADMIN_ONLY - {relations.HEAD} and not reach.administers(post.place_path):
-            title = grants.role_names()[post.role][0]
+        if post.role in jurisdiction.ADMIN_ONLY - {relations.HEAD} and not reach.administers(post.place_path):
+            title = jurisdiction.role_names()[post.role][0]
             raise Forbidden(f"“{title}”的代班只能由系统管理员指定，请不要勾选这一项，或联系系统管理员。")
 
 
@@ -316,7 +318,7 @@ def _record(session: Session, action: str, actor: Actor, made: Substitution, why
     }
     for person_id in (made.principal_id, made.substitute_id):
         person = session.get_one(Person, person_id)
-        grants.record(session, action, actor, person, details, why)
+        role_grants.record(session, action, actor, person, details, why)
 
 
 def _above(path: str) -> list[str]:

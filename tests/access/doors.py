@@ -21,6 +21,8 @@ FIXED = {
     "filename": "css/tokens.css",
     "item_id": 1,
     "entry_id": 1,
+    "grant_id": 1,
+    "name": "applicant.id_number",
     "step": "first",
     "place_id": "dx-c01",
 }
@@ -99,6 +101,8 @@ def values_for(door: Door, thing: Thing) -> dict[str, Any] | None:
 def expected(door: Door, who: Somebody, thing: Thing, values: dict[str, Any]) -> str:
     """What the definition and the policy line together say this person gets here."""
     entry = door.entry
+    if "oversees" in entry:
+        return OPEN if any(r in entry["oversees"] and thing.place_path.startswith(at) for r, at in who.grants) else HIDDEN
     if entry.get("of") and thing.type not in entry["of"]:
         return HIDDEN
     step = values.get("transition") or values.get("step") or next(iter(entry.get("step", ["any"])))

@@ -100,9 +100,9 @@ def test_a_post_one_lacks_is_used_in_its_holders_name(session, actor, person, da
 
 
 def test_of_two_absent_colleagues_one_must_be_named(session, actor, person, days, agency) -> None:
-    from services import grants
+    from services import role_grants
 
-    grants.give(
+    role_grants.give(
         session, actor("admin"), username="issuer", role="back_office_reviewer", place="dongxin-centre", reason="顶岗"
     )
     case = fertility.accepted(session, actor)

@@ -8,14 +8,14 @@ from sqlalchemy import select
 from models.ledger import JournalEntry
 from models.person import Grant
 from process.refusals import Forbidden, InvalidInput, NotFound
-from services import grants
+from services import role_grants
 
 WHY = "街道调令〔2026〕12号"
 
 
 def give(session, actor, **changes):
     asked = {"username": "window.clerk", "role": "back_office_reviewer", "place": "dongxin-centre", "reason": WHY}
-    return grants.give(session, actor, **{**asked, **changes})
+    return role_grants.give(session, actor, **{**asked, **changes})
 
 
 def test_the_administrator_gives_a_role_and_the_journal_says_why(session, actor, person) -> None:
@@ -127,8 +127,8 @@ def test_a_role_works_only_in_its_period(session, actor, as_of, days) -> None:
 def test_ending_needs_a_reason_and_works_at_once(session, actor, person) -> None:
     given = give(session, actor("admin"))
     with pytest.raises(InvalidInput, match="原因"):
-        grants.end(session, actor("admin"), given.id)
-    grants.end(session, actor("admin"), given.id, reason="调离")
+        role_grants.end(session, actor("admin"), given.id)
+    role_grants.end(session, actor("admin"), given.id, reason="调离")
     assert "back_office_reviewer" not in actor("window.clerk").roles
     told = session.scalars(select(JournalEntry).where(JournalEntry.action == "access:end")).one()
     assert told.comment == "调离"
@@ -137,10 +137,10 @@ def test_ending_needs_a_reason_and_works_at_once(session, actor, person) -> None
 def test_ending_by_a_day_to_come(session, actor, as_of, days) -> None:
     given = give(session, actor("admin"), until=days(30))
     with pytest.raises(InvalidInput, match="不能早于今天"):
-        grants.end(session, actor("admin"), given.id, last_day=days(-2), reason="调离")
+        role_grants.end(session, actor("admin"), given.id, last_day=days(-2), reason="调离")
     with pytest.raises(InvalidInput, match="延长"):
-        grants.end(session, actor("admin"), given.id, last_day=days(31), reason="调离")
-    grants.end(session, actor("admin"), given.id, last_day=days(7), reason="调离")
+        role_grants.end(session, actor("admin"), given.id, last_day=days(31), reason="调离")
+    role_grants.end(session, actor("admin"), given.id, last_day=days(7), reason="调离")
     assert "back_office_reviewer" in as_of("window.clerk", days(7)).roles
     assert "back_office_reviewer" not in as_of("window.clerk", days(8)).roles
 
@@ -148,12 +148,12 @@ def test_ending_by_a_day_to_come(session, actor, as_of, days) -> None:
 def test_nobody_ends_their_own_post_nor_one_out_of_reach(session, actor, person, head_of) -> None:
     own = session.scalars(select(Grant).where(Grant.role == "system_admin")).one()
     with pytest.raises(Forbidden, match="自己"):
-        grants.end(session, actor("admin"), own.id, reason="交接")
+        role_grants.end(session, actor("admin"), own.id, reason="交接")
     with pytest.raises(NotFound):
-        grants.end(session, head_of("approver", "dongxin-centre"), own.id, reason="交接")
+        role_grants.end(session, head_of("approver", "dongxin-centre"), own.id, reason="交接")
     watching = session.scalars(select(Grant).where(Grant.role == "supervisor")).one()
     with pytest.raises(Forbidden, match="系统管理员"):
-        grants.end(session, head_of("dispatcher", "dongxin"), watching.id, reason="不想被督查")
+        role_grants.end(session, head_of("dispatcher", "dongxin"), watching.id, reason="不想被督查")
 
 
 def test_a_leader_given_by_page_leads_the_grid(session, actor, person, days) -> None:
@@ -169,12 +169,12 @@ def test_a_leader_given_by_page_leads_the_grid(session, actor, person, days) -> 
 def test_the_list_holds_what_lies_within_reach_page_by_page(session, actor, head_of) -> None:
     admin, seen, after = actor("admin"), [], ""
     while after is not None:
-        rows, after = grants.listed(session, admin, after=after)
+        rows, after = role_grants.listed(session, admin, after=after)
         seen += [row.id for row in rows]
     everything = session.scalars(
         select(Grant.id).where(Grant.place_path.startswith("/hangzhou/xiacheng/"), Grant.role != "applicant")
     ).all()
     assert len(seen) == len(set(seen)) and set(seen) == set(everything)
-    rows, _ = grants.listed(session, head_of("approver", "dongxin-centre"))
+    rows, _ = role_grants.listed(session, head_of("approver", "dongxin-centre"))
     assert rows and all(row.place_id == "dongxin-centre" for row in rows)
-    assert grants.listed(session, actor("supervisor"))[0] == []
+    assert role_grants.listed(session, actor("supervisor"))[0] == []

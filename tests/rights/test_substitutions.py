@@ -8,7 +8,7 @@ from sqlalchemy import select
 from models.ledger import JournalEntry
 from models.person import Grant
 from process.refusals import Forbidden, InvalidInput
-from services import accounts_admin, grants, substitutions
+from services import accounts_admin, role_grants, substitutions
 
 WHY = "年休假"
 
@@ -83,7 +83,7 @@ def test_only_the_posts_that_were_ticked(session, actor, person, days, as_of) ->
 
 
 def test_a_post_that_ends_earlier_is_lent_no_longer(session, actor, person, days, as_of) -> None:
-    given = grants.give(
+    given = role_grants.give(
         session,
         actor("admin"),
         username="reviewer",
@@ -94,7 +94,7 @@ def test_a_post_that_ends_earlier_is_lent_no_longer(session, actor, person, days
     )
     name(session, actor("reviewer"), person("reviewer"), person("issuer"), days)
     assert "window_clerk" in as_of("issuer", days(2)).roles and "window_clerk" not in as_of("issuer", days(3)).roles
-    grants.end(session, actor("admin"), given.id, reason="提前结束")
+    role_grants.end(session, actor("admin"), given.id, reason="提前结束")
     assert "window_clerk" not in as_of("issuer", days(0)).roles
     assert "back_office_reviewer" in as_of("issuer", days(0)).roles
 
