@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from models.content import Content
 from models.tiers import LEVELS
@@ -106,7 +106,8 @@ def load(
     ids = [key.id for key in keys]
     if not ids:
         return []
-    rows = session.scalars(select(entity).where(entity.id.in_(ids)).options(*options)).unique()
+    asked = (selectinload(entity.places), selectinload(entity.people))
+    rows = session.scalars(select(entity).where(entity.id.in_(ids)).options(*asked, *options)).unique()
     found = {thing.id: thing for thing in rows}
     return [found[i] for i in ids if i in found and access.may(actor, VIEW, found[i], session)]
 
@@ -115,19 +116,19 @@ def ways_of(session: Session, actor: Actor, wanted: Wanted) -> list[Way]:
     """Every way in which this actor may see something that is wanted."""
     made = _Ways(wanted, [shelf for shelf in shelves(session) if wanted.takes(shelf)])
     if wanted.assignee_id is not None:
-        made.person("assignee_id", wanted.assignee_id, None)
+        made.person("assignee_id", wanted.assignee_id, _anything(actor))
         return made.ways
     if wanted.mine:
         return _mine(actor, made)
     made.anyone()
     if actor.person_id is not None:
-        made.person("owner_id", actor.person_id, "owner")
-        made.person("assignee_id", actor.person_id, "assignee")
+        made.person("owner_id", actor.person_id, {"owner"})
+        made.person("assignee_id", actor.person_id, {"assignee"})
         made.drawn_in(sorted(actor.persons))
         if actor.resident_id is not None:
-            made.person("applicant_id", actor.resident_id, "applicant")
+            made.person("applicant_id", actor.resident_id, {"applicant"})
     for absent in sorted(actor.principals):
-        made.person("assignee_id", absent, "assignee")
+        made.person("assignee_id", absent, {"assignee"})
     for path, roles in access.roles_at(actor).items():
         made.post(path, access.tokens_at(roles, ORIGIN))
         for relation in SECOND_RELATIONS:
@@ -136,17 +137,25 @@ def ways_of(session: Session, actor: Actor, wanted: Wanted) -> list[Way]:
 
 
 def _mine(actor: Actor, made: _Ways) -> list[Way]:
-    if actor.person_id is not None:
-        made.person("owner_id", actor.person_id, None)
-        made.person("assignee_id", actor.person_id, None)
-        if actor.resident_id is not None:
-            made.person("applicant_id", actor.resident_id, None)
-        if actor.unit_id is not None:
-            tokens = {"anyone", "owner", "assignee"}
-            for roles in access.roles_at(actor).values():
-                tokens |= {t for relation in (ORIGIN, *SECOND_RELATIONS) for t in access.tokens_at(roles, relation)}
-            made.shelved("unit_id", actor.unit_id, tokens)
+    if actor.person_id is None:
+        return []
+    tokens = _anything(actor)
+    made.person("owner_id", actor.person_id, tokens)
+    made.person("assignee_id", actor.person_id, tokens)
+    if actor.resident_id is not None:
+        made.person("applicant_id", actor.resident_id, tokens)
+    if actor.unit_id is not None:
+        made.shelved("unit_id", actor.unit_id, tokens)
     return made.ways
+
+
+def _anything(actor: Actor) -> set[str]:
+    """Every token this actor could be to some thing somewhere."""
+    tokens = {"anyone", "owner", "assignee", "applicant"}
+    for roles in access.roles_at(actor).values():
+        for relation in (ORIGIN, *SECOND_RELATIONS):
+            tokens |= access.tokens_at(roles, relation)
+    return tokens
 
 
 @dataclass
@@ -156,14 +165,11 @@ class _Ways:
     ways: list[Way] = field(default_factory=list)
 
     def anyone(self) -> None:
-        self._add(Way("content", "", None, ()), {"anyone"})
+        self._add(Way("content", "", None, (), path=self.wanted.path), {"anyone"})
 
-    def person(self, column: str, person_id: int, token: str | None) -> None:
+    def person(self, column: str, person_id: int, tokens: set[str]) -> None:
         """A person's own things are few, so they are walked whole and looked at."""
-        if token is None:
-            self._add(Way("content", column, person_id, (), shelved=False, path=self.wanted.path), None)
-        else:
-            self._add(Way("content", column, person_id, (), shelved=False, path=self.wanted.path), {token})
+        self._add(Way("content", column, person_id, (), shelved=False, path=self.wanted.path), tokens)
 
     def drawn_in(self, people: Sequence[int]) -> None:
         relations = sorted(name for name, given in library.participants.items() if VIEW in given)
@@ -201,7 +207,6 @@ class _Ways:
 
     def _add(self, way: Way, tokens: set[str] | None) -> None:
         found = self.known if tokens is None else holding(self.known, tokens)
-        # Without tokens the acl does not decide, so it need not be named; what is wanted is asked of the thing.
         for look in (False, True):
             here = tuple(shelf.id for shelf in found if self.wanted.needs_look(shelf) is look)
             if here:

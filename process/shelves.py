@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from models.content import Acl, AclToken
 from process import transactions
@@ -24,28 +24,40 @@ class Shelf:
 
 
 _CACHE: dict[str, tuple[tuple[int, int], tuple[Shelf, ...]]] = {}
+# Answers nothing as long as there are as many acls as before, and everything otherwise: one statement either way.
+_ASK = (
+    select(Acl.id, Acl.workflow, Acl.state, Acl.terminal, AclToken.token)
+    .join(AclToken, AclToken.acl_id == Acl.id, isouter=True)
+    .where(
+        or_(
+            select(func.count()).select_from(aliased(Acl)).scalar_subquery() != bindparam("many"),
+            select(func.max(aliased(Acl).id)).scalar_subquery() != bindparam("last"),
+        )
+    )
+    .order_by(Acl.id)
+)
 
 
 def shelves(session: Session) -> tuple[Shelf, ...]:
-    """All of them. One small question says whether a new one has come; acls are never changed or deleted."""
-    if transactions.is_writing():
-        # What this transaction has just made may yet be taken back, so it must not be remembered.
-        return _read(session)
+    """All of them; acls are never changed or deleted, so only a new one makes this read again."""
+    # What this transaction has just made may yet be taken back, so it must not be remembered.
+    keep = not transactions.is_writing()
     key = str(session.get_bind().engine.url)
-    seen = session.execute(select(func.count(), func.coalesce(func.max(Acl.id), 0)).select_from(Acl)).one()
-    mark = (int(seen[0]), int(seen[1]))
-    kept = _CACHE.get(key)
-    if kept is None or kept[0] != mark:
-        kept = _CACHE[key] = (mark, _read(session))
-    return kept[1]
-
-
-def _read(session: Session) -> tuple[Shelf, ...]:
+    (many, last), kept = _CACHE.get(key, ((-1, -1), ())) if keep else ((-1, -1), ())
+    rows = session.execute(_ASK, {"many": many, "last": last}).all()
+    if not rows:
+        return kept
     tokens: dict[int, set[str]] = {}
-    for acl_id, token in session.execute(select(AclToken.acl_id, AclToken.token)):
-        tokens.setdefault(acl_id, set()).add(token)
-    rows = session.execute(select(Acl.id, Acl.workflow, Acl.state, Acl.terminal).order_by(Acl.id))
-    return tuple(Shelf(i, workflow, state, end, frozenset(tokens.get(i, ()))) for i, workflow, state, end in rows)
+    heads = {}
+    for acl_id, workflow, state, terminal, token in rows:
+        heads[acl_id] = (workflow, state, terminal)
+        tokens.setdefault(acl_id, set())
+        if token is not None:
+            tokens[acl_id].add(token)
+    found = tuple(Shelf(i, *head, frozenset(tokens[i])) for i, head in heads.items())
+    if keep:
+        _CACHE[key] = ((len(found), found[-1].id), found)
+    return found
 
 
 def holding(found: Iterable[Shelf], wanted: Iterable[str]) -> list[Shelf]:

@@ -6,27 +6,27 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import request
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, not_, or_, select
 from sqlalchemy.orm import Session, joinedload, selectin_polymorphic, selectinload
 
 from models.agency import Agency
-from models.base import now
 from models.case import Case, ServiceItem
 from models.content import Content
 from models.delegation import Delegation, HomeVisit
 from models.errand import Errand
 from models.paper import Certificate
-from process import access
+from process import access, pages
 from process.access import Actor
 from process.library import library
+from process.pages import Key, Wanted
 from process.refusals import InvalidInput
 from services.search import matching
 
-SORTS = ("-created", "deadline")
+SORTS = (pages.NEWEST, pages.DEADLINE)
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 FILTERS = ("type", "state", "place", "assignee", "q", "sort", "limit", "after")
 SUBCLASSES = (Case, Delegation, HomeVisit, Errand, Certificate, ServiceItem)
@@ -61,51 +61,83 @@ def page(session: Session, actor: Actor) -> tuple[Sequence[Content], str | None]
     if sort not in SORTS:
         raise InvalidInput("sort 只能是 deadline 或 -created。", {"sort": "只能是 deadline 或 -created"})
     limit = _limit(args.get("limit"))
-    statement = _filtered(session, access.visible(select(Content), actor), actor).options(*options())
     cursor = _read(args["after"], sort) if args.get("after") else None
-    rows = (
-        _by_created(session, statement, cursor, limit)
-        if sort == "-created"
-        else _by_deadline(session, statement, cursor, limit)
-    )
+    if _one("q"):
+        return _searched(session, actor, sort, cursor, limit)
+    keys = pages.page(session, actor, _wanted(session, actor), sort, after=cursor, limit=limit + 1)
+    rows = pages.load(session, actor, keys[:limit], options())
+    return rows, _write(sort, keys[limit - 1]) if len(keys) > limit else None
+
+
+def _searched(
+    session: Session, actor: Actor, sort: str, cursor: Key | None, limit: int
+) -> tuple[Sequence[Content], str | None]:
+    """Words are looked for in every row, so here the database filters and sorts."""
+    statement = _filtered(session, access.visible(select(Content), actor), actor).options(*options())
+    if sort == pages.NEWEST:
+        rows = _by_age(session, statement, cursor, limit)
+    else:
+        dated = and_(Content.deadline.is_not(None), Content.closed_at.is_(None))
+        rows = []
+        if cursor is None or cursor.dated:
+            first = statement.where(dated)
+            if cursor is not None:
+                first = first.where(
+                    or_(Content.deadline > cursor.at, and_(Content.deadline == cursor.at, Content.id > cursor.id))
+                )
+            rows = list(session.scalars(first.order_by(Content.deadline, Content.id).limit(limit + 1)).unique())
+        if len(rows) <= limit:
+            rest = None if cursor is None or cursor.dated else cursor
+            rows += _by_age(session, statement.where(not_(dated)), rest, limit - len(rows))
     if len(rows) <= limit:
         return rows, None
-    last = rows[limit - 1]
-    return rows[:limit], _write(sort, last.created_at if sort == "-created" else last.deadline, last.id)
+    return rows[:limit], _write(sort, _key(sort, rows[limit - 1]))
 
 
-def _by_created(
-    session: Session, statement: Select[Any], cursor: tuple[datetime | None, int] | None, limit: int
-) -> list[Content]:
+def _by_age(session: Session, statement: Select[Any], cursor: Key | None, limit: int) -> list[Content]:
     if cursor is not None:
-        at, last = cursor
-        statement = statement.where(or_(Content.created_at < at, and_(Content.created_at == at, Content.id < last)))
+        statement = statement.where(
+            or_(Content.created_at < cursor.at, and_(Content.created_at == cursor.at, Content.id < cursor.id))
+        )
     return list(
         session.scalars(statement.order_by(Content.created_at.desc(), Content.id.desc()).limit(limit + 1)).unique()
     )
 
 
-def _by_deadline(
-    session: Session, statement: Select[Any], cursor: tuple[datetime | None, int] | None, limit: int
-) -> list[Content]:
-    # Things without a deadline come last. Two plain queries use the index on both databases, NULLS LAST does not.
-    rows: list[Content] = []
-    if cursor is None or cursor[0] is not None:
-        dated = statement.where(Content.deadline.is_not(None))
-        if cursor is not None:
-            dated = dated.where(
-                or_(Content.deadline > cursor[0], and_(Content.deadline == cursor[0], Content.id > cursor[1]))
-            )
-        rows = list(session.scalars(dated.order_by(Content.deadline, Content.id).limit(limit + 1)).unique())
-    if len(rows) <= limit:
-        undated = statement.where(Content.deadline.is_(None))
-        if cursor is not None and cursor[0] is None:
-            undated = undated.where(Content.id > cursor[1])
-        rows += session.scalars(undated.order_by(Content.id).limit(limit + 1 - len(rows))).unique()
-    return rows
+def _key(sort: str, content: Content) -> Key:
+    if sort == pages.DEADLINE and content.deadline is not None and content.closed_at is None:
+        return Key(True, content.deadline, content.id)
+    return Key(False, content.created_at, content.id)
+
+
+def _wanted(session: Session, actor: Actor) -> Wanted:
+    """The filters without words."""
+    types, states = _types(), _states()
+    place = _place(session)
+    return Wanted(
+        types=frozenset(types) or None,
+        states=frozenset(states) or None,
+        path=place.path if place is not None else "",
+        assignee_id=_assignee(actor),
+    )
 
 
 def _filtered(session: Session, statement: Select[Any], actor: Actor) -> Select[Any]:
+    if types := _types():
+        statement = statement.where(Content.type.in_(types))
+    if states := _states():
+        statement = statement.where(Content.state.in_(states))
+    if place := _place(session):
+        statement = statement.where(access.within(Content.place_path, place.path))
+    assignee = _assignee(actor)
+    if assignee is not None:
+        statement = statement.where(Content.assignee_id == assignee)
+    if sought := _one("q"):
+        statement = statement.where(matching(session, actor, sought))
+    return statement
+
+
+def _types() -> list[str]:
     types = _several("type")
     for name in types:
         if name not in library.types:
@@ -113,27 +145,34 @@ def _filtered(session: Session, statement: Select[Any], actor: Actor) -> Select[
                 f"没有名为“{name[:40]}”的业务类型。可用的有：{'、'.join(sorted(library.types))}。",
                 {"type": "没有这个类型"},
             )
-    if types:
-        statement = statement.where(Content.type.in_(types))
+    return types
+
+
+def _states() -> list[str]:
     states = _several("state")
     known = {state for definition in library.workflows.values() for state in definition.states}
     for name in states:
         if name not in known:
             raise InvalidInput(f"没有名为“{name[:40]}”的状态。", {"state": "没有这个状态"})
-    if states:
-        statement = statement.where(Content.state.in_(states))
-    if place_id := _one("place"):
-        place = session.get(Agency, place_id)
-        if place is None:
-            raise InvalidInput("没有这个单位，请核对 place。", {"place": "没有这个单位"})
-        statement = statement.where(access.within(Content.place_path, place.path))
-    if assignee := _one("assignee"):
-        if assignee != "me":
-            raise InvalidInput("assignee 只能是 me（我经手的）。", {"assignee": "只能是 me"})
-        statement = statement.where(Content.assignee_id == actor.person_id)
-    if sought := _one("q"):
-        statement = statement.where(matching(session, actor, sought))
-    return statement
+    return states
+
+
+def _place(session: Session) -> Agency | None:
+    place_id = _one("place")
+    if not place_id:
+        return None
+    place = session.get(Agency, place_id)
+    if place is None:
+        raise InvalidInput("没有这个单位，请核对 place。", {"place": "没有这个单位"})
+    return place
+
+
+def _assignee(actor: Actor) -> int | None:
+    assignee = _one("assignee")
+    if assignee not in ("", "me"):
+        raise InvalidInput("assignee 只能是 me（我经手的）。", {"assignee": "只能是 me"})
+    # Whoever is nobody has nothing in hand.
+    return (actor.person_id or 0) if assignee else None
 
 
 def _one(name: str) -> str:
@@ -155,24 +194,21 @@ def _limit(value: str | None) -> int:
     return int(value)
 
 
-def _write(sort: str, at: datetime | None, last: int) -> str:
-    raw = json.dumps([sort, at.isoformat() if at else None, last])
+def _write(sort: str, key: Key) -> str:
+    raw = json.dumps([sort, key.dated, key.at.isoformat(), key.id])
     return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
-def _read(text: str, sort: str) -> tuple[datetime | None, int]:
+def _read(text: str, sort: str) -> Key:
     try:
-        made_for, at, last = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        moment = datetime.fromisoformat(at) if at is not None else None
-        if (
-            made_for != sort
-            or not isinstance(last, int)
-            or not 0 <= last < 2**63
-            or (moment is None and sort != "deadline")
-        ):
+        made_for, dated, at, last = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        moment = datetime.fromisoformat(at)
+        right = isinstance(dated, bool) and type(last) is int and 0 <= last < 2**63
+        if made_for != sort or not right or (dated and sort != pages.DEADLINE):
             raise ValueError(text)
-        return (moment if moment is None or moment.tzinfo else moment.replace(tzinfo=now().tzinfo)), last
-    except (ValueError, TypeError, binascii.Error, UnicodeError, RecursionError) as error:
+        # Moments near the ends of the calendar have no place in another zone.
+        return Key(dated, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC), last)
+    except (ValueError, TypeError, OverflowError, binascii.Error, UnicodeError, RecursionError) as error:
         raise InvalidInput(
             "after 不是本接口给出的翻页标记，或排序已换，请从第一页重新取。", {"after": "翻页标记不对"}
         ) from error
