@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blueprints import present
-from blueprints.dynamic_forms import label_of
+from blueprints.content.facts import filled_in
 from catalogue import loader as catalogue
 from models.case import Case, Material
 from models.content import Content
@@ -23,7 +22,7 @@ from models.paper import Certificate, Document, Paper
 from process import access
 from process.access import Actor
 from process.library import library
-from process.masking import mask_address, mask_id_number, mask_name, mask_phone
+from process.masking import mask_name
 from process.words import N_
 from services import visits
 from services.catalogue_items import record_of
@@ -39,7 +38,11 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
     health = bool(hidden & visits.HEALTH)
     sections = [
         s
-        for s in (_own(content, full and not health), _linked(session, content, actor), _fields(content, full, hidden))
+        for s in (
+            _own(content, full and not health),
+            _linked(session, content, actor),
+            filled_in(session, content, actor, full, hidden),
+        )
         if s is not None and s.facts
     ]
     code = code_for(content, actor) if isinstance(content, Errand) else None
@@ -63,51 +66,6 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
     elif full:
         answer["materials"] = _attachments(session, content)
     return answer
-
-
-def questions(content: Content) -> dict[str, str]:
-    """Field name to its title in the reader's language, from the item's form and the type."""
-    titles = {f.name: label_of(f.title) for f in library.type(content.type).fields}
-    if isinstance(content, Case):
-        titles |= {f.name: label_of(f.title) for f in catalogue.form(record_of(content.item).form).fields}
-    return titles
-
-
-MASKS = {"id_number": mask_id_number, "phone": mask_phone, "address": mask_address, "person_name": mask_name}
-
-
-def _fields(content: Content, full: bool, hidden: frozenset[str] = frozenset()) -> Any:
-    titles = questions(content)
-    kinds = {f.name: f.kind for f in library.type(content.type).fields}
-    options: dict[str, dict[str, str]] = {
-        f.name: {oid: label_of(t) for oid, t in f.options} for f in library.type(content.type).fields
-    }
-    if isinstance(content, Case):
-        form = catalogue.form(record_of(content.item).form)
-        kinds |= {f.name: f.kind for f in form.fields}
-        options |= {f.name: {o.id: label_of(o.title) for o in f.options} for f in form.fields}
-    facts = []
-    sensitive = content.private or {}
-    for name, value in content.values.items():
-        # What is a thing, a place or a column of its own already stands under 基本情况 and 相关.
-        if kinds.get(name) in ("case", "item", "agency", "applicant", "person") or hasattr(type(content), name):
-            continue
-        if name not in titles or value in (None, "", [], {}) or isinstance(value, (dict, list)):
-            continue
-        if name in hidden or (name in sensitive and not full):
-            continue
-        if kinds.get(name) == "datetime":
-            value = present.moment(datetime.fromisoformat(str(value)))
-        text = options.get(name, {}).get(str(value)) or (
-            _("是") if value is True else _("否") if value is False else str(value)
-        )
-        mask = MASKS.get(kinds.get(name, ""))
-        if name in sensitive and mask is not None:
-            shown: Any = {"text": mask(text), "reveal_url": url_for("content.reveal", uid=content.uid)}
-        else:
-            shown = text
-        facts.append(SimpleNamespace(label=titles[name], value=shown, wide=kinds.get(name) in ("longtext", "address")))
-    return SimpleNamespace(title=_("填报内容"), facts=facts)
 
 
 def _own(content: Content, full: bool) -> Any:
@@ -162,6 +120,10 @@ def _own(content: Content, full: bool) -> Any:
         fact(_("持证人"), content.holder_name if full else mask_name(content.holder_name))
         fact(_("发证时间"), present.moment(content.issued_on))
         fact(_("领取人"), content.collector if full else "")
+    elif library.type(content.type).generic:
+        fact(_("登记单位"), content.place.name)
+        fact(_("登记人"), content.owner.name if content.owner else "")
+        fact(_("登记时间"), present.moment(content.created_at))
     return SimpleNamespace(title=_("基本情况"), facts=facts)
 
 

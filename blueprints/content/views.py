@@ -15,20 +15,22 @@ from sqlalchemy.orm import joinedload
 
 from blueprints import present
 from blueprints.content import actions as buttons
+from blueprints.content.facts import questions
 from blueprints.content.matter import matter
 from blueprints.context import current_actor, db_session, load_for_step, load_or_404
-from blueprints.dynamic_forms import is_mendable, posted, show_refusal, uploaded
+from blueprints.dynamic_forms import is_mendable, label_of, posted, show_refusal, uploaded
+from blueprints.generic import forms as type_forms
 from extensions import db
 from models.base import now
 from models.content import Content
 from models.paper import Document
-from process import access, clock, engine, journal
+from process import access, clock, engine, field_access, journal
 from process.drawing import draw
 from process.inputs import clean_text
 from process.library import library
 from process.refusals import InvalidInput, NotFound, Refusal
 from process.words import N_
-from services import actions, files, notes, visits
+from services import actions, editing, field_choices, files, notes, visits
 
 bp = Blueprint("content", __name__, url_prefix="/c")
 FILTERS = (
@@ -83,9 +85,23 @@ def _page(content: Content, *, failed: tuple[str, Any, Refusal] | None = None) -
         title=content.title,
         state=present.state_view(state),
         version=content.version,
-        crumbs=[present.Link(_("我的工作台"), url_for("desk.index"))],
+        crumbs=[
+            present.Link(_("我的工作台"), url_for("desk.index")),
+            *(
+                [present.Link(present.title_of(content_type), url_for("generic.listed", type_id=content_type.id))]
+                if content_type.generic
+                else []
+            ),
+        ],
         print_url=None,
         uid=content.uid,
+        draft_key=content.number or content.uid,
+        illustrative=content_type.illustrative,
+        what=label_of(content_type.description),
+        notes=content_type.notes if "system_admin" in actor.roles else (),
+        edit_url=url_for("content.edit", uid=content.uid)
+        if content_type.generic and access.may(actor, "edit", content, session)
+        else None,
     )
     html = render_template(
         "content/show.html",
@@ -181,6 +197,39 @@ def _version() -> int | None:
     return int(value) if value.isdecimal() and len(value) < 10 else None
 
 
+@bp.route("/<uid>/edit", methods=["GET", "POST"])
+@login_required
+def edit(uid: str) -> ResponseReturnValue:
+    """The fields of a type without Python, to be mended; types with Python are mended where they are worked on."""
+    content, session, actor = load_or_404(Content, uid), db_session(), current_actor()
+    kind = library.type(content.type)
+    if not kind.generic or not access.may(actor, "edit", content, session):
+        raise NotFound()
+    rights = field_access.rights(session, content, actor)
+    form = type_forms.edit_form(kind, field_choices.for_type(session, actor, kind), content, rights)
+    if request.method == "POST":
+        changes = type_forms.changed(form, kind, content, rights)
+        try:
+            with session.begin_nested():
+                if changes:
+                    editing.edit(session, content, actor, changes, expected_version=_version() or 0)
+        except Refusal as refusal:
+            if not is_mendable(refusal):
+                raise
+            session.expire_all()
+            type_forms.show_errors(form, refusal)
+        else:
+            flash(_("修改已保存。") if changes else _("没有改动。"), "success")
+            return redirect(url_for("content.show", uid=uid), 303)
+    return render_template(
+        "content/edit.html",
+        content=content,
+        form=form,
+        number=present.number_of(content),
+        kind=present.title_of(kind),
+    ), 422 if request.method == "POST" else 200
+
+
 @bp.get("/<uid>/history")
 @login_required
 def history(uid: str) -> ResponseReturnValue:
@@ -257,7 +306,7 @@ def document(uid: str, document_uid: str, part: str = "") -> ResponseReturnValue
 def reveal(uid: str) -> ResponseReturnValue:
     """Personal data in full, for a reason that is written into the journal."""
     content, session, actor = load_or_404(Content, uid, access.VIEW_FULL), db_session(), current_actor()
-    if content.applicant is None:
+    if content.applicant is None and not content.private:
         raise NotFound()
     problem = None
     if request.method == "POST":
@@ -281,8 +330,6 @@ def reveal(uid: str) -> ResponseReturnValue:
 
 
 def private_facts(content: Content, hidden: frozenset[str]) -> list[tuple[str, str]]:
-    from blueprints.content.matter import questions
-
     titles = questions(content)
     return [
         (titles.get(name, name), str(value))

@@ -1,0 +1,3 @@
+from blueprints.generic.views import bp
+
+__all__ = ["bp"]
