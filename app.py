@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import blueprints
 import cli
-import jobs.clocks  # noqa: F401  registers the jobs of the clock
+import jobs.clocks
 import jobs.handlers  # noqa: F401  registers the job handlers
 import services
 from blueprints import context, errors, headers, leftovers, sessions, unit_of_work

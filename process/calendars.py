@@ -6,8 +6,9 @@ import time as monotonic
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import event, select
+from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from models.base import now
@@ -15,7 +16,7 @@ from models.clock import CalendarDay
 from process.calendar_days import CalendarMissing, WorkCalendar
 from process.numbers import CHINA
 
-_CACHE: dict[str, tuple[float, WorkCalendar]] = {}
+_CACHE: WeakKeyDictionary[Engine, tuple[float, WorkCalendar]] = WeakKeyDictionary()
 CACHE_SECONDS = 30
 # From this month on a promised date may lie in the coming year.
 AHEAD_FROM_MONTH = 11
@@ -23,7 +24,7 @@ AHEAD_FROM_MONTH = 11
 
 def calendar(session: Session) -> WorkCalendar:
     """The calendar of this installation, re-read every half minute."""
-    key = str(session.get_bind().engine.url)
+    key = session.get_bind().engine
     kept = _CACHE.get(key)
     if kept and monotonic.monotonic() - kept[0] < CACHE_SECONDS:
         return kept[1]

@@ -17,7 +17,6 @@ from process import outbox
 from process.calendar_days import CalendarMissing
 from process.calendars import calendar, end_of, moment_at
 from process.definition import Definition
-from process.runs import current
 
 JOB = "clock.warn"
 NEAR, LATE = "near", "late"
@@ -39,7 +38,15 @@ class Alarm:
         return f"clock:{self.kind}:{self.content.id}:{int(self.deadline.timestamp())}:{self.mark}"
 
 
-def watch(session: Session, definition: Definition, content: Content, *, changed: bool, entered: bool) -> None:
+def watch(
+    session: Session,
+    definition: Definition,
+    content: Content,
+    known: Mapping[tuple[int, str], ClockRun],
+    *,
+    changed: bool,
+    entered: bool,
+) -> None:
     """Puts the row for a date that was just set. A clock that runs on through another state is watched already."""
     due = definition.states[content.state].due
     if content.deadline is None or content.closed_at is not None or due is None:
@@ -47,16 +54,16 @@ def watch(session: Session, definition: Definition, content: Content, *, changed
     if changed or (entered and not due.clock):
         # A clock's date holds across states; any other date belongs to this stay in this state.
         mark = "" if due.clock else _mark(content)
-        _put(session, content, NEAR, mark, near(session, definition, content))
+        run = known.get((content.id, due.clock)) if due.clock else None
+        _put(session, content, NEAR, mark, near(session, definition, content, run))
 
 
-def near(session: Session, definition: Definition, content: Content) -> datetime:
+def near(session: Session, definition: Definition, content: Content, run: ClockRun | None) -> datetime:
     """The moment at which 80 % of the time has passed: working time where the date was counted in working days."""
     assert content.deadline is not None
     due = definition.states[content.state].due
     start = content.entered_at
     if due is not None and (due.clock or due.working_days):
-        run = current(session, content, due.clock) if due.clock else None
         if run is not None:
             start = end_of(run.started_on)
         try:
