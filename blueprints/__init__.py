@@ -19,6 +19,7 @@ FEATURES = (
     "catalogue",
     "generic",
     "workflows",
+    "rules",
     "public",
     "access",
     "admin",

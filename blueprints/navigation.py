@@ -81,13 +81,15 @@ PLACES = (
     ),
     (_l("流程"), _l("流程"), "workflows.index", "menu", frozenset({"system_admin", "supervisor", "catalogue_manager"})),
     (_l("权限和代班"), _l("权限"), "access.grants", "people", frozenset({"system_admin", "head"})),
+    (_l("规则"), _l("规则"), "rules.index", "menu", frozenset({"system_admin"})),
     (_l("系统状态"), _l("状态"), "admin.index", "admin", frozenset({"system_admin"})),
 )
 
 # Pages that belong to a place of the rail without being it.
 BELOW = {
     "access.grants": ("access.person", "access.give", "access.end", "access.substitution_for"),
-    "generic.index": ("generic.listed", "generic.new")}
+    "generic.index": ("generic.listed", "generic.new"),
+}
 
 
 def navigation(actor: Actor) -> list[Place]:

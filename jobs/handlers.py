@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.paper import Paper
 from process import timers, transactions
-from services import papers_out, process_changes
+from services import papers_out, process_changes, rules
 
 Handler = Callable[[Session, Mapping[str, Any]], None]
 GivingUp = Callable[[Session, Mapping[str, Any], str], None]
@@ -88,3 +88,9 @@ def unattended(session: Session, args: Mapping[str, Any]) -> None:
 def migrate(session: Session, args: Mapping[str, Any]) -> None:
     """Moves the next slice of open things to another version of their process."""
     process_changes.migrate_slice(session, int(args["migration_id"]))
+
+
+@handles(rules.JOB)
+def run_rules(session: Session, args: Mapping[str, Any]) -> None:
+    """Carries out the rules that waited for this event."""
+    rules.run(session, int(args["content_id"]), str(args["event"]))

@@ -13,6 +13,7 @@ from models.paper import Certificate, Document, Note, Paper
 from models.person import CourierProfile, Grant, GridMembership, LoginFailure, LoginSession, Person
 from models.release import ProcessMigration, ProcessRelease
 from models.resident import CareEntry, Resident
+from models.rule import Rule, RuleRun
 from models.substitution import Substitution
 from models.task import Task
 
@@ -55,6 +56,8 @@ __all__ = [
     "ProcessMigration",
     "ProcessRelease",
     "Resident",
+    "Rule",
+    "RuleRun",
     "ServiceItem",
     "Substitution",
     "Task",

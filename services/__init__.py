@@ -23,6 +23,8 @@ REGISTERING = (
     "care",
     "errands",
     "catalogue_items",
+    "office_notices",
+    "rules",
     "office_rules",
     "office_matters",
 )

@@ -14,8 +14,8 @@ from models.base import now
 from models.clock import CalendarChange
 from models.content import Content
 from models.person import Person
-from process import access, calendars, clock, journal, outbox, relations, watching
-from process.access import Actor
+from process import access, calendars, clock, journal, outbox, registry, relations, watching
+from process.access import NOBODY, Actor
 from process.explanation import MOVED
 from process.library import library
 from process.words import N_
@@ -51,7 +51,12 @@ def warn(session: Session, args: Mapping[str, Any]) -> bool:
         )
         for reader in readers(session, alarm.content)
     ]
-    return any(notice is not None for notice in told)
+    said = any(notice is not None for notice in told)
+    if said:
+        # Rules of the office may wait for it.
+        for listener in registry.listeners:
+            listener(session, alarm.content, f"clock:{alarm.kind}", NOBODY, None)
+    return said
 
 
 def readers(session: Session, content: Content) -> list[Person | Agency]:

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from blueprints import present
 from catalogue.records import Role
 from process.comparison import ADDED, REMOVED, Difference
-from process.definition import DID, Definition, Guard, Transition
+from process.definition import DID, Definition, Guard, State, Transition
 from process.words import N_
 from services.process_trial import DryRun
 
@@ -84,6 +84,7 @@ def matrix(definition: Definition, roles: Mapping[str, Role]) -> list[dict[str, 
     return [
         {
             "state": state,
+            "branches": _side_by_side(state, roles),
             "rows": [
                 {
                     "step": step,
@@ -96,6 +97,25 @@ def matrix(definition: Definition, roles: Mapping[str, Role]) -> list[dict[str, 
         }
         for state in definition.states.values()
     ]
+
+
+def _side_by_side(state: State, roles: Mapping[str, Role]) -> list[str]:
+    """What goes on in parallel in a state, and when it is joined."""
+    branches = state.branches
+    if branches is None:
+        return []
+    joined = {
+        "all": _("全部同意才往下走"),
+        "any": _("一家同意就往下走"),
+        "ratio": _("同意达到 %(n)s%% 就往下走", n=round(branches.share * 100)),
+    }[branches.join]
+    if branches.every is not None:
+        return [_("每个承办单位：%(who)s", who="、".join(token(r, roles) for r in branches.every.roles)), joined]
+    lines = [
+        f"{present.title_of(b)}：{'、'.join(token(r, roles) for r in b.roles) if b.roles else _('另开一件，办完为止')}"
+        for b in branches.of
+    ]
+    return [*lines, joined]
 
 
 def _how(definition: Definition, step: Transition) -> str:

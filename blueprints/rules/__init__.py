@@ -1,0 +1,3 @@
+from blueprints.rules.views import bp
+
+__all__ = ["bp"]
