@@ -128,11 +128,8 @@ def _name(form: SubstituteForm, principal: Person, here: str) -> ResponseReturnV
 def _row(made: Substitution, other: Person, here: str) -> Any:
     today = local_day(now())
     over = made.ended_at is not None or made.until < today
-    names = dict(
-        db_session()
-        .execute(select(Agency.id, Agency.name).where(Agency.id.in_([p["place"] for p in made.posts])))
-        .tuples()
-    )
+    wanted = select(Agency.id, Agency.name).where(Agency.id.in_([p["place"] for p in made.posts]))
+    names = {row.id: row.name for row in db_session().execute(wanted)}
     return SimpleNamespace(
         name=other.name,
         unit=other.unit.name if other.unit else "",

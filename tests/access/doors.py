@@ -22,6 +22,7 @@ FIXED = {
     "item_id": 1,
     "entry_id": 1,
     "grant_id": 1,
+    "migration_id": 1,
     "name": "applicant.id_number",
     "step": "first",
     "place_id": "dx-c01",

@@ -64,6 +64,10 @@ UNSCOPED = {
         "blueprints/certificates/views.py",
         "_readable",
     ): "the paper's thing is loaded through load_or_404 in the next line",
+    (
+        "blueprints/access/why.py",
+        "_overseen",
+    ): "who looks after a place sees who has access there, never the contents; checked in the next line",
     ("blueprints/content/matter.py", "_linked"): "collects ids only; what is shown of them goes through visible below",
     (
         "blueprints/api/related.py",

@@ -34,15 +34,15 @@ def test_administrators_and_heads_have_the_list_and_nobody_else(app, client_as, 
 
 def test_giving_by_page_works_at_the_next_click_of_a_running_session(app, session, client_as, days) -> None:
     clerk, admin = client_as("courier"), client_as("admin")
-    assert clerk.get("/counter/").status_code in (403, 404)
+    assert clerk.get("/counter").status_code in (403, 404)
     form = {"username": "courier", "place": "dongxin-centre", "role": "window_clerk", "cause": "post", "reason": "顶岗"}
     answer = admin.post("/access/new", data=form)
     assert answer.status_code == 303, answer.text
-    assert clerk.get("/counter/").status_code == 200
+    assert clerk.get("/counter").status_code == 200
     given = session.scalars(select(Grant).where(Grant.role == "window_clerk", Grant.place_id == "dongxin-centre")).all()
     mine = next(g for g in given if g.person.username == "courier")
     assert admin.post(f"/access/grants/{mine.id}/end", data={"reason": "回原岗位"}).status_code == 303
-    assert clerk.get("/counter/").status_code in (403, 404)
+    assert clerk.get("/counter").status_code in (403, 404)
     story = admin.get("/access/people/courier").text
     assert "顶岗" in story and "回原岗位" in story
 
