@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalogue import loader as catalogue
@@ -85,22 +85,20 @@ def filed_online(step: Step) -> None:
     """The number written down is a case that was really filed, and this visitor's own."""
     number = str(step.inputs["case"]).strip().upper()
     case = step.session.scalar(
-        access.visible(
-            select(Case).where(or_(Case.number == number, Case.uid == step.inputs["case"])), step.actor, Case
-        )
+        select(Case).where(Case.number == number, Case.applicant_id == step.content.applicant_id)
     )
     if case is None or case.state == "draft":
-        raise RequirementUnmet("没有找到这个已申报的办件，请核对网上申报成功后显示的编号。", {"case": "没有这个办件"})
-    if None not in (step.content.applicant_id, case.applicant_id) and step.content.applicant_id != case.applicant_id:
-        raise RequirementUnmet("这个办件的申请人不是这位办事人，请核对编号。", {"case": "不是本人的办件"})
-    step.inputs["case"] = case.number or case.uid
+        raise RequirementUnmet(
+            "没有找到这位办事人的这个办件，请核对网上申报成功后显示的编号。", {"case": "不是本人已申报的办件"}
+        )
+    step.inputs["case"] = case.number
 
 
 @registry.requirement("linked_case_over")
 def linked_case_over(step: Step) -> None:
     """From the filing on it is the case that is handled; the visitor is done when the case is."""
     number = step.content.fields.get("case")
-    case = step.session.scalar(select(Case).where(or_(Case.number == number, Case.uid == number)))
+    case = step.session.scalar(select(Case).where(Case.number == number))
     if case is None or case.state not in CASE_OVER:
         raise RequirementUnmet(
             f"网上申报的办件 {number} 还没有办结发证，不能“{step.transition.title.zh}”。请先办完办件。"

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from models.agency import Agency
 from models.content import Content
 from models.paper import Document
-from models.person import Person
 from process import access, clock, engine, numbers, registry
 from process.access import Actor
 from process.definition import SPECIAL_TOKENS, Input
@@ -23,8 +22,7 @@ from services import case_routing
 
 # Roles of people who serve or are served one by one: holding one at a place says nothing about a single thing there.
 ONE_BY_ONE = frozenset({"red_courier", "express_courier", "enterprise_applicant"})
-COURIERS = frozenset({"red_courier", "express_courier"})
-TO_UNIT, COURIER = "to_unit", "courier"
+TO_UNIT = "to_unit"
 ENTERPRISE_DAYS, GOVERNMENT_DAYS = 50, 100
 
 
@@ -116,34 +114,6 @@ def own_or_entrusted(session: Session, content: Content, actor: Actor) -> bool:
     if not held.isdisjoint({"owner", "assignee", "applicant"}):
         return True
     return any("@" not in token and token not in ONE_BY_ONE and token not in SPECIAL_TOKENS for token in held)
-
-
-@registry.requirement("courier_known")
-def courier_known(step: Step) -> None:
-    """Only a courier of this place is entrusted with carrying."""
-    named = step.inputs.get(COURIER)
-    if not named:
-        return
-    person = _person(step.session, str(named))
-    actor = access.load_actor(step.session, person.id, clock.local_day(step.at)) if person else access.NOBODY
-    if person is None or COURIERS.isdisjoint(access.tokens(step.content, actor)):
-        raise RequirementUnmet("没有找到这位跑腿工或快递员，请从名册中选一位。", {COURIER: "请从名册中选一位"})
-    step.inputs[COURIER] = person.id
-
-
-@registry.effect("give_to_courier")
-def give_to_courier(step: Step) -> None:
-    if step.inputs.get(COURIER):
-        step.content.assignee_id = step.inputs[COURIER]
-        step.details["courier"] = step.inputs[COURIER]
-
-
-def _person(session: Session, named: str) -> Person | None:
-    if named.isdecimal() and len(named) < 19:
-        found = session.get(Person, int(named))
-        if found is not None:
-            return found
-    return session.scalar(select(Person).where(Person.username == named))
 
 
 # --- What must be there ----------------------------------------------------------------------------------------------
