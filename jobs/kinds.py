@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from process import outbox
 from process.outbox import PAPERS, QUICK, Needs
+from process.words import N_
 
 
 @dataclass(frozen=True)
@@ -19,33 +21,47 @@ class Kind:
     needs: Needs = outbox.ORDINARY
 
 
+# Many rows at a time: beside the drawings, where nobody waits at the counter, and held for longer.
+BULK = Needs(queue=PAPERS, lease=timedelta(seconds=120))
 # A job that stands nowhere here is quick and belongs to the administrator.
 OTHER = Kind(
     "system_admin",
-    "后台任务",
-    "请先看出错的原因。原因排除后再试一次；确实不必再办的，写明理由后放弃。",
+    N_("后台任务"),
+    N_("请先看出错的原因。原因排除后再试一次；确实不必再办的，写明理由后放弃。"),
 )
 KINDS: dict[str, Kind] = {
     "papers.render": Kind(
         "certificate_issuer",
-        "生成文书",
-        "请看是不是缺字段、缺字形或存储已满。补正后再试一次，原来的编号不变；不再需要的文书，写明理由后放弃。",
+        N_("生成文书"),
+        N_("请看是不是缺字段、缺字形或存储已满。补正后再试一次，原来的编号不变；不再需要的文书，写明理由后放弃。"),
         Needs(queue=PAPERS),
     ),
     "process.unattended": Kind(
         "system_admin",
-        "到时自动办理",
-        "到时或自动的步骤没有办成。请核对该件现在的状态：还在原状态的，再试一次；已由人办过的，放弃。",
+        N_("到时自动办理"),
+        N_("到时或自动的步骤没有办成。请核对该件现在的状态：还在原状态的，再试一次；已由人办过的，放弃。"),
     ),
     "clock.warn": Kind(
         "system_admin",
-        "临期、超期提醒",
-        "提醒没有发出。请看该件的期限：还没办结的，再试一次；已办结的，放弃。",
+        N_("临期、超期提醒"),
+        N_("提醒没有发出。请看该件的期限：还没办结的，再试一次；已办结的，放弃。"),
     ),
     "clock.recompute": Kind(
         "system_admin",
-        "日历变动后重算期限",
-        "有些在办件的期限还是按旧日历算的。请看出错的原因，排除后再试一次；已经算好的不会再变。",
+        N_("日历变动后重算期限"),
+        N_("有些在办件的期限还是按旧日历算的。请看出错的原因，排除后再试一次；已经算好的不会再变。"),
+        BULK,
+    ),
+    "process.migrate": Kind(
+        "system_admin",
+        N_("在办件换流程版本"),
+        N_("还有在办件留在旧版本。请看出错的原因，排除后再试一次；已经换好的不会再换。"),
+        BULK,
+    ),
+    "rules.run": Kind(
+        "system_admin",
+        N_("自动规则"),
+        N_("规则要做的事没有做成。请到规则的记录里看是哪一条、哪一件，改好规则后再试一次；不再需要的，放弃。"),
     ),
 }
 

@@ -65,8 +65,11 @@ def put(session: Session, job: str, *, district: str = "", delay: timedelta = ti
     return item
 
 
+# Written out, because a parameter keeps the planner from the small index over this status.
+DEAD: ColumnElement[str] = literal_column("'dead'")
+
+
 def _is(status: str) -> ColumnElement[bool]:
-    # Written out, because a parameter keeps the planner from the small index over this status.
     return OutboxItem.status == literal_column(f"'{status}'")
 
 

@@ -1,51 +1,34 @@
-"""For the administrator: what waits, what failed for good, and a second try. Accounts and contents are not shown here."""
+"""For the administrator: how the work behind the scenes goes. Accounts and contents are not shown here."""
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import login_required
-from sqlalchemy import select
 
 from blueprints import present
 from blueprints.context import current_actor, db_session
-from models.base import now
-from models.ledger import OutboxItem
-from process import journal, outbox
+from config import Settings
+from process import outbox
+from process.heads import Book, HeadsError
 from process.refusals import NotFound
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
 
-def _administrator() -> None:
-    if "system_admin" not in current_actor().roles:
-        raise NotFound()
-
-
 @bp.get("/")
 @login_required
 def index() -> ResponseReturnValue:
-    _administrator()
-    session = db_session()
-    dead = session.scalars(
-        select(OutboxItem).where(OutboxItem.status == "dead").order_by(OutboxItem.id.desc()).limit(100)
-    ).all()
-    return render_template("admin/index.html", status=outbox.status(session), dead=dead, moment=present.moment)
-
-
-@bp.post("/outbox/<int:item_id>/again")
-@login_required
-def again(item_id: int) -> ResponseReturnValue:
-    """A dead letter gets a new chance after its cause was mended."""
-    _administrator()
-    session = db_session()
-    item = session.get(OutboxItem, item_id)
-    if item is None or item.status != "dead":
+    if "system_admin" not in current_actor().roles:
         raise NotFound()
-    item.status, item.attempts, item.available_at, item.rung_at, item.error = "waiting", 0, now(), None, None
-    journal.record(
-        session, "outbox:again", current_actor(), stream="system", details={"item": item_id, "job": item.job}
+    settings: Settings = current_app.config["SETTINGS"]
+    book = Book(settings.journal_heads, settings.journal_key)
+    try:
+        last = book.last()
+        signed = last[0] if last else None
+        alarm = book.alarm.exists()
+    except HeadsError:
+        signed, alarm = None, True
+    return render_template(
+        "admin/index.html", status=outbox.status(db_session()), signed=signed, alarm=alarm, moment=present.moment
     )
-    flash(_("已重新排队，通常几秒内办完。"), "success")
-    return redirect(url_for("admin.index"), 303)
