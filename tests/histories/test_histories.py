@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def fired(session: Session, content: Content, actor: Actor, step_id: str, draw: 
     assert own[0].to_state == (step.to or before.state) and own[0].person_id == actor.person_id
     assert content.version > before.version
     moves = [r for r in rows if r.to_state is not None and r.from_state is not None]
-    for earlier, later in zip(moves, moves[1:], strict=False):
+    for earlier, later in pairwise(moves):
         assert earlier.to_state == later.from_state, "the history has a gap"
     assert moves[-1].to_state == content.state
 
