@@ -5,10 +5,15 @@ from __future__ import annotations
 from process.definition import Definition, State, Title, Transition
 from process.definition import Guard as OurGuard
 from process.plone import PloneDefinition
+from process.refusals import DefinitionError
+
+MOST_STATES = 300
 
 
 def drawable(plone: PloneDefinition) -> Definition:
     """For pictures only: nothing is fired by it."""
+    if len(plone.states) > MOST_STATES:
+        raise DefinitionError(plone.id, "states", f"{len(plone.states)} states are too many for one picture")
     usual = _usual_way(plone)
     rest = [state for state in plone.states if state not in usual]
     sources: dict[str, list[str]] = {tid: [] for tid in plone.transitions}

@@ -229,6 +229,9 @@ class _Python:
             case "has_role", [wanted, thing] if self.is_thing(thing):
                 return self.has_role(self.term(wanted, local), everywhere=False)
             case "has_permission", [named, thing] if not is_member:
+                if isinstance(named, ast.Constant) and not str(named.value).isascii():
+                    # Users look such a permission up under another name than Zope stores it, and find the place's only.
+                    raise Unsupported("Zope's users do not find a permission with letters beyond ASCII")
                 return self.permission(named, thing, local)
         raise Unsupported(f"'{ast.unparse(node)}' needs a real person")
 

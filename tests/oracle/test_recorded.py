@@ -16,10 +16,12 @@ from tests.oracle.comparing import Count, compare, recorded
 RECORDED = Path(__file__).parent / "recorded.jsonl.xz"
 
 
-def compared() -> Count:
+def compared(until_first: bool = False) -> Count:
     count = Count()
     for number, (asked, answer) in enumerate(recorded(RECORDED)):
         compare(f"recorded {number}", asked, answer, count)
+        if until_first and count.differences:
+            break
     return count
 
 
@@ -62,4 +64,4 @@ def _no_bypass(read: Callable[..., PloneDefinition]) -> Callable[..., PloneDefin
 )
 def test_the_comparison_would_notice(monkeypatch: pytest.MonkeyPatch, where: Any, what: str, wrong: Any) -> None:
     monkeypatch.setattr(where, what, wrong)
-    assert compared().differences
+    assert compared(until_first=True).differences
