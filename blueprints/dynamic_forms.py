@@ -26,6 +26,7 @@ from wtforms.validators import Optional
 
 from catalogue.records import Form as ItemForm
 from process.definition import Input, Transition
+from process.office import Verb
 from process.refusals import InvalidInput, Refusal
 
 
@@ -99,13 +100,13 @@ def label_of(title: Any) -> str:
 
 
 def transition_form(
-    transition: Transition,
+    transition: Transition | Verb,
     *,
     defaults: Mapping[str, Any] | None = None,
     columns: Mapping[str, list[dict[str, Any]]] | None = None,
     choices: Mapping[str, Iterable[tuple[str, str]]] | None = None,
 ) -> FlaskForm:
-    """The form of one transition; choices and lines are handed in, never queried here."""
+    """The form of one transition or verb of the office; choices and lines are handed in, never queried here."""
     fields: dict[str, Any] = {
         spec.name: _field(spec, (columns or {}).get(spec.name), (choices or {}).get(spec.name))
         for spec in transition.inputs
@@ -134,7 +135,7 @@ def _field(spec: Input, columns: list[dict[str, Any]] | None, choices: Iterable[
             made = RadioField(label, validators, choices=options, validate_choice=False, **common)
         case "checks":
             made = SelectMultipleField(label, validators, choices=options, validate_choice=False, **common)
-        case "person" | "agency" if choices is not None:
+        case "person" | "agency" | "code" if choices is not None:
             made = SelectField(
                 label,
                 validators,

@@ -15,7 +15,7 @@ from models.content import Content, ContentPlace
 from models.resident import Resident
 from process import access, clock, engine
 from process.access import Actor
-from process.library import ADDRESSEE_FIELDS, ContentType, Field
+from process.library import ADDRESSEE_FIELDS, ContentType, Field, library
 from process.refusals import Forbidden, InvalidInput
 from services import case_routing, field_values, residents
 
@@ -50,6 +50,12 @@ def create(session: Session, actor: Actor, kind: ContentType, data: Mapping[str,
     admit_addressees(session, content, kind)
     session.flush()
     return content
+
+
+def asked(kind: ContentType) -> tuple[Field, ...]:
+    """The fields of the form: what a later step asks for is written by that step, unless it must be there from the start."""
+    later = {spec.name for step in library.workflows[kind.workflow].transitions.values() for spec in step.inputs}
+    return tuple(spec for spec in kind.fields if spec.required or spec.name not in later)
 
 
 def refuse(kind: ContentType, errors: Mapping[str, str]) -> None:

@@ -15,6 +15,9 @@ from process.library import GROUPS, ContentType, library
 from services import generic
 from services.listing import own
 
+# Whoever keeps the definitions reads about all of them; the things stay with those who work on them.
+LOOKS_AFTER = "system_admin"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -28,7 +31,7 @@ class Entry:
 
 def takes_part(actor: Actor, kind: ContentType) -> bool:
     """Whether a post of this actor could ever let them see or begin such a thing."""
-    if generic.may_start(actor, kind):
+    if generic.may_start(actor, kind) or LOOKS_AFTER in actor.roles:
         return True
     tokens = seen_by(library.workflows[kind.workflow])
     if "anyone" in tokens or ("applicant" in tokens and actor.resident_id is not None):

@@ -1,3 +1,4 @@
-from blueprints.content.views import bp
+from blueprints.content import office, views
+from blueprints.content.bp import bp
 
-__all__ = ["bp"]
+__all__ = ["bp", "office", "views"]

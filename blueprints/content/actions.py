@@ -12,12 +12,14 @@ from flask_wtf import FlaskForm
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from blueprints.dynamic_forms import transition_form
+from blueprints.dynamic_forms import label_of, transition_form
 from blueprints.present import title_of
 from models.content import Content
 from models.person import Grant, Person
 from process.access import Actor
 from process.definition import Transition
+from process.library import library
+from services import field_choices
 
 # Steps that a feature shows better than a generic form: (type, transition) -> endpoint taking the uid.
 FEATURE_PAGES: dict[tuple[str, str], str] = {
@@ -32,7 +34,19 @@ FEATURE_PAGES: dict[tuple[str, str], str] = {
 }
 # Pages beside the steps, per type: what this actor may open for this thing, as (label, address).
 FEATURE_LINKS: dict[str, Callable[[Session, Any, Actor], list[tuple[str, str]]]] = {}
-SIMPLE_KINDS = {"text", "longtext", "choice", "bool", "date", "datetime", "number", "code", "person"}
+SIMPLE_KINDS = {
+    "text",
+    "longtext",
+    "choice",
+    "bool",
+    "date",
+    "datetime",
+    "number",
+    "code",
+    "person",
+    "agency",
+    "checks",
+}
 # Who may be named where a step asks for a colleague.
 PERSON_ROLES = {
     ("errand", "assign"): ("red_courier",),
@@ -49,9 +63,21 @@ def url_of(content: Content, transition: Transition) -> str:
     )
 
 
-def form_for(session: Session, content: Content, transition: Transition) -> FlaskForm:
-    choices = {spec.name: people(session, content, transition) for spec in transition.inputs if spec.kind == "person"}
-    return transition_form(transition, choices=choices)
+def form_for(session: Session, content: Content, transition: Transition, actor: Actor) -> FlaskForm:
+    choices: dict[str, list[tuple[str, str]]] = {}
+    columns: dict[str, list[dict[str, Any]]] = {}
+    for spec in transition.inputs:
+        if spec.kind == "person":
+            named = (content.type, transition.id) in PERSON_ROLES
+            choices[spec.name] = (
+                people(session, content, transition) if named else field_choices.colleagues(session, actor)
+            )
+        elif spec.kind == "agency":
+            choices[spec.name] = field_choices.agencies(session, actor)
+        elif spec.kind == "lines" and library.type(content.type).generic:
+            # Without Python there is no list to hand over: a line is a name.
+            columns[spec.name] = [{"name": "material", "label": label_of(spec.title)}]
+    return transition_form(transition, choices=choices, columns=columns)
 
 
 def people(session: Session, content: Content, transition: Transition) -> list[tuple[str, str]]:
@@ -83,7 +109,7 @@ def links(session: Session, content: Content, actor: Actor) -> list[Any]:
     ]
 
 
-def buttons(session: Session, content: Content, transitions: list[Transition]) -> list[Any]:
+def buttons(session: Session, content: Content, transitions: list[Transition], actor: Actor) -> list[Any]:
     """The actions of the object page: one press where nothing is asked, a small form in place, or a page of its own."""
     made = []
     for transition in sorted(transitions, key=lambda t: (not t.primary, t.dangerous)):
@@ -102,7 +128,7 @@ def buttons(session: Session, content: Content, transitions: list[Transition]) -
                 confirm=_("“%(what)s”之后不能撤销，确定要办吗？", what=title_of(transition))
                 if transition.dangerous and not transition.inputs
                 else None,
-                form=form_for(session, content, transition) if post and transition.inputs else None,
+                form=form_for(session, content, transition, actor) if post and transition.inputs else None,
             )
         )
     return made

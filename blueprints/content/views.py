@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -15,6 +15,8 @@ from sqlalchemy.orm import joinedload
 
 from blueprints import present
 from blueprints.content import actions as buttons
+from blueprints.content import office
+from blueprints.content.bp import bp
 from blueprints.content.facts import questions
 from blueprints.content.matter import matter
 from blueprints.context import current_actor, db_session, load_for_step, load_or_404
@@ -32,7 +34,6 @@ from process.refusals import InvalidInput, NotFound, Refusal
 from process.words import N_
 from services import actions, editing, field_choices, files, notes, visits
 
-bp = Blueprint("content", __name__, url_prefix="/c")
 FILTERS = (
     ("", N_("全部")),
     ("move", N_("办理")),
@@ -46,17 +47,23 @@ FILTERS = (
 @bp.get("/<uid>")
 @login_required
 def show(uid: str) -> ResponseReturnValue:
-    return _page(load_or_404(Content, uid))
+    return page_of(load_or_404(Content, uid))
 
 
-def _page(content: Content, *, failed: tuple[str, Any, Refusal] | None = None) -> ResponseReturnValue:
+def page_of(
+    content: Content,
+    *,
+    failed: tuple[str, Any, Refusal] | None = None,
+    opinion: tuple[str, str, Refusal] | None = None,
+) -> ResponseReturnValue:
+    """The page; `failed` or `opinion` is what was just refused, shown where it was typed."""
     session, actor = db_session(), current_actor()
     definition = library.of(content, session)
     state = definition.states[content.state]
     content_type = library.type(content.type)
     full = access.may(actor, access.VIEW_FULL, content, session)
     acts = [
-        *buttons.buttons(session, content, engine.available(content, actor)),
+        *buttons.buttons(session, content, engine.available(content, actor), actor),
         *buttons.links(session, content, actor),
     ]
     errors = None
@@ -112,6 +119,10 @@ def _page(content: Content, *, failed: tuple[str, Any, Refusal] | None = None) -
         holder=holder,
         deadline=deadline,
         actions=acts,
+        office=office.verbs(content, actor),
+        opinions=office.opinions(session, content, actor, full),
+        copies=office.told(content),
+        opinion_failed=opinion,
         blocked=[],
         problem=errors,
         entries=present.entries(session, content, actor, kind=kind if kind in dict(FILTERS) else ""),
@@ -130,7 +141,8 @@ def _page(content: Content, *, failed: tuple[str, Any, Refusal] | None = None) -
         if (full or own or insider)
         else None,
     )
-    return (html, errors.status) if errors is not None else html
+    refused = errors or (opinion[2] if opinion else None)
+    return (html, refused.status) if refused is not None else html
 
 
 def _attach_url(content: Content, actor: access.Actor) -> str | None:
@@ -145,7 +157,7 @@ def do(uid: str, transition: str) -> ResponseReturnValue:
     known = library.of(content, session).transitions.get(transition)
     if known is None:
         raise NotFound()
-    form = buttons.form_for(session, content, known)
+    form = buttons.form_for(session, content, known, actor)
     if request.method == "GET":
         if (content.type, transition) in buttons.FEATURE_PAGES:
             return redirect(buttons.url_of(content, known), 303)
@@ -175,10 +187,10 @@ def do(uid: str, transition: str) -> ResponseReturnValue:
         if not is_mendable(refusal):
             raise
         if not known.inputs:
-            return _page(load_or_404(Content, uid), failed=(transition, None, refusal))
+            return page_of(load_or_404(Content, uid), failed=(transition, None, refusal))
         show_refusal(form, refusal)
         if all(spec.kind in buttons.SIMPLE_KINDS for spec in known.inputs):
-            return _page(load_or_404(Content, uid), failed=(transition, form, refusal))
+            return page_of(load_or_404(Content, uid), failed=(transition, form, refusal))
         return render_template(
             "content/do.html", content=content, transition=known, form=form, allowed=True, title=present.title_of(known)
         ), 422

@@ -32,7 +32,7 @@ from process.library import ContentType, Field
 from process.numbers import CHINA
 from process.refusals import Refusal
 from services.field_values import LIMITS
-from services.generic import APPLICANT_PARTS
+from services.generic import APPLICANT_PARTS, asked
 from services.office import full_name
 
 # So few options are seen at once; more of them are a list to choose from.
@@ -48,7 +48,7 @@ def new_form(
     offered = [(agency.id, full_name(agency)) for agency in places]
     if len(offered) > 1:
         fields["place"] = SelectField(_("由哪个单位登记"), [Asked()], choices=_offer(offered), validate_choice=False)
-    for spec in kind.fields:
+    for spec in asked(kind):
         if spec.kind == "applicant":
             fields |= _person(spec)
         else:
@@ -73,7 +73,7 @@ def edit_form(kind: ContentType, choices: Choices, content: Content, rights: Map
 
 
 def editable(kind: ContentType, rights: Mapping[str, str]) -> list[Field]:
-    return [spec for spec in kind.fields if spec.kind != "applicant" and rights.get(spec.name, OPEN) == OPEN]
+    return [spec for spec in asked(kind) if spec.kind != "applicant" and rights.get(spec.name, OPEN) == OPEN]
 
 
 def sent(form: FlaskForm, kind: ContentType) -> dict[str, Any]:
@@ -95,7 +95,10 @@ def sent(form: FlaskForm, kind: ContentType) -> dict[str, Any]:
             case "date" | "datetime":
                 values[name] = (raw or "").strip() or None
             case "list":
-                values[name] = (field.data or "").splitlines() or None
+                values[name] = [line.strip() for line in (field.data or "").splitlines() if line.strip()] or None
+            case "longtext":
+                # Browsers send CRLF; kept is what people see.
+                values[name] = (field.data or "").replace("\r\n", "\n") or None
             case "agencies":
                 values[name] = list(field.data or []) or None
             case _:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from flask import Flask
 
+from process.library import library
 from tests.access.evaluator import Somebody, Thing, is_to, may, step_open, told_who_was_faster
 
 POLICY: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "policy.yaml").read_text(encoding="utf-8"))
@@ -23,9 +24,14 @@ FIXED = {
     "entry_id": 1,
     "grant_id": 1,
     "migration_id": 1,
+    "notice_id": 1,
+    "year": 2026,
+    "day": "2026-12-07",
     "name": "applicant.id_number",
     "step": "first",
     "place_id": "dx-c01",
+    "type_id": "errand",
+    "verb": "transfer",
 }
 
 
@@ -42,7 +48,11 @@ class Door:
         line = POLICY[self.endpoint]
         if isinstance(line, dict) and self.method in line:
             line = line[self.method]
-        return {line: True} if isinstance(line, str) else line
+        if isinstance(line, str):
+            return {line: True}
+        if line.get("of") == ["generic"]:
+            line = {**line, "of": [kind.id for kind in library.types.values() if kind.generic]}
+        return line
 
     def __str__(self) -> str:
         return f"{self.method} {self.endpoint}"

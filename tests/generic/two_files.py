@@ -40,6 +40,10 @@ fields:
   handler: {kind: person, title: {zh: 对接人, en: Colleague}}
   case: {kind: case, title: {zh: 相关办件, en: Case}}
   applicant: {kind: applicant, title: {zh: 报修人, en: Reported by}}
+  # Asked by the steps of the same names and written by them.
+  plan: {kind: text, title: {zh: 派谁去, en: Who goes}}
+  day: {kind: date, title: {zh: 计划日期, en: Planned day}}
+  result: {kind: longtext, title: {zh: 怎么修的, en: How}}
 """
 
 WORKFLOW = """
@@ -89,6 +93,7 @@ transitions:
     inputs:
       plan: {kind: text, required: true, title: {zh: 派谁去, en: Who goes}}
       day: {kind: date, title: {zh: 计划日期, en: Planned day}}
+    effects: [keep_inputs]
   refuse:
     title: {zh: 不予修理, en: Refuse}
     from: [reported]
@@ -105,6 +110,7 @@ transitions:
     guard: {roles: [window_clerk@addressee, community_clerk@addressee]}
     inputs:
       result: {kind: longtext, required: true, title: {zh: 怎么修的, en: How}}
+    effects: [keep_inputs]
   redo:
     title: {zh: 没修好，退回, en: Not repaired}
     from: [repaired]
