@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, and_, false, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, object_session
 
 from models.content import Acl, AclToken, Content, ContentPerson, ContentPlace
@@ -22,6 +23,11 @@ VIEW = "view"
 VIEW_FULL = "view_full"
 ORIGIN = "origin"
 SECOND_RELATIONS = tuple(relation for relation in RELATIONS if relation != ORIGIN)
+
+# Acls are never changed and never deleted, so their ids are remembered for each database.
+_interned: WeakKeyDictionary[Engine, dict[tuple[frozenset[str], str | None, str | None, bool | None], int]] = (
+    WeakKeyDictionary()
+)
 
 
 @dataclass(frozen=True)
@@ -236,12 +242,21 @@ def intern(
     terminal: bool | None = None,
 ) -> int:
     """The id of the acl that holds exactly these tokens in this state, made when it is new."""
-    wanted = sorted(set(allowed))
+    key = (frozenset(allowed), workflow, state, terminal)
+    known = _interned.setdefault(session.connection().engine, {})
+    if key in known:
+        return known[key]
+    wanted = sorted(key[0])
     of_state = f"{workflow}:{state}:{terminal}\n" if workflow is not None else ""
     digest = hashlib.sha256((of_state + "\n".join(wanted)).encode()).hexdigest()
     found = session.scalar(select(Acl.id).where(Acl.digest == digest))
+    made_here: set[str] = session.info.setdefault("acls_made_here", set())
     if found is not None:
+        if digest not in made_here:
+            # Only what another transaction has committed: a row of our own would be gone after a rollback.
+            known[key] = found
         return found
+    made_here.add(digest)
     from sqlalchemy.dialects.postgresql import insert as pg_insert
     from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, inspect, select, update
+from sqlalchemy import Table, bindparam, inspect, select, update
 from sqlalchemy.orm import Session, attributes, object_session
 
 from models.agency import Agency
-from models.base import now
+from models.base import new_uid, now
 from models.content import Content, ContentPlace
 from models.ledger import JournalEntry
 from models.person import Person
@@ -24,6 +24,12 @@ from process.refusals import Forbidden, InvalidInput, NotAvailable, RequirementU
 from process.registry import Step
 
 CONTENT = cast(Table, Content.__table__)
+# The keys of the values that are given with it say what is set.
+_MOVE = update(CONTENT).where(
+    CONTENT.c.id == bindparam("of"),
+    CONTENT.c.version == bindparam("seen_version"),
+    CONTENT.c.state == bindparam("seen_state"),
+)
 # What listeners are told instead of a transition when a thing is born.
 CREATE = "create"
 
@@ -54,19 +60,32 @@ def create(
     content.place_id, content.place_path, content.district = place.id, place.path, place.district
     content.acl_id = access.view_acl(session, definition, definition.initial)
     content.created_at = content.modified_at = content.entered_at = at
+    content.closed_at = at if definition.states[definition.initial].terminal else None
     content.version = 1
+    content.uid = content.uid or new_uid()
     if content.owner_id is None:
         content.owner_id = actor.person_id
     if content.unit_id is None:
         content.unit_id = place.id
+    # Whoever is drawn in by now is all there is; said here, it need not be asked of the database later.
+    content.places, content.people = list(content.places), list(content.people)
     session.add(content)
-    session.flush()
-    if definition.states[definition.initial].terminal:
-        content.closed_at = at
+    if definition.clocks:
+        # A clock refers to its thing by id; without one the whole thing is written in one statement, below.
+        session.flush()
     clock.advance(session, definition, content, content.state, at, actor)
     if content_type.series and content.number is None:
         content.number = _number(session, content_type, place, at)
-    journal.record(session, f"{type_id}:create", actor, content=content, to_state=content.state, details=details, at=at)
+    journal.record(
+        session,
+        f"{type_id}:create",
+        actor,
+        content=content,
+        to_state=content.state,
+        details=details,
+        at=at,
+        first=True,
+    )
     timers.arm(session, definition, content, at)
     _open_branches(session, definition, content, at, actor)
     for listener in registry.listeners:
@@ -198,8 +217,9 @@ def _take(step: Step, definition: Definition) -> Step:
         details=step.details,
         on_behalf_of=step.on_behalf_of,
         at=at,
+        # The compare-and-set holds the row.
+        locked=True,
     )
-    session.flush()
     if content.state != step.from_state:
         timers.arm(session, definition, content, at)
         _open_branches(session, definition, content, at, actor)
@@ -302,12 +322,8 @@ def _move(session: Session, content: Content, transition: Transition, definition
         values["closed_at"] = at if definition.states[to].terminal else None
     session.flush()
     session.info.pop("did", None)
-    result = session.execute(
-        update(CONTENT)
-        .where(CONTENT.c.id == content.id, CONTENT.c.version == content.version, CONTENT.c.state == content.state)
-        .values(**values)
-    )
-    if result.rowcount != 1:  # type: ignore[attr-defined]
+    seen = {"of": content.id, "seen_version": content.version, "seen_state": content.state}
+    if session.connection().execute(_MOVE, seen | values).rowcount != 1:
         session.refresh(content)
         raise Stale(f"就在刚才，这件已被他人办理。{_last_move(session, content)}请刷新后再看。")
     for name, value in values.items():

@@ -6,6 +6,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from extensions import db
+from models.ledger import OutboxItem
 from process import outbox
 
 CONCERNS = ("database", "redis", "storage", "outbox", "dead_letters", "journal", "disk", "calendar", "workers")
@@ -25,7 +26,7 @@ def test_health_as_json(app: Flask) -> None:
 
 
 def test_a_dead_letter_is_told(app: Flask, session: Session) -> None:
-    item = outbox.put(session, "papers.render", paper_id=1)
+    item = session.get_one(OutboxItem, outbox.put(session, "papers.render", paper_id=1))
     item.status = "dead"
     session.commit()
     assert "dead_letters: ATTENTION 1" in app.test_client().get("/healthz").text

@@ -124,7 +124,7 @@ def test_the_year_of_a_number_is_the_civil_year_in_china(world: World) -> None:
 
 def test_a_lease_fences_off_whoever_held_it_before(world: World) -> None:
     session = world.session
-    item = outbox.put(session, "test.job", thing=1)
+    item = session.get_one(OutboxItem, outbox.put(session, "test.job", thing=1))
     session.commit()
     first = outbox.lease(session, item.id)
     session.commit()
@@ -144,7 +144,7 @@ def test_a_lease_fences_off_whoever_held_it_before(world: World) -> None:
 
 def test_what_fails_comes_back_later_and_then_to_the_dead_letters(world: World) -> None:
     session = world.session
-    item = outbox.put(session, "test.job")
+    item = session.get_one(OutboxItem, outbox.put(session, "test.job"))
     session.commit()
     for attempt in range(1, outbox.MAX_ATTEMPTS + 1):
         session.execute(update(OutboxItem).values(available_at=now() - timedelta(seconds=1)))
@@ -159,7 +159,7 @@ def test_what_fails_comes_back_later_and_then_to_the_dead_letters(world: World) 
 
 def test_an_unfinished_row_is_rung_again_within_a_minute(world: World) -> None:
     session = world.session
-    item = outbox.put(session, "test.job")
+    item = session.get_one(OutboxItem, outbox.put(session, "test.job"))
     session.commit()
     assert [i.id for i in outbox.due(session)] == [item.id]
     held = outbox.lease(session, item.id)

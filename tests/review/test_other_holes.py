@@ -58,7 +58,7 @@ def test_a_job_that_kills_its_worker_ends_as_a_dead_letter(session: Session, mon
     monkeypatch.setitem(
         worker.HANDLERS, "poison", lambda _session, _args: taken.append(1) or (_ for _ in ()).throw(SystemExit)
     )
-    item = outbox.put(session, "poison")
+    item = session.get_one(OutboxItem, outbox.put(session, "poison"))
     session.commit()
     for _ in range(20):
         try:
