@@ -23,6 +23,8 @@ FEATURES = (
     "public",
     "access",
     "admin",
+    "calendar",
+    "notices",
     "health",
     "api",
 )

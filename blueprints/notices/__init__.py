@@ -1,0 +1,3 @@
+from blueprints.notices.views import bp
+
+__all__ = ["bp"]

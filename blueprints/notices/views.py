@@ -1,0 +1,108 @@
+"""What somebody was told: the bell, the lines on the desk, and the list of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import login_required
+
+from blueprints import present
+from blueprints.context import current_actor, db_session
+from models.notice import Notice
+from services import notices
+
+bp = Blueprint("notices", __name__, url_prefix="/notices")
+ON_DESK = 5
+SIGNS = {"clock:near": "needs", "clock:late": "late"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One notice as a page shows it; without number and link when the thing is no longer this reader's to see."""
+
+    id: int
+    text: str
+    when: str
+    sign: str
+    url: str | None
+    read: bool
+    unit: str
+
+
+@bp.get("/")
+@login_required
+def index() -> ResponseReturnValue:
+    """Everything told, newest first."""
+    return render_template("notices/index.html", lines=_lines(notices.listed(db_session(), current_actor())))
+
+
+@bp.post("/<int:notice_id>/read")
+@login_required
+def read(notice_id: int) -> ResponseReturnValue:
+    notices.read(db_session(), current_actor(), notice_id)
+    return redirect(url_for("desk.index" if request.form.get("from") == "desk" else "notices.index"), 303)
+
+
+@bp.post("/read")
+@login_required
+def read_all() -> ResponseReturnValue:
+    notices.read_all(db_session(), current_actor())
+    return redirect(url_for("desk.index" if request.form.get("from") == "desk" else "notices.index"), 303)
+
+
+@bp.app_context_processor
+def bell() -> dict[str, Any]:
+    """What the frame of every signed-in page shows: the bell with its count, and the lines for the desk."""
+    if g.get("no_page_context") or request.blueprint == "api" or current_actor().person_id is None:
+        return {}
+    return {
+        "messages_url": url_for("notices.index"),
+        "unread_count": notices.count(db_session(), current_actor()),
+        "desk_notices": on_desk,
+    }
+
+
+def on_desk() -> list[Line]:
+    """The newest unread lines, for the top of the desk."""
+    return _lines(notices.unread(db_session(), current_actor(), ON_DESK))
+
+
+def _lines(found: Sequence[Notice]) -> list[Line]:
+    seen = notices.seen(db_session(), current_actor(), found)
+    return [
+        Line(
+            notice.id,
+            words(notice, notice.content_id is None or notice.content_id in seen),
+            present.moment(notice.created_at),
+            SIGNS.get(notice.kind, "info"),
+            url_for("content.show", uid=notice.content.uid) if notice.content_id in seen and notice.content else None,
+            notice.read_at is not None,
+            notice.unit_id or "",
+        )
+        for notice in found
+    ]
+
+
+def words(notice: Notice, visible: bool = True) -> str:
+    """The sentence in the reader's language; a word that nothing fills stays as it was written."""
+    if not visible:
+        return _("有一件事提醒过您，现在已不由您办理。")
+    values = {key: _value(key, value) for key, value in (notice.params or {}).items()}
+    if notice.content is not None:
+        values |= {"number": present.number_of(notice.content), "title": notice.content.title}
+    text = str(_(notice.text))
+    for key, value in values.items():
+        text = text.replace(f"%({key})s", str(value))
+    return text
+
+
+def _value(key: str, value: object) -> object:
+    if key == "when" and isinstance(value, str):
+        return present.moment(datetime.fromisoformat(value))
+    return value
