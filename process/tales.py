@@ -67,6 +67,7 @@ def _path(text: str, state_variable: str) -> Rule:
         "user": lambda actor: True,
         "user/getRoles": lambda actor: actor.roles_everywhere(),
         "user/getGroups": lambda actor: actor.groups_of(),
+        "here/portal_membership/isAnonymousUser": lambda actor: 0,
         f"status/{state_variable}": lambda actor: actor.state,
         f"state_change/status/{state_variable}": lambda actor: actor.state,
     }
@@ -156,6 +157,15 @@ class _Python:
         raise Unsupported(f"'{name}' is not known to an imagined actor")
 
     def compare(self, node: ast.Compare, local: frozenset[str]) -> Term:
+        match node.left, node.ops, node.comparators:
+            case (
+                ast.Call(func=ast.Attribute(value=who, attr="getUserName"), args=[], keywords=[]),
+                [ast.Eq() | ast.NotEq()],
+                [ast.Constant(value="Anonymous User")],
+            ) if self.is_user(who):
+                # The actor has no name here, but is signed in.
+                signed_in = isinstance(node.ops[0], ast.NotEq)
+                return lambda actor, names: signed_in
         first = self.term(node.left, local)
         rest = [(COMPARE[type(op)], self.term(one, local)) for op, one in zip(node.ops, node.comparators, strict=True)]
 
@@ -206,6 +216,8 @@ class _Python:
                 return self.ask(node, verb, args, local, is_member=not self.is_user(who))
             case ast.Attribute(value=who, attr="checkPermission"), [named, thing] if self.is_checker(who):
                 return self.permission(named, thing, local)
+            case ast.Attribute(value=who, attr="isAnonymousUser"), [] if self.is_tool(who, "portal_membership"):
+                return lambda actor, names: 0
             case ast.Attribute(value=who, attr="get"), [key, *_] if self.is_status(who) and self.is_state_name(key):
                 return lambda actor, names: actor.state
             case ast.Attribute(value=who, attr="getInfoFor"), [thing, key, *_] if (
@@ -236,10 +248,10 @@ class _Python:
         raise Unsupported(f"'{ast.unparse(node)}' needs a real person")
 
     def has_role(self, wanted: Term, everywhere: bool) -> Term:
-        def asked(actor: Asked, names: Names) -> bool:
+        def asked(actor: Asked, names: Names) -> int:
             value = wanted(actor, names)
             held = actor.roles_everywhere() if everywhere else actor.roles_here()
-            return any(role in held for role in ([value] if isinstance(value, str) else value))
+            return int(any(role in held for role in ([value] if isinstance(value, str) else value)))
 
         return asked
 
@@ -247,7 +259,8 @@ class _Python:
         if not self.is_thing(thing) or not isinstance(named, ast.Constant) or not isinstance(named.value, str):
             raise Unsupported("a permission is only asked by its name and at the object itself")
         name = named.value
-        return lambda actor, names: actor.holds(name)
+        # Zope answers 1 or nothing, and an expression may compare with either.
+        return lambda actor, names: 1 if actor.holds(name) else None
 
     def is_thing(self, node: ast.expr) -> bool:
         match node:

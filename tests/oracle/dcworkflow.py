@@ -29,6 +29,7 @@ from Products.DCWorkflow.DCWorkflow import DCWorkflowDefinition
 from Products.DCWorkflow.exportimport import WorkflowDefinitionConfigurator, _initDCWorkflow
 from Products.PluggableAuthService.PluggableAuthService import PluggableAuthService
 from Products.PluggableAuthService.PropertiedUser import PropertiedUser
+from Testing.makerequest import makerequest
 from zope.component import provideAdapter, provideUtility
 from zope.interface import implementer
 from zope.traversing.adapters import DefaultTraversable
@@ -80,7 +81,7 @@ class NoFiles(Implicit):
 
 def world():
     """The site, and below it the place that the contract imagines."""
-    site = Site("site")
+    site = makerequest(Site("site"))
     site._setObject("place", Folder("place"))
     site._setObject("acl_users", PluggableAuthService())
     for name, tool, interface in (

@@ -44,6 +44,11 @@ EXPRESSIONS = (
     "python:here.portal_workflow.getInfoFor(here, {variable!r}) in ({state!r}, 'private')",
     "python:state_change.status.get({variable!r}) != {state!r}",
     "python:len(user.getGroups()) < 2",
+    "python:user.has_role({role!r}, here) == 0 or here.portal_membership.checkPermission('View', here) == 1",
+    "python:user.has_permission('Modify portal content', here) is None",
+    "python:here.portal_membership.isAnonymousUser() or user.getUserName() == 'Anonymous User'",
+    "python:user.getUserName() != 'Anonymous User' and user.has_role({role!r})",
+    "not:here/portal_membership/isAnonymousUser",
     "python:True",
     "python:0",
     "nothing",
@@ -87,7 +92,10 @@ class Maker:
 
     def element(self, tag: str, text: str, **attributes: str) -> str:
         named = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
-        return f"<{tag}{named}>{escape(self.padded(text))}</{tag}>"
+        body = escape(self.padded(text))
+        if self.r.random() < 0.02:
+            body = self.r.choice((f"<![CDATA[{text}]]>", f"{escape(text[:1])}<!-- x -->{escape(text[1:])}<?pi?>"))
+        return f"<{tag}{named}>{body}</{tag}>"
 
     def expression(self) -> str:
         if self.r.random() < 0.06:
