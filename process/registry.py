@@ -49,6 +49,8 @@ requirements: dict[str, Requirement] = {}
 effects: dict[str, Effect] = {}
 # What somebody is told who may take the step, but for this predicate.
 reasons: dict[str, str] = {}
+# Fields that an effect fills in, so that nobody types them.
+written: dict[str, tuple[str, ...]] = {}
 durations: dict[str, Duration] = {}
 creators: dict[str, Creator] = {}
 
@@ -84,8 +86,10 @@ def requirement(name: str) -> Callable[[Requirement], Requirement]:
     return _register(requirements, name)
 
 
-def effect(name: str) -> Callable[[Effect], Effect]:
-    """Done after the state has changed, in the same transaction."""
+def effect(name: str, *, writes: tuple[str, ...] = ()) -> Callable[[Effect], Effect]:
+    """Done after the state has changed, in the same transaction. `writes`: fields of the type that only this effect fills in."""
+    if writes:
+        written[name] = writes
     return _register(effects, name)
 
 

@@ -13,7 +13,7 @@ from models.case import Case
 from models.content import Content
 from models.delegation import HomeVisit
 from models.errand import Errand
-from process import access, clock, journal
+from process import access, clock, field_access, journal
 from process.access import Actor
 from process.library import library
 from process.refusals import Forbidden, InvalidInput, Stale
@@ -32,6 +32,7 @@ def edit(
     """Writes the changed fields; the state stays. A second editor who saw an older version is told so."""
     if not access.may(actor, "edit", content, session):
         raise Forbidden("这一件现在不能由您修改。请先看状态：已受理的办件只能按办理步骤改动。")
+    _refuse(field_access.refusals(session, content, actor, changes))
     if isinstance(content, Case):
         return _edit_case(session, content, actor, changes, expected_version)
     if expected_version != content.version:
@@ -98,6 +99,7 @@ def _sorted(
         spec = kind.field(name)
         if spec is not None and spec.kind in SETTLED and not (kind.generic and spec.kind != "applicant"):
             errors[name] = f"“{spec.title.zh}”登记后不能改，请撤回后重新登记"
+    errors |= generic.by_steps(kind, changes) if kind.generic else {}
     cleaned, wrong = field_values.read(session, actor, kind, changes, whole=False)
     _refuse({**wrong, **errors})
     known = inspect(type(content)).attrs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
@@ -13,7 +13,7 @@ from models.base import now
 from models.case import ServiceItem
 from models.content import Content, ContentPlace
 from models.resident import Resident
-from process import access, clock, engine
+from process import access, clock, engine, registry
 from process.access import Actor
 from process.library import ADDRESSEE_FIELDS, ContentType, Field, library
 from process.refusals import Forbidden, InvalidInput
@@ -37,6 +37,7 @@ def create(session: Session, actor: Actor, kind: ContentType, data: Mapping[str,
         raise Forbidden(f"您在{place.name}没有新建“{kind.title.zh}”的权限，请联系本单位负责人。")
     values, errors = field_values.read(session, actor, kind, given, whole=True)
     errors |= {name[:60]: "没有这个字段" for name in given if not _known(kind, name)}
+    errors |= by_steps(kind, given)
     person, wrong = _applicant(session, actor, kind, given, place)
     errors |= wrong
     refuse(kind, errors)
@@ -54,8 +55,19 @@ def create(session: Session, actor: Actor, kind: ContentType, data: Mapping[str,
 
 def asked(kind: ContentType) -> tuple[Field, ...]:
     """The fields of the form: what a later step asks for is written by that step, unless it must be there from the start."""
-    later = {spec.name for step in library.workflows[kind.workflow].transitions.values() for spec in step.inputs}
+    later: set[str] = set()
+    for step in library.workflows[kind.workflow].transitions.values():
+        later |= {spec.name for spec in step.inputs}
+        later |= {name for effect in step.effects for name in registry.written.get(effect, ())}
     return tuple(spec for spec in kind.fields if spec.required or spec.name not in later)
+
+
+def by_steps(kind: ContentType, names: Iterable[str]) -> dict[str, str]:
+    """What nobody types, because a step writes it: a decision, a ticket that was drawn."""
+    open_to_all = {spec.name for spec in asked(kind)}
+    return {
+        name: "由办理步骤填写，不能直接写" for name in names if kind.field(name) is not None and name not in open_to_all
+    }
 
 
 def refuse(kind: ContentType, errors: Mapping[str, str]) -> None:

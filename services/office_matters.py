@@ -131,7 +131,7 @@ def somebody_waits(step: Step) -> None:
         raise RequirementUnmet("现在没有正在等候的排队号，无法随机抽取。请等大厅有人取号后再抽。")
 
 
-@registry.effect("draw_visitor")
+@registry.effect("draw_visitor", writes=("drawn_ticket", "drawn_from"))
 def draw_visitor(step: Step) -> None:
     """Drawn, not chosen: one of all tickets that wait here now, and from how many is on record."""
     waiting = _waiting(step)

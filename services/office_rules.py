@@ -183,7 +183,7 @@ def project_days(content: Content) -> tuple[int, int | None]:
     return (GOVERNMENT_DAYS if content.fields.get("funding") == "government" else ENTERPRISE_DAYS), None
 
 
-@registry.effect("draw_ticket")
+@registry.effect("draw_ticket", writes=("ticket_number",))
 def draw_ticket(step: Step) -> None:
     """The next number of this hall today: A001."""
     hall = step.content.unit_id or step.content.place_id

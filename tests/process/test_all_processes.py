@@ -20,7 +20,7 @@ from process import access, clock, engine, office, timers
 from process.definition import Definition
 from process.library import library, load, vocabulary
 from process.refusals import Forbidden, InvalidInput, Refusal, RequirementUnmet
-from services import actions
+from services import actions, editing
 from tests.process.walking import Office, path_to, roles_of, soon, stands
 
 HERE = Path(__file__).resolve()
@@ -564,3 +564,18 @@ def test_an_enterprise_sees_and_takes_only_its_own(desk: Office) -> None:
     assert not access.may(rival, access.VIEW, thing)
     with pytest.raises(RequirementUnmet, match="不是您本人的"):
         engine.fire(thing, "hand_in", rival)
+
+
+def test_what_steps_write_nobody_types(desk: Office) -> None:
+    """A decision, a proof or a drawn ticket comes from its step: neither a form nor the API puts it in, before or after."""
+    with pytest.raises(InvalidInput, match="由办理步骤填写"):
+        desk.begin("catalogue_adjustment", decision="retire")
+    with pytest.raises(InvalidInput, match="由办理步骤填写"):
+        desk.begin("run_along", drawn_ticket="QH-2026-000001")
+    thing = desk.begin("catalogue_adjustment", volume=5)
+    desk.walk(thing, ["propose_addition", "decide"])
+    manager = desk.standing(thing, "catalogue_manager@origin")
+    with pytest.raises(InvalidInput, match="由办理步骤填写"):
+        editing.edit(desk.session, thing, manager, {"decision": "retire"}, expected_version=thing.version)
+    editing.edit(desk.session, thing, manager, {"period": "2026年下半年"}, expected_version=thing.version)
+    assert thing.fields["decision"] == "activate"
