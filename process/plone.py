@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from process.tales import Rule
@@ -12,6 +13,7 @@ from process.tales import Rule
 NOT_IN_AN_IDENTIFIER = re.compile(r"[^a-zA-Z0-9_]")
 
 
+@lru_cache(maxsize=4096)
 def identifier(permission: str) -> str:
     """Under this name Zope keeps a permission at an object; two names that differ only in other letters share it."""
     return NOT_IN_AN_IDENTIFIER.sub("_", permission)
