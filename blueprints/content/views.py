@@ -28,6 +28,7 @@ from models.content import Content
 from models.paper import Document
 from process import access, clock, engine, field_access, journal
 from process.drawing import draw
+from process.hop_bar import draw_hops
 from process.inputs import clean_text
 from process.library import library
 from process.refusals import InvalidInput, NotFound, Refusal
@@ -73,7 +74,7 @@ def page_of(
             if act.id == failed[0] and failed[1] is not None:
                 act.form, act.open = failed[1], True
     kind = request.args.get("show", "")
-    deadline = present.deadline_view(session, content, definition, explain=True)
+    deadline = present.deadline_view(session, content, definition, explain=True, full=full)
     holder = (
         SimpleNamespace(
             name=content.assignee.name if content.assignee else (content.unit.name if content.unit else ""),
@@ -118,6 +119,9 @@ def page_of(
         **matter(session, content, actor, full),
         holder=holder,
         deadline=deadline,
+        days_drawing=clock.picture(session, content, definition, locale=str(get_locale()), full=full)
+        if deadline
+        else None,
         actions=acts,
         office=office.verbs(content, actor),
         opinions=office.opinions(session, content, actor, full),
@@ -248,6 +252,7 @@ def history(uid: str) -> ResponseReturnValue:
     """Who, for whom, what, when — and the drawing of the process with the way it took."""
     content, session, actor = load_or_404(Content, uid), db_session(), current_actor()
     definition = library.of(content, session)
+    full = access.may(actor, access.VIEW_FULL, content, session)
     rows = session.scalars(
         select(journal.JournalEntry)
         .where(journal.JournalEntry.content_id == content.id, journal.JournalEntry.to_state.is_not(None))
@@ -261,7 +266,9 @@ def history(uid: str) -> ResponseReturnValue:
         definition=definition,
         drawing=draw(definition, **taken),
         drawing_for_phone=draw(definition, **taken, vertical=True),
-        explanation=clock.explain(session, content, definition),
+        explanation=clock.explain(session, content, definition, locale=str(get_locale()), full=full),
+        days_drawing=clock.picture(session, content, definition, locale=str(get_locale()), full=full),
+        hops_drawing=draw_hops(clock.hops(session, content), str(get_locale())),
         state=present.state_view(definition.states[content.state]),
         entries=present.entries(session, content, actor, limit=500),
         number=present.number_of(content),

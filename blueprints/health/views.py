@@ -21,7 +21,7 @@ from jobs.queue import connect, name_of
 from models.base import now
 from models.clock import CalendarDay
 from process import heads, outbox
-from process.clock import local_day
+from process.clock import gap
 from process.heads import Book, HeadsError
 from services import files
 
@@ -29,8 +29,6 @@ LATE_SECONDS = 120
 LITTLE_DISK = 1_000_000_000
 # The supervisor asks every few seconds; a dead Redis must not make it wait.
 REDIS_PATIENCE = 0.5
-# From here on the coming year's calendar is missed by promised dates.
-CALENDAR_FROM_MONTH = 11
 
 
 @dataclass(frozen=True)
@@ -136,12 +134,11 @@ def _disk() -> tuple[bool, str]:
 
 
 def _calendar() -> tuple[bool, str]:
-    today = local_day(now())
+    missing = gap(db.session())
+    if missing is not None:
+        return False, f"the working-day calendar of {', '.join(map(str, missing.years))} is missing"
     last = db.session.scalar(select(func.max(CalendarDay.day)))
-    wanted = today.year + (1 if today.month >= CALENDAR_FROM_MONTH else 0)
-    if last is None or last.year < wanted:
-        return False, f"the working-day calendar of {wanted} is missing"
-    return True, f"until {last.isoformat()}"
+    return True, f"until {last.isoformat()}" if last else "empty"
 
 
 def _workers() -> tuple[bool, str]:
