@@ -22,6 +22,7 @@ from process.definition import Definition, State
 from process.library import library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 from process.numbers import CHINA
+from process.office import VERBS
 from process.words import N_
 
 WEEKDAYS = "一二三四五六日"
@@ -66,14 +67,12 @@ def state_view(state: State) -> StateView:
 
 
 def deadline_view(
-    session: Session, content: Content, definition: Definition, *, explain: bool = False, full: bool = False
+    session: Session, content: Content, definition: Definition, *, explain: bool = False
 ) -> DeadlineView | None:
-    """How much time is left, in working days, and how much of it is used. `full`: the reader may see what people wrote."""
+    """How much time is left, in working days, and how much of it is used."""
     if content.closed_at is not None:
         return None
-    sentences = (
-        clock.explain(session, content, definition, locale=str(get_locale()), full=full)["sentences"] if explain else []
-    )
+    sentences = [clock.explain(session, content, definition)["sentence"]] if explain else []
     if content.deadline is None:
         due = definition.states[content.state].due
         if due is None:
@@ -228,6 +227,8 @@ def entry_title(content: Content, definition: Definition, action: str) -> str:
     step = action.partition(":")[2]
     if step in definition.transitions and action.startswith(f"{content.type}:"):
         return title_of(definition.transitions[step])
+    if action.startswith("office:") and step in VERBS:
+        return title_of(VERBS[step])
     return gettext(JOURNAL_WORDS.get(action) or ACTION_WORDS.get(action) or ACTION_WORDS.get(step) or action)
 
 
@@ -244,11 +245,18 @@ JOURNAL_WORDS = {
     "content:edit": N_("修改内容"),
     "seal:use": N_("用印"),
     "note:add": N_("记备注"),
+    "notice:send": N_("发出通知"),
+    "clock:near": N_("期限快到的提醒"),
+    "clock:late": N_("超期的提醒"),
+    "clock:recalculated": N_("期限重新计算"),
+    "process:move": N_("改按新版流程办"),
+    "process:return": N_("退回按旧版流程办"),
+    "rule:run": N_("规则自动办理"),
+    "rule:assign": N_("规则自动分派"),
+    "task:agreed": N_("会签同意"),
+    "task:refused": N_("会签不同意"),
+    "task:answered": N_("交回委派的意见"),
     "certificate:draft": N_("起草证照"),
-    "clock:near": N_("提醒：期限快到"),
-    "clock:late": N_("提醒：已过期限"),
-    "clock:recalculated": N_("工作日历变动，期限重算"),
-    "notice:send": N_("发出提醒"),
 }
 
 

@@ -190,7 +190,16 @@ def undo(session: Session, content: Content, actor: Actor) -> Callable[[Act], No
 
 
 # Rows that say somebody looked or wrote beside the matter: they do not make it too late to take something back.
-_ASIDE = ("personal:reveal", "note:add", "document:add", "office:urge", "clock:warn", "clock:moved")
+_ASIDE = (
+    "personal:reveal",
+    "note:add",
+    "document:add",
+    "office:urge",
+    "notice:send",
+    "clock:near",
+    "clock:late",
+    "clock:recalculated",
+)
 
 
 def _hand_back(act: Act, details: Mapping[str, Any]) -> None:

@@ -51,10 +51,11 @@ from blueprints.api import (  # noqa: E402  the views hang themselves on bp
     contents,
     documents,
     notes,
+    office,
     openapi,
     papers,
     session,
     worklists,
 )
 
-__all__ = ["actions", "bp", "contents", "documents", "notes", "openapi", "papers", "session", "worklists"]
+__all__ = ["actions", "bp", "contents", "documents", "notes", "office", "openapi", "papers", "session", "worklists"]

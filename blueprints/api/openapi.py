@@ -14,6 +14,7 @@ from blueprints.api.listing import MAX_LIMIT, SORTS
 from blueprints.api.schemas import NULLABLE_TEXT, TEXT, components, ref
 from process.definition import Definition
 from process.library import library
+from process.office import VERBS
 from services import papers_out
 from services.files import PURPOSES
 
@@ -85,7 +86,7 @@ def _operation(rule: Rule) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if "body" in told:
-        operation["requestBody"] = {"required": endpoint != "act", "content": told["body"]()}
+        operation["requestBody"] = {"required": endpoint not in ("act", "office"), "content": told["body"]()}
     if endpoint in ("sign_in", "description"):
         operation["security"] = []
     if endpoint == "act":
@@ -99,6 +100,8 @@ def _path_parameter(name: str) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
     if name == "transition":
         schema["enum"] = sorted({t for definition in library.workflows.values() for t in definition.transitions})
+    if name == "verb":
+        schema["enum"] = sorted(VERBS)
     if name == "paper":
         schema["enum"] = sorted(papers_out.known_papers())
     return {"name": name, "in": "path", "required": True, "schema": schema}
@@ -156,6 +159,16 @@ def _step() -> dict[str, Any]:
             "type": "object",
             "properties": {"version": {"type": "integer"}, "comment": TEXT, "on_behalf_of": TEXT},
             "additionalProperties": True,
+        }
+    )
+
+
+def _opinion() -> dict[str, Any]:
+    return _json(
+        {
+            "type": "object",
+            "required": ["agreed"],
+            "properties": {"agreed": {"type": "boolean"}, "comment": TEXT, "on_behalf_of": TEXT},
         }
     )
 
@@ -239,6 +252,20 @@ OPERATIONS: dict[str, dict[str, Any]] = {
         "answers": {
             200: ("as it is now", _json({"anyOf": [ref("Content"), ref("Gone")]})),
             409: ("not in this state, or somebody was faster", None),
+        },
+    },
+    "office": {
+        "body": _step,
+        "answers": {
+            200: ("as it is now", _json({"anyOf": [ref("Content"), ref("Gone")]})),
+            409: ("not yours to do, or somebody was faster", None),
+        },
+    },
+    "opinion": {
+        "body": _opinion,
+        "answers": {
+            200: ("as it is now", _json({"anyOf": [ref("Content"), ref("Gone")]})),
+            409: ("the opinion is there already, or is no longer needed", None),
         },
     },
     "attach": {"body": _upload, "answers": {201: ("kept", _json(ref("Document")))}},

@@ -110,6 +110,23 @@ def components() -> dict[str, Any]:
                 "inputs": many(ref("Input")),
             }
         ),
+        "Verb": shape({"id": TEXT, "title": TEXT, "inputs": many(ref("Input"))}),
+        "Task": shape(
+            {
+                "uid": TEXT,
+                "kind": {"type": "string", "enum": ["branch", "signer", "consult"]},
+                "title": TEXT,
+                "state": {"type": "string", "enum": ["open", "agreed", "refused", "answered", "cancelled"]},
+                "in_state": TEXT,
+                "round": NUMBER,
+                "deadline": NULLABLE_MOMENT,
+                "closed": NULLABLE_MOMENT,
+                "closed_by": maybe("Person"),
+                "question": NULLABLE_TEXT,
+                "answer": NULLABLE_TEXT,
+                "mine": BOOL,
+            }
+        ),
         "Summary": shape(head),
         "Content": shape(
             {
@@ -118,6 +135,8 @@ def components() -> dict[str, Any]:
                 "owner": maybe("Person"),
                 "permissions": many(TEXT),
                 "actions": many(ref("Action")),
+                "office": many(ref("Verb")),
+                "tasks": many(ref("Task")),
                 "materials": many(ref("Material")),
                 "papers": many(ref("Paper")),
                 "related": many(ref("Related")),

@@ -20,13 +20,13 @@ from models.content import Content
 from models.delegation import HomeVisit
 from models.person import Person
 from models.resident import Resident
-from process import access, engine
+from process import access, engine, office
 from process.access import Actor
-from process.definition import Title, Transition
+from process.definition import Input, Title, Transition
 from process.library import Field, library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 from process.numbers import CHINA
-from services import visits
+from services import side_by_side, visits
 
 MASKS = {"id_number": mask_id_number, "phone": mask_phone, "person_name": mask_name, "address": mask_address}
 
@@ -74,14 +74,51 @@ def action(session: Session, content: Content, transition: Transition) -> dict[s
         "primary": transition.primary,
         "dangerous": transition.dangerous,
         "inputs": [
-            {"name": i.name, "kind": i.kind, "required": i.required, "title": words(i.title)}
-            | ({"help": i.help} if i.help else {})
-            | ({"max": i.maximum} if i.maximum else {})
-            | ({"options": [{"id": oid, "title": words(title)} for oid, title in i.options]} if i.options else {})
-            | (lines.told(session, content, transition) if i.kind == "lines" else {})
+            told(i) | (lines.told(session, content, transition) if i.kind == "lines" else {})
             for i in transition.inputs
         ],
     }
+
+
+def told(spec: Input) -> dict[str, Any]:
+    """One input, with everything a form needs."""
+    return (
+        {"name": spec.name, "kind": spec.kind, "required": spec.required, "title": words(spec.title)}
+        | ({"help": spec.help} if spec.help else {})
+        | ({"max": spec.maximum} if spec.maximum else {})
+        | ({"options": [{"id": oid, "title": words(title)} for oid, title in spec.options]} if spec.options else {})
+    )
+
+
+def verbs(content: Content, actor: Actor) -> list[dict[str, Any]]:
+    """The verbs of the office (转派, 加签 …): they change who has the thing or who is heard, never its state."""
+    return [
+        {"id": verb.id, "title": words(verb.title), "inputs": [told(i) for i in verb.inputs]}
+        for verb in office.available(content, actor)
+    ]
+
+
+def opinions(session: Session, content: Content, actor: Actor, *, full: bool) -> list[dict[str, Any]]:
+    """Branches, signers and colleagues asked, newest round first; what people wrote only for whoever sees it in full."""
+    if not side_by_side.may_have_some(session, content) and not content.people:
+        return []
+    return [
+        {
+            "uid": task.uid,
+            "kind": task.kind,
+            "title": task.title,
+            "state": task.state,
+            "in_state": task.in_state,
+            "round": task.round,
+            "deadline": when(task.deadline),
+            "closed": when(task.closed_at),
+            "closed_by": person(task.closed_by),
+            "question": task.question if full else None,
+            "answer": task.answer if full else None,
+            "mine": side_by_side.answerable(session, task, actor),
+        }
+        for task in side_by_side.of(session, content)
+    ]
 
 
 def summary(session: Session, content: Content) -> dict[str, Any]:
@@ -115,6 +152,8 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
         ],
         "permissions": [p for p in library.of(content, session).permissions if access.may(actor, p, content, session)],
         "actions": [action(session, content, t) for t in engine.available(content, actor)],
+        "office": verbs(content, actor),
+        "tasks": opinions(session, content, actor, full=full),
         "materials": materials(content) if full else [],
         "papers": papers(session, content) if full or access.may(actor, "print", content, session) else [],
         "related": related(session, content, actor),

@@ -13,6 +13,7 @@ from sqlalchemy.orm import selectinload, with_polymorphic
 
 from blueprints import present
 from blueprints.context import current_actor, db_session, load_or_404
+from blueprints.desk import opinions
 from models.base import now
 from models.content import Content
 from process import access, engine, guards
@@ -49,6 +50,9 @@ def index() -> ResponseReturnValue:
             key="others", title=_("等别人"), hint=_("已交出去、轮到别人办的"), rows=rows(desk.others), empty=""
         ),
     ]
+    asked = opinions.group(session, actor) if not request.args.get("after") else None
+    if asked is not None:
+        groups.insert(0, asked)
     figures = [
         SimpleNamespace(label=_("已逾期"), value=len(desk.late), tone="late" if desk.late else None),
         SimpleNamespace(label=_("今天"), value=len(desk.today), tone=None),
