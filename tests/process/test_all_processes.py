@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -579,3 +580,61 @@ def test_what_steps_write_nobody_types(desk: Office) -> None:
         editing.edit(desk.session, thing, manager, {"decision": "retire"}, expected_version=thing.version)
     editing.edit(desk.session, thing, manager, {"period": "2026年下半年"}, expected_version=thing.version)
     assert thing.fields["decision"] == "activate"
+
+
+# --- What the table says ---------------------------------------------------------------------------------------------
+TABLE = {
+    line.split("|")[1].split()[0]: line
+    for line in (HERE.parents[2] / "docs" / "processes.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("| ")
+}
+
+
+@pytest.mark.parametrize("name", sorted(SOURCE))
+def test_every_rule_of_the_source_stands_in_the_table(definitions: None, name: str) -> None:
+    """Each paper, limit and note of the source is told: where it holds, or why not; and every name that is told exists."""
+    row, drawn = TABLE[name], SOURCE[name]
+    assert drawn["name_zh"] in row and f"`{CORE.get(name, name)}`" in row
+    for step in drawn["transitions"]:
+        for paper in step.get("produces", ()):
+            assert paper in row, paper
+        if "due_working_days" in step:
+            assert f"{step['due_working_days']} days" in row, step["id"]
+        if step.get("requires"):
+            assert row.split("|")[3].strip() != "–", step["id"]
+    for named in re.findall(r"`([a-z][a-z_]+)`", row):
+        assert named in known_names(ours(name)), named
+
+
+def known_names(definition: Definition) -> set[str]:
+    """Everything a definition is made of, and what it calls upon."""
+    kinds = [kind for kind in library.types.values() if kind.workflow == definition.id]
+    steps = definition.transitions.values()
+    return {
+        *library.types,
+        *definition.states,
+        *definition.transitions,
+        *library.workflows["delegation"].transitions,
+        *(name for t in steps for name in (*t.requires, *t.effects, *t.guard.predicates)),
+        *(spec.name for t in steps for spec in t.inputs),
+        *(spec.name for kind in kinds for spec in kind.fields),
+        *(c.duration for c in definition.clocks.values() if c.duration),
+        *(b.id for s in definition.states.values() if s.branches for b in s.branches.of),
+        *("stage", "masked", "comment", "different_people", "back", "after"),
+    }
+
+
+def test_each_state_lasts_as_long_as_the_source_proposes(definitions: None) -> None:
+    """`due_working_days` of a step is the date of the state it leaves, unless somebody promised a date."""
+    told = 0
+    for name, drawn in SOURCE.items():
+        for step in drawn["transitions"]:
+            if "due_working_days" not in step:
+                continue
+            told += 1
+            sources = [ours(name).states[source].due for source in step["from"]]
+            waits = ours(name).states[step["to"]].due
+            promised = [due for due in sources if due is not None and due.field is not None]
+            days = [due.working_days for due in (*sources, waits) if due is not None]
+            assert promised or step["due_working_days"] in days, step["id"]
+    assert told == 6
