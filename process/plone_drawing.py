@@ -1,4 +1,4 @@
-"""A Plone definition as something the drawing knows: its usual way is the one along the first exits."""
+"""A Plone definition as something the drawing knows: its usual way is the longest one without a return."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from process.plone import PloneDefinition
 from process.refusals import DefinitionError
 
 MOST_STATES = 300
+SEARCHED = 2000
 
 
 def drawable(plone: PloneDefinition) -> Definition:
@@ -58,10 +59,14 @@ def _title(text: str, fallback: str) -> Title:
 
 
 def _usual_way(plone: PloneDefinition) -> list[str]:
-    way = [plone.initial]
-    while True:
-        exits = plone.exits(way[-1])
-        after = next((t.to for t in exits if t.to in plone.states and t.to not in way), None)
-        if after is None:
-            return way
-        way.append(after)
+    """The longest way without a return, as far as a short search finds it; the other states stand beside it."""
+    best, waiting = [plone.initial], [[plone.initial]]
+    for _ in range(SEARCHED):
+        if not waiting:
+            break
+        way = waiting.pop()
+        if len(way) > len(best):
+            best = way
+        after = dict.fromkeys(t.to for t in plone.exits(way[-1]) if t.to in plone.states and t.to not in way)
+        waiting.extend([*way, state] for state in reversed(after) if state is not None)
+    return best
