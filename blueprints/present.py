@@ -67,12 +67,14 @@ def state_view(state: State) -> StateView:
 
 
 def deadline_view(
-    session: Session, content: Content, definition: Definition, *, explain: bool = False
+    session: Session, content: Content, definition: Definition, *, explain: bool = False, full: bool = False
 ) -> DeadlineView | None:
-    """How much time is left, in working days, and how much of it is used."""
+    """How much time is left, in working days, and how much of it is used. `full`: the reader may see what people wrote."""
     if content.closed_at is not None:
         return None
-    sentences = [clock.explain(session, content, definition)["sentence"]] if explain else []
+    sentences = (
+        clock.explain(session, content, definition, locale=str(get_locale()), full=full)["sentences"] if explain else []
+    )
     if content.deadline is None:
         due = definition.states[content.state].due
         if due is None:
@@ -245,10 +247,7 @@ JOURNAL_WORDS = {
     "content:edit": N_("修改内容"),
     "seal:use": N_("用印"),
     "note:add": N_("记备注"),
-    "notice:send": N_("发出通知"),
-    "clock:near": N_("期限快到的提醒"),
-    "clock:late": N_("超期的提醒"),
-    "clock:recalculated": N_("期限重新计算"),
+    "certificate:draft": N_("起草证照"),
     "process:move": N_("改按新版流程办"),
     "process:return": N_("退回按旧版流程办"),
     "rule:run": N_("规则自动办理"),
@@ -256,7 +255,10 @@ JOURNAL_WORDS = {
     "task:agreed": N_("会签同意"),
     "task:refused": N_("会签不同意"),
     "task:answered": N_("交回委派的意见"),
-    "certificate:draft": N_("起草证照"),
+    "clock:near": N_("提醒：期限快到"),
+    "clock:late": N_("提醒：已过期限"),
+    "clock:recalculated": N_("工作日历变动，期限重算"),
+    "notice:send": N_("发出提醒"),
 }
 
 
