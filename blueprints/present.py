@@ -16,9 +16,10 @@ from models.base import now
 from models.content import Content
 from models.ledger import JournalEntry
 from models.paper import Document, Note
-from process import access, clock
+from process import access, clock, field_access
 from process.access import Actor
 from process.definition import Definition, State
+from process.field_rules import HIDDEN, MASKED, OPEN
 from process.library import library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 from process.numbers import CHINA
@@ -358,20 +359,22 @@ def _detail_text(details: dict[str, Any] | None) -> str:
 
 
 def applicant_view(content: Content, actor: Actor, session: Session) -> dict[str, Any] | None:
-    """The applicant, masked; whoever may see everything asks for it with a reason (see content.reveal)."""
+    """The applicant, masked; whoever may see everything asks for it with a reason (see access.reveal)."""
     person = content.applicant
-    if person is None:
-        return None
+    spec = library.type(content.type).field("applicant")
     full = access.may(actor, access.VIEW_FULL, content, session)
-    reveal = url_for("content.reveal", uid=content.uid) if full else None
+    right = field_access.right(session, content, spec, actor, full=full) if spec is not None else OPEN
+    if person is None or right == HIDDEN:
+        return None
 
-    def part(text: str | None) -> Any:
-        return {"text": text, "reveal_url": reveal} if text else None
+    def part(name: str, text: str | None) -> Any:
+        url = url_for("access.reveal", uid=content.uid, name=f"applicant.{name}") if full else None
+        return {"text": text, "reveal_url": url} if text else None
 
     return {
-        "name": person.name if full else mask_name(person.name),
-        "id_number": part(mask_id_number(person.id_number)),
-        "phone": part(mask_phone(person.phone) if person.phone else None),
-        "address": part(mask_address(person.address) if person.address else None),
+        "name": person.name if full and right != MASKED else mask_name(person.name),
+        "id_number": part("id_number", mask_id_number(person.id_number)),
+        "phone": part("phone", mask_phone(person.phone) if person.phone else None),
+        "address": part("address", mask_address(person.address) if person.address else None),
         "agent": None,
     }

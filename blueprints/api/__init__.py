@@ -54,8 +54,9 @@ from blueprints.api import (  # noqa: E402  the views hang themselves on bp
     office,
     openapi,
     papers,
+    personal,
     session,
     worklists,
 )
 
-__all__ = ["actions", "bp", "contents", "documents", "notes", "office", "openapi", "papers", "session", "worklists"]
+__all__ = ["actions", "bp", "contents", "documents", "notes", "office", "openapi", "papers", "personal", "session", "worklists"]

@@ -189,6 +189,10 @@ def _upload() -> dict[str, Any]:
     }
 
 
+def _reason() -> dict[str, Any]:
+    return _json({"type": "object", "required": ["reason"], "properties": {"reason": TEXT}})
+
+
 def _note() -> dict[str, Any]:
     return _json(
         {
@@ -246,6 +250,11 @@ OPERATIONS: dict[str, dict[str, Any]] = {
         "answers": {200: ("as it is now", _json(ref("Content"))), 409: ("somebody else was faster", None)},
     },
     "history": {"answers": {200: ("what happened", _items("Event"))}},
+    "reveal": {
+        "body": _reason,
+        "answers": {200: ("one value in full; the reason is kept", _json({"type": "object"}))},
+    },
+    "readings": {"answers": {200: ("who had this resident's data in full before them", _json({"type": "object"}))}},
     "deadline": {"answers": {200: ("until when and why", _json(ref("Deadline")))}},
     "act": {
         "body": _step,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -20,9 +21,10 @@ from models.content import Content
 from models.delegation import HomeVisit
 from models.person import Person
 from models.resident import Resident
-from process import access, engine, office
+from process import access, engine, field_access, office
 from process.access import Actor
 from process.definition import Input, Title, Transition
+from process.field_rules import HIDDEN, MASKED, withheld
 from process.library import Field, library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 from process.numbers import CHINA
@@ -74,8 +76,7 @@ def action(session: Session, content: Content, transition: Transition) -> dict[s
         "primary": transition.primary,
         "dangerous": transition.dangerous,
         "inputs": [
-            told(i) | (lines.told(session, content, transition) if i.kind == "lines" else {})
-            for i in transition.inputs
+            told(i) | (lines.told(session, content, transition) if i.kind == "lines" else {}) for i in transition.inputs
         ],
     }
 
@@ -127,7 +128,7 @@ def summary(session: Session, content: Content) -> dict[str, Any]:
         "place": agency(content.place),
         "unit": agency(content.unit),
         "assignee": person(content.assignee),
-        "applicant": applicant(content.applicant, full=False),
+        "applicant": None if _withheld(content) else applicant(content.applicant, full=False),
         "fields": fields(content, full=False, listed=True)[0],
     }
 
@@ -135,7 +136,8 @@ def summary(session: Session, content: Content) -> dict[str, Any]:
 def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
     """One thing with its fields and what this actor may do with it."""
     full = access.may(actor, access.VIEW_FULL, content, session)
-    values, masked = fields(content, full=full)
+    rights = field_access.rights(session, content, actor, full=full)
+    values, masked = fields(content, full=full, rights=rights)
     hidden = visits.hidden(session, content, actor).intersection(values)
     values, masked = {name: value for name, value in values.items() if name not in hidden}, sorted({*masked, *hidden})
     names = Names(session, content, actor)
@@ -143,7 +145,10 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
         "place": names.agency(content.place_id),
         "unit": names.agency(content.unit_id),
         "assignee": names.person(content.assignee_id),
-        "applicant": applicant(content.applicant, full=full),
+        "applicant": applicant(
+            None if "applicant" in rights and rights["applicant"] == HIDDEN else content.applicant,
+            full=full and rights.get("applicant") != MASKED,
+        ),
         "fields": values,
         "masked": masked,
         "owner": names.person(content.owner_id),
@@ -180,8 +185,18 @@ def _head(session: Session, content: Content) -> dict[str, Any]:
     }
 
 
-def fields(content: Content, *, full: bool, listed: bool = False) -> tuple[dict[str, Any], list[str]]:
-    """Values of the type's fields and of the item's form; and the names of those that were masked or left out."""
+def _withheld(content: Content) -> bool:
+    """Somebody may not even know whom it is about; a list shows everybody the same."""
+    spec = library.type(content.type).field("applicant")
+    return spec is not None and any(rule.right == HIDDEN for rule in spec.access)
+
+
+def fields(
+    content: Content, *, full: bool, listed: bool = False, rights: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """Values of the type's fields and of the item's form; and the names of those that were masked or left out.
+
+    What is hidden from this reader is in neither. A list knows no reader, so it leaves out what is withheld from anybody."""
     values: dict[str, Any] = {}
     masked: list[str] = []
     values |= {
@@ -191,8 +206,14 @@ def fields(content: Content, *, full: bool, listed: bool = False) -> tuple[dict[
     for spec in library.type(content.type).fields:
         if spec.kind == "applicant":
             continue
+        right = (rights or {}).get(spec.name)
+        if right == HIDDEN or (listed and withheld(spec.access)):
+            continue
         value = _value(content, spec)
-        if full or value in (None, ""):
+        if right == MASKED and full and value not in (None, "", [], {}):
+            values[spec.name] = field_access.masked(spec, value)
+            masked.append(spec.name)
+        elif full or value in (None, ""):
             values[spec.name] = value
         elif spec.kind in MASKS:
             values[spec.name] = MASKS[spec.kind](str(value))
@@ -225,8 +246,9 @@ def _value(content: Content, spec: Field) -> Any:
 
 def _add_answers(content: Content, values: dict[str, Any], masked: list[str], *, full: bool) -> None:
     questions = form_questions(content)
+    own = {spec.name for spec in library.type(content.type).fields}
     for name, value in content.values.items():
-        if name in values or name in masked or (name.startswith("_") and not full):
+        if name in own or name in values or name in masked or (name.startswith("_") and not full):
             continue
         question = questions.get(name)
         kind = question.kind if question else ""

@@ -66,13 +66,21 @@ def filled_in(session: Session, content: Content, actor: Actor, full: bool, hidd
             continue
         spec = kind.field(name)
         if right == MASKED and spec is not None:
-            shown: Any = field_access.masked(spec, value)
+            shown: Any = {
+                "text": field_access.masked(spec, value),
+                "reveal_url": _reveal(content, name) if full else None,
+            }
         elif name in private and is_kind in MASKS:
-            shown = {"text": MASKS[is_kind](str(value)), "reveal_url": url_for("content.reveal", uid=content.uid)}
+            shown = {"text": MASKS[is_kind](str(value)), "reveal_url": _reveal(content, name)}
         else:
             shown = in_words(session, actor, is_kind, value, options.get(name, {}))
         facts.append(SimpleNamespace(label=titles[name], value=shown, wide=is_kind in WIDE))
     return SimpleNamespace(title=_("填报内容"), facts=facts)
+
+
+def _reveal(content: Content, name: str) -> str:
+    """Where somebody says why they want to see this one value in full."""
+    return url_for("access.reveal", uid=content.uid, name=name)
 
 
 def in_words(session: Session, actor: Actor, kind: str, value: Any, options: dict[str, str]) -> Any:

@@ -28,6 +28,7 @@ from models.content import Content
 from models.paper import Document
 from process import access, clock, engine, field_access, journal
 from process.drawing import draw
+from process.field_rules import HIDDEN
 from process.hop_bar import draw_hops
 from process.inputs import clean_text
 from process.library import library
@@ -335,12 +336,14 @@ def reveal(uid: str) -> ResponseReturnValue:
             reason, problem = "", str(error)
         if reason:
             journal.record(session, "personal:reveal", actor, content=content, comment=reason, at=now())
+            rights = field_access.rights(session, content, actor, full=True)
+            barred = frozenset(name for name, right in rights.items() if right == HIDDEN)
             return render_template(
                 "content/reveal.html",
                 content=content,
-                person=content.applicant,
+                person=None if "applicant" in barred else content.applicant,
                 full=True,
-                private=private_facts(content, visits.hidden(session, content, actor)),
+                private=private_facts(content, visits.hidden(session, content, actor) | barred),
             )
         problem = problem or _("请写明为什么要看完整信息，例如“电话通知补材料”。")
     return render_template(
