@@ -27,7 +27,7 @@ from models.ledger import JournalEntry, OutboxItem
 from models.person import Person
 from process import engine, journal, library, office, tasks, timers
 from process.access import Actor, Held
-from process.clock import forget_calendar
+from process.clock import calendar, forget_calendar, local_day
 from process.definition import Input
 from process.refusals import Refusal
 from tests.access.world import tell_the_demo
@@ -128,7 +128,10 @@ def check(session: Session, content: Content) -> None:
     assert (content.closed_at is not None) == state.terminal
     assert content.unit_id is not None or content.assignee_id is not None, "nobody has it"
     if state.due is not None and (state.due.working_days or state.due.hours) and not state.terminal:
-        assert content.deadline is not None, "the deadline is lost"
+        # A date beyond the last calendar is left open, and every page says so.
+        days = state.due.working_days
+        known = calendar(session).add_working_days_or_none(local_day(content.entered_at), days) if days else True
+        assert (content.deadline is not None) == bool(known), "the deadline is lost"
     held = len(tasks.holding(session, content))
     assert content.holds == held, "what holds it back is miscounted"
     if state.branches is None:
