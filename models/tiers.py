@@ -65,9 +65,10 @@ def content_indexes() -> tuple[Index, ...]:
         ),
         _partial("ix_content_due_acl", "acl_id", "deadline", "id", where=OPEN),
         Index("ix_content_age_acl", "acl_id", "created_at", "id"),
-        _partial("ix_content_due_owner", "owner_id", "deadline", "id", where=OPEN),
-        Index("ix_content_age_owner", "owner_id", "created_at", "id"),
-        Index("ix_content_age_assignee", "assignee_id", "created_at", "id"),
+        _partial("ix_content_due_owner", "owner_id", "acl_id", "deadline", "id", where=OPEN),
+        Index("ix_content_age_owner", "owner_id", "acl_id", "created_at", "id"),
+        _partial("ix_content_due_assignee", "assignee_id", "acl_id", "deadline", "id", where=OPEN),
+        Index("ix_content_age_assignee", "assignee_id", "acl_id", "created_at", "id"),
         _partial("ix_content_due_unit", "unit_id", "acl_id", "deadline", "id", where=OPEN),
     )
 

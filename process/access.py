@@ -167,9 +167,12 @@ def visible(statement: S, actor: Actor, entity: Any = Content) -> S:
 def condition(actor: Actor, entity: Any = Content) -> ColumnElement[bool]:
     """The policy as one SQL condition on the columns of content."""
     parts: list[ColumnElement[bool]] = [entity.acl_id.in_(_acls(["anyone"]))]
-    if actor.person_id is not None:
+    if actor.person_id is not None and actor.acting_for is None:
         parts.append(and_(entity.owner_id == actor.person_id, entity.acl_id.in_(_acls(["owner"]))))
         parts.append(and_(entity.assignee_id == actor.person_id, entity.acl_id.in_(_acls(["assignee"]))))
+        if actor.resident_id is not None:
+            parts.append(and_(entity.applicant_id == actor.resident_id, entity.acl_id.in_(_acls(["applicant"]))))
+    if actor.persons:
         parts.append(
             entity.id.in_(
                 select(ContentPerson.content_id).where(
@@ -179,8 +182,6 @@ def condition(actor: Actor, entity: Any = Content) -> ColumnElement[bool]:
                 )
             )
         )
-        if actor.resident_id is not None:
-            parts.append(and_(entity.applicant_id == actor.resident_id, entity.acl_id.in_(_acls(["applicant"]))))
     parts += _of_absent_colleagues(actor, entity)
     for path, roles in roles_at(actor).items():
         parts.append(and_(within(entity.place_path, path), entity.acl_id.in_(_acls(sorted(tokens_at(roles, ORIGIN))))))
@@ -203,16 +204,21 @@ def condition(actor: Actor, entity: Any = Content) -> ColumnElement[bool]:
 def _of_absent_colleagues(actor: Actor, entity: Any) -> list[ColumnElement[bool]]:
     """What is assigned to somebody one stands in for, where the post is held. Nobody else pays for it."""
     parts: list[ColumnElement[bool]] = []
-    absent: dict[str, set[int]] = defaultdict(set)
-    for held in actor.held:
-        if held.principal_id is not None and held.role not in SPECIAL_TOKENS:
-            absent[held.path].add(held.principal_id)
-    for path, people in sorted(absent.items()):
+    for path, people in absent_at(actor).items():
         theirs = and_(entity.assignee_id.in_(sorted(people)), entity.acl_id.in_(_acls(["assignee"])))
         second = aliased(ContentPlace)
         there = select(second.content_id).where(second.until.is_(None), within(second.place_path, path))
         parts.append(and_(theirs, or_(within(entity.place_path, path), entity.id.in_(there))))
     return parts
+
+
+def absent_at(actor: Actor) -> dict[str, set[int]]:
+    """Whom this actor stands in for, by the place of the post."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for held in actor.held:
+        if held.principal_id is not None and held.role not in SPECIAL_TOKENS:
+            found[held.path].add(held.principal_id)
+    return dict(sorted(found.items()))
 
 
 def roles_at(actor: Actor) -> dict[str, set[str]]:

@@ -6,10 +6,13 @@ that is not shown, so neither the number of things nor the number of the page ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -19,18 +22,46 @@ from models.tiers import LEVELS
 from process import access, walking
 from process.access import ORIGIN, SECOND_RELATIONS, VIEW, Actor
 from process.library import library
+from process.refusals import InvalidInput
 from process.shelves import Shelf, holding, shelves
-from process.walking import AGE, DUE, REST, Way
+from process.walking import AGE, DUE, ENDED, UNDATED, Way
 
+K = TypeVar("K")
 DEADLINE, NEWEST = "deadline", "-created"
 
 
-class Key(NamedTuple):
-    """Where a row stands in the order: things with a deadline first, then the others by age."""
+# The parts of a list by deadline, in their order.
+PARTS = (DUE, UNDATED, ENDED)
 
-    dated: bool
+
+class Key(NamedTuple):
+    """Where a row stands: what has a deadline by it, then what is open without one, then what has ended; each newest first."""
+
+    part: int
     at: datetime
     id: int
+
+
+def write(order: str, key: Key) -> str:
+    """The mark with which a page is continued."""
+    raw = json.dumps([order, key.part, key.at.isoformat(), key.id])
+    return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
+
+
+def read(mark: str, order: str) -> Key:
+    """What `write` wrote for the same order; anything else is refused."""
+    try:
+        made_for, part, at, last = json.loads(base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
+        moment = datetime.fromisoformat(at)
+        right = type(part) is int and 0 <= part < len(PARTS) and type(last) is int and 0 <= last < 2**63
+        if made_for != order or not right or not isinstance(at, str):
+            raise ValueError(mark)
+        # Moments near the ends of the calendar have no place in another zone.
+        return Key(part, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC), last)
+    except (ValueError, TypeError, OverflowError, binascii.Error, UnicodeError, RecursionError) as error:
+        raise InvalidInput(
+            "after 不是本列表给出的翻页标记，或排序已换，请从第一页重新取。", {"after": "翻页标记不对"}
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -42,10 +73,13 @@ class Wanted:
     # (workflow, state), for lists that mix processes.
     pairs: frozenset[tuple[str, str]] | None = None
     open_only: bool = False
+    closed_since: datetime | None = None
     # Filed at this place or below it.
     path: str = ""
     # Only what I own, have, applied for or what lies with my unit.
     mine: bool = False
+    # (workflow, state) and as what one could act there (None: as anything): nothing else is work.
+    acting: Mapping[tuple[str, str], frozenset[str] | None] | None = None
     assignee_id: int | None = None
 
     def takes(self, shelf: Shelf) -> bool:
@@ -58,14 +92,26 @@ class Wanted:
             return False
         if self.pairs is not None and (shelf.workflow, shelf.state) not in self.pairs:
             return False
+        if self.acting is not None and (shelf.workflow, shelf.state) not in self.acting:
+            return False
         return self.types is None or any(
             library.types[name].workflow == shelf.workflow for name in self.types if name in library.types
         )
 
+    def acts(self, shelf: Shelf, tokens: set[str]) -> bool:
+        """Could somebody who is this to a thing on this shelf do something with it?"""
+        if self.acting is None or shelf.workflow is None or shelf.state is None:
+            return True
+        wanted = self.acting.get((shelf.workflow, shelf.state), frozenset())
+        return wanted is None or not wanted.isdisjoint(tokens)
+
     def needs_look(self, shelf: Shelf) -> bool:
         """The shelf alone does not tell; the things themselves must be asked."""
+        if self.closed_since is not None:
+            return True
         if shelf.workflow is None:
-            return self.types is not None or self.states is not None or self.pairs is not None or self.open_only
+            asked = (self.types, self.states, self.pairs, self.acting)
+            return self.open_only or any(one is not None for one in asked)
         if self.types is None:
             return False
         return any(t.workflow == shelf.workflow and t.id not in self.types for t in library.types.values())
@@ -79,24 +125,32 @@ def page(
     *,
     after: Key | None = None,
     limit: int = 50,
+    known: Sequence[Shelf] | None = None,
 ) -> list[Key]:
-    """The next keys in order, at most `limit`; at most three statements whatever the page."""
-    ways = ways_of(session, actor, wanted)
+    """The next keys in order, at most `limit`; at most four statements whatever the page.
+
+    `known`: the shelves, where somebody reads several pages at once."""
+    known = shelves(session) if known is None else known
     if order == NEWEST:
-        return [Key(False, at, i) for at, i in walking.walk(session, ways, AGE, after and after[1:], limit)]
+        ways = ways_of(session, actor, wanted, known)
+        return [Key(0, at, i) for at, i in walking.walk(session, ways, AGE, after and after[1:], limit)]
     found: list[Key] = []
-    if after is None or after.dated:
-        found = [Key(True, at, i) for at, i in walking.walk(session, ways, DUE, after and after[1:], limit)]
-    if len(found) < limit:
-        begin = after[1:] if after is not None and not after.dated else None
-        found += [Key(False, at, i) for at, i in walking.walk(session, ways, REST, begin, limit - len(found))]
+    for part in range(after.part if after is not None else 0, len(PARTS)):
+        if len(found) >= limit or (PARTS[part] == ENDED and wanted.open_only):
+            break
+        begin = after[1:] if after is not None and after.part == part else None
+        ways = ways_of(session, actor, wanted, known, PARTS[part])
+        rows = walking.walk(session, ways, PARTS[part], begin, limit - len(found))
+        found += [Key(part, at, i) for at, i in rows]
     return found
 
 
-def counts(session: Session, actor: Actor, pairs: frozenset[tuple[str, str]], most: int) -> dict[tuple[str, str], int]:
-    """How many the actor sees per (workflow, state), counted up to `most`: beyond that people need no exact number."""
-    by_pair = {pair: ways_of(session, actor, Wanted(pairs=frozenset({pair}))) for pair in sorted(pairs)}
-    return walking.count(session, by_pair, most)
+def counts(
+    session: Session, actor: Actor, groups: Mapping[K, Wanted], most: int, known: Sequence[Shelf] | None = None
+) -> dict[K, int]:
+    """How many the actor sees of each group, counted up to `most`: beyond that people need no exact number. One statement."""
+    known = shelves(session) if known is None else known
+    return walking.count(session, {key: ways_of(session, actor, wanted, known) for key, wanted in groups.items()}, most)
 
 
 def load(
@@ -112,23 +166,23 @@ def load(
     return [found[i] for i in ids if i in found and access.may(actor, VIEW, found[i], session)]
 
 
-def ways_of(session: Session, actor: Actor, wanted: Wanted) -> list[Way]:
-    """Every way in which this actor may see something that is wanted."""
-    made = _Ways(wanted, [shelf for shelf in shelves(session) if wanted.takes(shelf)])
+def ways_of(session: Session, actor: Actor, wanted: Wanted, known: Sequence[Shelf], part: str = AGE) -> list[Way]:
+    """Every way in which this actor may see something that is wanted, in this part of the list."""
+    made = _Ways(wanted, [shelf for shelf in known if wanted.takes(shelf) and _in_part(shelf, part)], part)
     if wanted.assignee_id is not None:
         made.person("assignee_id", wanted.assignee_id, _anything(actor))
         return made.ways
     if wanted.mine:
         return _mine(actor, made)
     made.anyone()
-    if actor.person_id is not None:
+    made.drawn_in(sorted(actor.persons))
+    if actor.person_id is not None and actor.acting_for is None:
         made.person("owner_id", actor.person_id, {"owner"})
         made.person("assignee_id", actor.person_id, {"assignee"})
-        made.drawn_in(sorted(actor.persons))
         if actor.resident_id is not None:
             made.person("applicant_id", actor.resident_id, {"applicant"})
-    for absent in sorted(actor.principals):
-        made.person("assignee_id", absent, {"assignee"})
+    for path, absent in access.absent_at(actor).items():
+        made.absent(path, sorted(absent))
     for path, roles in access.roles_at(actor).items():
         made.post(path, access.tokens_at(roles, ORIGIN))
         for relation in SECOND_RELATIONS:
@@ -136,12 +190,18 @@ def ways_of(session: Session, actor: Actor, wanted: Wanted) -> list[Way]:
     return made.ways
 
 
+def _in_part(shelf: Shelf, part: str) -> bool:
+    """Where a state ends a thing, its shelf holds what has ended and nothing else."""
+    return part == AGE or shelf.terminal is None or shelf.terminal is (part == ENDED)
+
+
 def _mine(actor: Actor, made: _Ways) -> list[Way]:
     if actor.person_id is None:
         return []
     tokens = _anything(actor)
     made.person("owner_id", actor.person_id, tokens)
-    made.person("assignee_id", actor.person_id, tokens)
+    for person_id in sorted({actor.person_id, *actor.persons}):
+        made.person("assignee_id", person_id, tokens)
     if actor.resident_id is not None:
         made.person("applicant_id", actor.resident_id, tokens)
     if actor.unit_id is not None:
@@ -162,14 +222,22 @@ def _anything(actor: Actor) -> set[str]:
 class _Ways:
     wanted: Wanted
     known: list[Shelf]
+    part: str = AGE
     ways: list[Way] = field(default_factory=list)
 
     def anyone(self) -> None:
         self._add(Way("content", "", None, (), path=self.wanted.path), {"anyone"})
 
     def person(self, column: str, person_id: int, tokens: set[str]) -> None:
-        """A person's own things are few, so they are walked whole and looked at."""
-        self._add(Way("content", column, person_id, (), shelved=False, path=self.wanted.path), tokens)
+        """What somebody applied for is little enough to be looked at; what an official has is not."""
+        shelved = column != "applicant_id"
+        self._add(Way("content", column, person_id, (), shelved=shelved, path=self.wanted.path), tokens)
+
+    def absent(self, path: str, people: Sequence[int]) -> None:
+        """What lies with those one stands in for, where their post is held."""
+        for person_id in people:
+            way = Way("content", "assignee_id", person_id, (), shelved=False, near=path, path=self.wanted.path)
+            self._add(way, {"assignee"})
 
     def drawn_in(self, people: Sequence[int]) -> None:
         relations = sorted(name for name, given in library.participants.items() if VIEW in given)
@@ -206,11 +274,16 @@ class _Ways:
         self._add(Way("content", column, value, (), path=self.wanted.path), tokens)
 
     def _add(self, way: Way, tokens: set[str] | None) -> None:
-        found = self.known if tokens is None else holding(self.known, tokens)
+        found = self.known
+        if tokens is not None:
+            found = [shelf for shelf in holding(self.known, tokens) if self.wanted.acts(shelf, tokens)]
         for look in (False, True):
-            here = tuple(shelf.id for shelf in found if self.wanted.needs_look(shelf) is look)
+            here = tuple(shelf.id for shelf in found if self._needs_look(shelf) is look)
             if here:
                 self.ways.append(way.on(here, self._asked() if look else ()))
+
+    def _needs_look(self, shelf: Shelf) -> bool:
+        return self.wanted.needs_look(shelf) or (self.part == ENDED and shelf.terminal is None)
 
     def _asked(self) -> tuple[tuple[str, Any], ...]:
         wanted = self.wanted
@@ -220,7 +293,10 @@ class _Ways:
                 ("types", wanted.types),
                 ("states", wanted.states),
                 ("pairs", wanted.pairs),
+                ("pairs", frozenset(wanted.acting) if wanted.acting is not None else None),
                 ("open", wanted.open_only or None),
+                ("closed_since", wanted.closed_since),
+                ("ended", self.part == ENDED or None),
             )
             if value is not None
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, text
@@ -13,11 +13,17 @@ from sqlalchemy.orm import Session
 
 from models.base import UtcDateTime
 
-# By deadline what is open; by age everything, or what has no deadline to be sorted by.
-DUE, AGE, REST = "due", "age", "rest"
+# By deadline what is open; what is open without one, newest first; by age what has ended, or everything.
+DUE, UNDATED, ENDED, AGE = "due", "undated", "ended", "age"
+# Stands where there is no moment to sort by.
+NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 # How SQLite keeps a moment: fixed length, so that texts sort like moments.
 MOMENT = "%Y-%m-%d %H:%M:%S.%f"
 MOMENT_LENGTH = 26
+
+
+# How long before its end something may have begun to be found by its end.
+LONGEST = timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class Way:
     # The place of the way lies deeper than the columns tell / the place a thing must be filed at.
     below: str = ""
     path: str = ""
+    # The thing is there, be it by a second place.
+    near: str = ""
     relations: tuple[str, ...] = ()
     asked: tuple[tuple[str, Any], ...] = ()
 
@@ -72,11 +80,17 @@ def count(session: Session, groups: Mapping[Any, Sequence[Way]], most: int) -> d
 class _Writer:
     """Builds one statement; values go in as parameters, column names come from here only."""
 
+    no_moment = ""
+
     def __init__(self, order: str, after: tuple[datetime, int] | None, limit: int) -> None:
         self.order, self.after, self.limit = order, after, limit
         self.values: dict[str, Any] = {"n": limit}
+        self.moments: list[str] = []
         if after is not None:
-            self.values |= {"after_at": after[0], "after_id": after[1]}
+            self.values["after_id"] = after[1]
+            if order != UNDATED:
+                self.values["after_at"] = after[0]
+                self.moments.append("after_at")
         self.down = "" if order == DUE else " DESC"
         self.beyond = ">" if order == DUE else "<"
 
@@ -85,12 +99,32 @@ class _Writer:
         self.values[name] = given
         return f":{name}"
 
+    def moment(self, at: datetime) -> str:
+        """A moment as a parameter of the right kind for this database."""
+        name = self.value(at)
+        self.moments.append(name[1:])
+        return name
+
     def columns(self, way: Way) -> tuple[str, str]:
         """Moment and id in the order asked for."""
+        c = "c." if way.table == "content_person" else ""
+        at, key = {DUE: f"{c}deadline", UNDATED: self.no_moment}.get(self.order, f"{c}created_at"), f"{c}id"
         if way.table == "content_place":
-            return ("due_at" if self.order == DUE else "made_at"), "content_id"
-        prefix = "c." if way.table == "content_person" else ""
-        return prefix + ("deadline" if self.order == DUE else "created_at"), f"{prefix}id"
+            at, key = {DUE: "due_at", UNDATED: self.no_moment}.get(self.order, "made_at"), "content_id"
+        return at, key
+
+    def beginning(self, at: str, key: str) -> str:
+        """Behind the last row of the page before."""
+        if self.after is None:
+            return ""
+        return (
+            f" AND {key} < :after_id"
+            if self.order == UNDATED
+            else f" AND ({at}, {key}) {self.beyond} (:after_at, :after_id)"
+        )
+
+    def sorting(self, at: str, key: str) -> str:
+        return f"ORDER BY {key} DESC" if self.order == UNDATED else f"ORDER BY {at}{self.down}, {key}{self.down}"
 
     def source(self, way: Way) -> str:
         return "content_person p JOIN content c ON c.id = p.content_id" if way.table == "content_person" else way.table
@@ -105,23 +139,31 @@ class _Writer:
         if copied:
             found.append('"until" IS NULL')
             found += [f"relation = {self.value(relation)}" for relation in way.relations]
-            found += {DUE: ["due_at IS NOT NULL"], REST: ["due_at IS NULL"], AGE: []}[self.order]
+            found += {DUE: ["due_at IS NOT NULL"], UNDATED: ["due_at IS NULL"]}.get(self.order, [])
         else:
             if c:
                 found += ['p."until" IS NULL', f"p.relation IN ({', '.join(map(self.value, way.relations))})"]
             found += {
                 DUE: [f"{c}closed_at IS NULL", f"{c}deadline IS NOT NULL"],
-                REST: [f"({c}closed_at IS NOT NULL OR {c}deadline IS NULL)"],
-                AGE: [],
-            }[self.order]
+                UNDATED: [f"{c}closed_at IS NULL", f"{c}deadline IS NULL"],
+            }.get(self.order, [])
         found += [f"{c}place_path >= {a} AND {c}place_path < {b}" for a, b in self.ranges(way.below)]
-        looks = [*self.looks(way, c)]
-        if copied and looks:
+        for a, b in self.ranges(way.near):
+            second = f'SELECT 1 FROM content_place s WHERE s.content_id = {way.table}.id AND s."until" IS NULL'
             found.append(
-                f"EXISTS (SELECT 1 FROM content o WHERE o.id = content_place.content_id AND {' AND '.join(self.looks(way, 'o.'))})"
+                f"((place_path >= {a} AND place_path < {b}) "
+                f"OR EXISTS ({second} AND s.place_path >= {a} AND s.place_path < {b}))"
             )
-        else:
-            found += looks
+        for name, since in way.asked:
+            if name == "closed_since":
+                # What ended lately was not begun long ago: the walk by age need not go further back.
+                found.append(f"{self.columns(way)[0]} >= {self.moment(since - LONGEST)}")
+        looks = self.looks(way, "o." if copied else c)
+        if copied and looks:
+            # The copy does not know all that is asked of the thing.
+            thing = "SELECT 1 FROM content o WHERE o.id = content_place.content_id"
+            looks = [f"EXISTS ({thing} AND {' AND '.join(looks)})"]
+        found += looks
         return found
 
     def ranges(self, path: str) -> list[tuple[str, str]]:
@@ -131,7 +173,11 @@ class _Writer:
         """What has to be asked of the thing itself."""
         found = [f"{c}place_path >= {a} AND {c}place_path < {b}" for a, b in self.ranges(way.path)]
         for name, wanted in way.asked:
-            if name == "open":
+            if name == "ended":
+                found.append(f"{c}closed_at IS NOT NULL")
+            elif name == "closed_since":
+                found.append(f"{c}closed_at >= {self.moment(wanted)}")
+            elif name == "open":
                 found.append(f"{c}closed_at IS NULL")
             elif name == "pairs":
                 pairs = " OR ".join(
@@ -157,10 +203,7 @@ class _Writer:
         return " UNION ".join(parts)
 
     def statement(self, ways: Sequence[Way]) -> Any:
-        made = text(self.merged(ways))
-        if self.after is not None:
-            made = made.bindparams(bindparam("after_at", type_=UtcDateTime()))
-        return made
+        return text(self.merged(ways)).bindparams(*(bindparam(name, type_=UtcDateTime()) for name in self.moments))
 
     def merged(self, ways: Sequence[Way]) -> str:
         raise NotImplementedError
@@ -172,6 +215,8 @@ class _Writer:
 class _Sqlite(_Writer):
     """Recursive queries are priority queues here: the head of every acl's run, then always the next of the run just taken from."""
 
+    no_moment = f"'{NO_MOMENT.strftime(MOMENT)}'"
+
     def merged(self, ways: Sequence[Way]) -> str:
         queues, parts = [], []
         last = "'~'" if self.order == DUE else "''"
@@ -179,8 +224,7 @@ class _Sqlite(_Writer):
             at, key = self.columns(way)
             where = " AND ".join(self.conditions(way) or ["1 = 1"])
             shown = f"{at} || printf('%020d', {key})"
-            begin = f" AND ({at}, {key}) {self.beyond} (:after_at, :after_id)" if self.after is not None else ""
-            order = f"ORDER BY {at}{self.down}, {key}{self.down}"
+            begin, order = self.beginning(at, key), self.sorting(at, key)
             acls = self.value(json.dumps(way.acls))
             if not way.shelved:
                 acl = "c.acl_id" if way.table == "content_person" else "acl_id"
@@ -191,10 +235,13 @@ class _Sqlite(_Writer):
                 continue
             run = f"SELECT {shown} FROM {way.table} WHERE {where} AND acl_id = "
             moment, number = f"substr(q.k, 1, {MOMENT_LENGTH})", f"CAST(substr(q.k, {MOMENT_LENGTH + 1}) AS INTEGER)"
+            onward = (
+                f"{key} < {number}" if self.order == UNDATED else f"({at}, {key}) {self.beyond} ({moment}, {number})"
+            )
             queues.append(
                 f"q{place}(k, acl) AS (SELECT coalesce(({run} s.value{begin} {order} LIMIT 1), {last}), s.value "
-                f"FROM json_each({acls}) s UNION ALL SELECT coalesce(({run} q.acl AND ({at}, {key}) {self.beyond} "
-                f"({moment}, {number}) {order} LIMIT 1), {last}), q.acl FROM q{place} q WHERE q.k <> {last} "
+                f"FROM json_each({acls}) s UNION ALL SELECT coalesce(({run} q.acl AND {onward} "
+                f"{order} LIMIT 1), {last}), q.acl FROM q{place} q WHERE q.k <> {last} "
                 f"ORDER BY 1{self.down} LIMIT :n)"
             )
             parts.append(f"SELECT k FROM q{place} WHERE k <> {last}")
@@ -209,13 +256,14 @@ class _Sqlite(_Writer):
 class _Postgres(_Writer):
     """First the head of every acl's run; only the runs with the earliest heads can reach the page, and only they are walked."""
 
+    no_moment = "TIMESTAMP WITH TIME ZONE 'epoch'"
+
     def merged(self, ways: Sequence[Way]) -> str:
         parts = []
         for way in ways:
             at, key = self.columns(way)
             where = " AND ".join(self.conditions(way) or ["true"])
-            begin = f" AND ({at}, {key}) {self.beyond} (:after_at, :after_id)" if self.after is not None else ""
-            order = f"ORDER BY {at}{self.down}, {key}{self.down}"
+            begin, order = self.beginning(at, key), self.sorting(at, key)
             acls = f"CAST({self.value('{' + ','.join(map(str, way.acls)) + '}')} AS integer[])"
             if not way.shelved:
                 acl = "c.acl_id" if way.table == "content_person" else "acl_id"

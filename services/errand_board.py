@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import case, func, or_, select
+from sqlalchemy.orm import Session, joinedload
 
 from models.agency import Agency
 from models.content import Content
 from models.errand import Errand
 from models.person import CourierProfile, Grant, Person
-from process import access, clock
+from process import access, clock, pages
 from process.access import Actor
+from process.pages import Key, Wanted
+from process.shelves import Shelf, shelves
 from services.errands import CARRYING, on_hand
 
 # A column holds these states; the key is where a dragged card lands.
@@ -31,8 +33,9 @@ STRANDED = ("failed", "posted")
 STRANDED_SEEN_BY = frozenset({"errand_dispatcher", "community_clerk", "window_clerk"})
 DONE_DAYS = 3
 SOON = timedelta(hours=2)
-MAX_ACTIVE = 240
-MAX_DONE = 40
+# As many cards as people can look through; the heads of the columns say how many more there are, up to a number nobody counts.
+MAX_ACTIVE, MAX_DONE, COUNT_MOST = 50, 20, 300
+ERRANDS = frozenset({"errand"})
 ACTIVE = tuple(state for key, states in COLUMNS.items() if key != "confirmed" for state in states)
 
 
@@ -42,6 +45,14 @@ class Glance:
 
     counts: Mapping[str, int]
     mark: str
+    active: Sequence[Key] = ()
+    done: Sequence[Key] = ()
+
+    def head(self, states: Sequence[str]) -> int | str:
+        """The number over a column; `300+` where nobody counts any further."""
+        total = sum(self.counts.get(state, 0) for state in states)
+        capped = any(self.counts.get(s, 0) >= (MAX_DONE if s == "confirmed" else COUNT_MOST) for s in states)
+        return f"{total}+" if capped else total
 
 
 @dataclass(frozen=True)
@@ -56,51 +67,48 @@ class Load:
         return self.on_hand >= self.limit
 
 
-def _shown(actor: Actor, at: datetime) -> ColumnElement[bool]:
+def _seen(session: Session, actor: Actor, at: datetime, known: Sequence[Shelf]) -> tuple[list[Key], list[Key]]:
+    """What stands on the board: the most urgent that go on, and the newest of those done in the last days."""
     states = ACTIVE + (STRANDED if actor.roles & STRANDED_SEEN_BY else ())
-    recent = and_(Content.state == "confirmed", Content.closed_at >= at - timedelta(days=DONE_DAYS))
-    return and_(Content.type == "errand", or_(Content.state.in_(states), recent), access.condition(actor))
+    active = pages.page(
+        session, actor, Wanted(types=ERRANDS, states=frozenset(states), open_only=True), limit=MAX_ACTIVE, known=known
+    )
+    done = pages.page(
+        session,
+        actor,
+        Wanted(types=ERRANDS, states=frozenset({"confirmed"}), closed_since=at - timedelta(days=DONE_DAYS)),
+        pages.NEWEST,
+        limit=MAX_DONE,
+        known=known,
+    )
+    return active, done
 
 
 def glance(session: Session, actor: Actor, at: datetime) -> Glance:
-    """Count, newest change and lateness of what this actor sees: it differs whenever the board would."""
+    """How many there are in each column, and a mark that differs whenever the board would."""
+    states = ACTIVE + (STRANDED if actor.roles & STRANDED_SEEN_BY else ())
+    known = shelves(session)
+    heads = {state: Wanted(types=ERRANDS, states=frozenset({state})) for state in states}
+    counted = pages.counts(session, actor, heads, COUNT_MOST, known)
+    active, done = _seen(session, actor, at, known)
     late, soon = Content.deadline < at, Content.deadline < at + SOON
     rows = session.execute(
-        select(
-            Content.state,
-            func.count(),
-            func.max(Content.modified_at),
-            func.sum(Content.version),
-            func.sum(Content.id),
-            func.sum(case((late, 1), else_=0)),
-            func.sum(case((soon, 1), else_=0)),
-        )
-        .where(_shown(actor, at))
-        .group_by(Content.state)
-        .order_by(Content.state)
+        select(Content.id, Content.version, Content.state, Content.modified_at, late, soon)
+        .where(Content.id.in_([key.id for key in (*active, *done)]))
+        .order_by(Content.id)
     ).all()
-    counts = {state: count for state, count, *_ in rows}
-    text = "\n".join(" ".join(str(value) for value in row) for row in rows)
-    return Glance(counts, hashlib.sha256(f"{clock.local_day(at)}\n{text}".encode()).hexdigest()[:24])
+    counts = {**counted, "confirmed": len(done)}
+    text = "\n".join([str(sorted(counts.items())), *(" ".join(map(str, row)) for row in rows)])
+    mark = hashlib.sha256(f"{clock.local_day(at)}\n{text}".encode()).hexdigest()[:24]
+    return Glance(counts, mark, active, done)
 
 
-def board(session: Session, actor: Actor, at: datetime) -> list[Errand]:
-    """The cards, most urgent first and the latest done first; three queries however many cards there are."""
-    active = select(Errand).where(
-        Errand.id.in_(select(Content.id).where(_shown(actor, at), Content.state != "confirmed"))
-    )
-    done = select(Errand).where(
-        Errand.id.in_(select(Content.id).where(_shown(actor, at), Content.state == "confirmed"))
-    )
-    cards = list(
-        session.scalars(
-            active.options(*_whole()).order_by(Errand.deadline.is_(None), Errand.deadline, Errand.id).limit(MAX_ACTIVE)
-        )
-    )
-    cards += session.scalars(
-        done.options(*_whole()).order_by(Errand.closed_at.desc(), Errand.id.desc()).limit(MAX_DONE)
-    )
-    return cards
+def board(session: Session, actor: Actor, seen: Glance) -> list[Errand]:
+    """The cards, most urgent first and the latest done first; as many statements however many cards there are."""
+    cards: list[Errand] = pages.load(session, actor, [*seen.active, *seen.done], _whole(), Errand)
+    going_on = [errand for errand in cards if errand.state != "confirmed"]
+    over = [errand for errand in cards if errand.state == "confirmed" and errand.closed_at is not None]
+    return going_on + sorted(over, key=lambda errand: (errand.closed_at, errand.id), reverse=True)
 
 
 def _whole() -> tuple:
@@ -109,8 +117,6 @@ def _whole() -> tuple:
         joinedload(Errand.to_agency).joinedload(Agency.parent),
         joinedload(Errand.place).joinedload(Agency.parent),
         joinedload(Errand.assignee),
-        selectinload(Errand.places),
-        selectinload(Errand.people),
     )
 
 

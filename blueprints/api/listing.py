@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import request
@@ -61,12 +57,12 @@ def page(session: Session, actor: Actor) -> tuple[Sequence[Content], str | None]
     if sort not in SORTS:
         raise InvalidInput("sort 只能是 deadline 或 -created。", {"sort": "只能是 deadline 或 -created"})
     limit = _limit(args.get("limit"))
-    cursor = _read(args["after"], sort) if args.get("after") else None
+    cursor = pages.read(args["after"], sort) if args.get("after") else None
     if _one("q"):
         return _searched(session, actor, sort, cursor, limit)
     keys = pages.page(session, actor, _wanted(session, actor), sort, after=cursor, limit=limit + 1)
     rows = pages.load(session, actor, keys[:limit], options())
-    return rows, _write(sort, keys[limit - 1]) if len(keys) > limit else None
+    return rows, pages.write(sort, keys[limit - 1]) if len(keys) > limit else None
 
 
 def _searched(
@@ -75,39 +71,48 @@ def _searched(
     """Words are looked for in every row, so here the database filters and sorts."""
     statement = _filtered(session, access.visible(select(Content), actor), actor).options(*options())
     if sort == pages.NEWEST:
-        rows = _by_age(session, statement, cursor, limit)
+        rows = [(0, one) for one in _by_age(session, statement, cursor, limit + 1)]
     else:
-        dated = and_(Content.deadline.is_not(None), Content.closed_at.is_(None))
         rows = []
-        if cursor is None or cursor.dated:
-            first = statement.where(dated)
-            if cursor is not None:
-                first = first.where(
-                    or_(Content.deadline > cursor.at, and_(Content.deadline == cursor.at, Content.id > cursor.id))
-                )
-            rows = list(session.scalars(first.order_by(Content.deadline, Content.id).limit(limit + 1)).unique())
-        if len(rows) <= limit:
-            rest = None if cursor is None or cursor.dated else cursor
-            rows += _by_age(session, statement.where(not_(dated)), rest, limit - len(rows))
+        still_open = Content.closed_at.is_(None)
+        parts = (
+            (statement.where(still_open, Content.deadline.is_not(None)), _by_deadline),
+            (statement.where(still_open, Content.deadline.is_(None)), _by_number),
+            (statement.where(not_(still_open)), _by_age),
+        )
+        for part, (narrowed, read) in enumerate(parts):
+            if len(rows) <= limit and (cursor is None or cursor.part <= part):
+                begin = cursor if cursor is not None and cursor.part == part else None
+                rows += [(part, one) for one in read(session, narrowed, begin, limit + 1 - len(rows))]
+    found = [one for _part, one in rows[:limit]]
     if len(rows) <= limit:
-        return rows, None
-    return rows[:limit], _write(sort, _key(sort, rows[limit - 1]))
+        return found, None
+    part, last = rows[limit - 1]
+    moment = last.deadline if sort == pages.DEADLINE and part == 0 else last.created_at
+    assert moment is not None
+    return found, pages.write(sort, Key(part, moment, last.id))
 
 
-def _by_age(session: Session, statement: Select[Any], cursor: Key | None, limit: int) -> list[Content]:
+def _by_deadline(session: Session, statement: Select[Any], cursor: Key | None, limit: int) -> Sequence[Content]:
+    if cursor is not None:
+        statement = statement.where(
+            or_(Content.deadline > cursor.at, and_(Content.deadline == cursor.at, Content.id > cursor.id))
+        )
+    return session.scalars(statement.order_by(Content.deadline, Content.id).limit(limit)).unique().all()
+
+
+def _by_number(session: Session, statement: Select[Any], cursor: Key | None, limit: int) -> Sequence[Content]:
+    if cursor is not None:
+        statement = statement.where(Content.id < cursor.id)
+    return session.scalars(statement.order_by(Content.id.desc()).limit(limit)).unique().all()
+
+
+def _by_age(session: Session, statement: Select[Any], cursor: Key | None, limit: int) -> Sequence[Content]:
     if cursor is not None:
         statement = statement.where(
             or_(Content.created_at < cursor.at, and_(Content.created_at == cursor.at, Content.id < cursor.id))
         )
-    return list(
-        session.scalars(statement.order_by(Content.created_at.desc(), Content.id.desc()).limit(limit + 1)).unique()
-    )
-
-
-def _key(sort: str, content: Content) -> Key:
-    if sort == pages.DEADLINE and content.deadline is not None and content.closed_at is None:
-        return Key(True, content.deadline, content.id)
-    return Key(False, content.created_at, content.id)
+    return session.scalars(statement.order_by(Content.created_at.desc(), Content.id.desc()).limit(limit)).unique().all()
 
 
 def _wanted(session: Session, actor: Actor) -> Wanted:
@@ -192,23 +197,3 @@ def _limit(value: str | None) -> int:
     if not (value.isascii() and value.isdigit() and len(value) < 5) or not 1 <= int(value) <= MAX_LIMIT:
         raise InvalidInput(f"limit 应是 1 到 {MAX_LIMIT} 的整数。", {"limit": f"1 到 {MAX_LIMIT}"})
     return int(value)
-
-
-def _write(sort: str, key: Key) -> str:
-    raw = json.dumps([sort, key.dated, key.at.isoformat(), key.id])
-    return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
-
-
-def _read(text: str, sort: str) -> Key:
-    try:
-        made_for, dated, at, last = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        moment = datetime.fromisoformat(at)
-        right = isinstance(dated, bool) and type(last) is int and 0 <= last < 2**63
-        if made_for != sort or not right or (dated and sort != pages.DEADLINE):
-            raise ValueError(text)
-        # Moments near the ends of the calendar have no place in another zone.
-        return Key(dated, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC), last)
-    except (ValueError, TypeError, OverflowError, binascii.Error, UnicodeError, RecursionError) as error:
-        raise InvalidInput(
-            "after 不是本接口给出的翻页标记，或排序已换，请从第一页重新取。", {"after": "翻页标记不对"}
-        ) from error

@@ -214,7 +214,7 @@ def components() -> dict[str, Any]:
             }
         ),
         "Note": shape({"audience": TEXT, "text": TEXT, "author": maybe("Person"), "at": MOMENT}),
-        "Worklist": shape({"id": TEXT, "title": TEXT, "type": TEXT, "count": NUMBER, "items": TEXT}),
+        "Worklist": shape({"id": TEXT, "title": TEXT, "type": TEXT, "count": NUMBER, "more": BOOL, "items": TEXT}),
         **{f"New_{kind.id}": _creation(kind) for kind in library.types.values()},
     }
 

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 
 from flask import jsonify, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select, tuple_
 
 from blueprints.api import bp
 from blueprints.api.serialise import words
 from blueprints.context import current_actor, db_session
-from models.content import Content
-from process import access
+from process import pages
 from process.access import Actor
 from process.definition import Worklist
 from process.library import ContentType, library
+from process.pages import Wanted
+
+# Above this a list says `more`.
+COUNT_MOST = 500
 
 
 @bp.get("/v1/worklists", endpoint="worklists")
@@ -23,26 +25,27 @@ def worklists() -> ResponseReturnValue:
     """The lists this actor works on, each with the number of things in it and the address of the list."""
     actor = current_actor()
     mine = list(_mine(actor))
-    counts: dict[tuple[str, str], int] = {}
-    if mine:
-        wanted = {(kind.id, state) for kind, worklist in mine for state in worklist.match.get("state", ())}
-        # One query for all lists: counts per type and state of what this actor sees.
-        rows = db_session().execute(
-            access.visible(
-                select(Content.type, Content.state, func.count())
-                .where(tuple_(Content.type, Content.state).in_(sorted(wanted)))
-                .group_by(Content.type, Content.state),
-                actor,
+    # One query for all lists; nobody works off more than this, so nobody counts further.
+    counts = pages.counts(
+        db_session(),
+        actor,
+        {
+            (kind.id, worklist.id): Wanted(
+                types=frozenset({kind.id}), states=frozenset(worklist.match.get("state", ()))
             )
-        )
-        counts = {(kind, state): number for kind, state, number in rows}
+            for kind, worklist in mine
+        },
+        COUNT_MOST,
+    )
+
     return jsonify(
         items=[
             {
                 "id": f"{kind.id}.{worklist.id}",
                 "title": words(worklist.title),
                 "type": kind.id,
-                "count": sum(counts.get((kind.id, state), 0) for state in worklist.match.get("state", ())),
+                "count": counts[kind.id, worklist.id],
+                "more": counts[kind.id, worklist.id] >= COUNT_MOST,
                 "items": url_for(
                     "api.contents", type=kind.id, state=list(worklist.match.get("state", ())), sort="deadline"
                 ),

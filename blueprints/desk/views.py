@@ -16,7 +16,7 @@ from blueprints.context import current_actor, db_session, load_or_404
 from blueprints.desk import opinions
 from models.base import now
 from models.content import Content
-from process import access, engine, guards
+from process import access, engine, guards, pages
 from process.refusals import Refusal
 from services import actions
 from services.desk import Work
@@ -31,7 +31,8 @@ SEARCH_LIMIT = 50
 @login_required
 def index() -> ResponseReturnValue:
     actor, session = current_actor(), db_session()
-    desk = read_desk(session, actor)
+    mark = request.args.get("after", "")
+    desk = read_desk(session, actor, after=pages.read(mark, pages.DEADLINE) if mark else None)
 
     def rows(works: list[Work]) -> list[present.Row]:
         return [present.row(session, w.content, actor, w.transitions) for w in works]
@@ -72,7 +73,7 @@ def index() -> ResponseReturnValue:
         groups=groups,
         bulk_url=url_for("desk.bulk") if bulk else None,
         bulk_actions=bulk,
-        next_url=None,
+        next_url=url_for("desk.index", after=pages.write(pages.DEADLINE, desk.after)) if desk.after else None,
     )
 
 

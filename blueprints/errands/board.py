@@ -49,7 +49,7 @@ def board() -> ResponseReturnValue:
 @bp.get("/board/cards", endpoint="cards")
 @login_required
 def board_cards() -> ResponseReturnValue:
-    """The polled part. Nothing changed costs two small queries and an empty 304."""
+    """The polled part. Nothing changed costs a few small queries and an empty 304."""
     actor, at, hall = _visitor(), now(), _hall()
     glance, load = errand_board.glance(db_session(), actor, at), errand_board.load_of(db_session(), actor)
     etag = _etag(glance, actor, load, hall)
@@ -69,7 +69,9 @@ def board_cards() -> ResponseReturnValue:
 def _cards(actor: Actor, glance: Glance, load: Load | None, at: datetime, hall: bool) -> dict[str, Any]:
     session = db_session()
     return {
-        "columns": cards.columns(session, actor, errand_board.board(session, actor, at), glance, load, at, hall=hall)
+        "columns": cards.columns(
+            session, actor, errand_board.board(session, actor, glance), glance, load, at, hall=hall
+        )
     }
 
 

@@ -66,7 +66,7 @@ def columns(
             SimpleNamespace(
                 key=key,
                 title=titles[key],
-                count=sum(glance.counts.get(state, 0) for state in states),
+                count=glance.head(states),
                 limit=load.limit if limited and load else None,
                 full=bool(limited and load and load.full),
                 empty=empty.get(key),
@@ -80,7 +80,7 @@ def columns(
         made[0].lanes.insert(
             0,
             SimpleNamespace(
-                title=_("未完成，要处理（%(n)s）", n=sum(glance.counts.get(s, 0) for s in STRANDED)),
+                title=_("未完成，要处理（%(n)s）", n=glance.head(STRANDED)),
                 mine=False,
                 cards=cards[WAITING],
             ),
