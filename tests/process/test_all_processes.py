@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import re
+import shutil
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from flask import Flask
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 import services
+from app import create_app
+from extensions import db
 from models.case import Case
 from models.content import Content
 from models.ledger import OutboxItem
 from models.task import Task
 from process import access, clock, engine, office, timers
+from process.clock import forget_calendar
 from process.definition import Definition
 from process.library import library, load, vocabulary
 from process.refusals import Forbidden, InvalidInput, Refusal, RequirementUnmet
 from services import actions, editing
+from tests.conftest import settings
 from tests.process.walking import Office, path_to, roles_of, soon, stands
 
 HERE = Path(__file__).resolve()
@@ -187,19 +193,37 @@ def prepare(desk: Office, thing: Content, step: str) -> None:
     desk.session.flush()
 
 
+@pytest.fixture(scope="module")
+def shared_app(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> Iterator[Flask]:
+    """One application for all walks: none of them commits, so each begins in the office as it was installed."""
+    folder = tmp_path_factory.mktemp("processes")
+    shutil.copy(installed, folder / "daiban.db")
+    forget_calendar()
+    made = create_app(settings(folder))
+    yield made
+    with made.app_context():
+        db.engine.dispose()
+
+
 @pytest.fixture
-def desk(session: Session) -> Office:
-    return Office(session)
+def desk(shared_app: Flask) -> Iterator[Office]:
+    with shared_app.app_context():
+        yield Office(db.session())
+        db.session.rollback()
+        db.session.remove()
 
 
 @pytest.mark.parametrize("name", GENERIC)
 def test_every_step_is_taken_by_everybody_it_names(desk: Office, name: str) -> None:
     """Through the real engine: a thing is begun as people begin it, and each of its steps is taken by each of its actors."""
     definition = library.workflows[name]
+    named: set[tuple[str, str]] = set()
+    taken: set[tuple[str, str]] = set()
     for transition in definition.transitions.values():
         for source in transition.sources:
             path = path_to(definition, source)
             for token in transition.guard.roles or (None,):
+                named |= {(transition.id, token)} if token else set()
                 thing, inputs = begun(desk, name, path, transition.id)
                 assert thing.state == source
                 if token is not None and not stands(thing, token):
@@ -207,9 +231,11 @@ def test_every_step_is_taken_by_everybody_it_names(desk: Office, name: str) -> N
                 if token is not None:
                     sees(desk, thing, token)
                 desk.take(thing, transition.id, token, **inputs)
+                taken |= {(transition.id, token)} if token else set()
                 assert thing.state == (transition.to or source), f"{transition.id} as {token}"
                 if definition.states[thing.state].terminal:
                     assert thing.closed_at is not None and thing.deadline is None
+    assert named == taken, "nobody can be this to such a thing"
 
 
 def sees(desk: Office, thing: Content, token: str) -> None:
