@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.agency import Agency
@@ -21,6 +21,15 @@ class Content(Tiers, Base):
     __table_args__: tuple = (
         UniqueConstraint("district", "number"),
         Index("ix_content_place_type", "place_path", "type", "state"),
+        # Which open things a new version of a process would touch.
+        Index(
+            "ix_content_version",
+            "workflow",
+            "workflow_version",
+            "state",
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
         Index("ix_content_created", "created_at", "id"),
         Index("ix_content_deadline", "deadline", "id"),
         *content_indexes(),
