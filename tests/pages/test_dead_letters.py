@@ -19,7 +19,7 @@ ClientAs = Callable[[str], FlaskClient]
 
 
 def dead(session: Session, job: str = RENDER, district: str = "xiacheng", error: str = "缺字形：𰻞") -> int:
-    item = outbox.put(session, job, district=district, paper_id=999_999)
+    item = session.get_one(OutboxItem, outbox.put(session, job, district=district, paper_id=999_999))
     item.status, item.error, item.attempts, item.losses = "dead", error, 3, 1
     session.commit()
     return item.id
