@@ -38,6 +38,11 @@ def _by_uid(model: type[Content]) -> Select[Any]:
     return select(model).where(model.uid == bindparam("uid")).options(joinedload(model.places))
 
 
+def for_whom() -> Person | None:
+    """The absent colleague in whose name this step is taken, where the form or the address says so."""
+    return actions.substitute(db_session(), request.values.get("on_behalf_of", "").strip()[:60] or None)
+
+
 def load_or_404(model: type[T], uid: str, permission: str = access.VIEW) -> T:
     """The thing, if this actor may see it. Not there and not yours answer alike."""
     # `may` is the same policy as `visible`; for one thing it costs a comparison of sets, not a condition with sub-queries.

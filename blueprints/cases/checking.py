@@ -17,7 +17,7 @@ from blueprints import present
 from blueprints.cases.bp import bp
 from blueprints.catalogue.offers import FORM_WORDS
 from blueprints.content.actions import url_of
-from blueprints.context import current_actor, db_session, load_or_404
+from blueprints.context import current_actor, db_session, for_whom, load_or_404
 from blueprints.dynamic_forms import uploaded
 from extensions import db
 from models.base import now
@@ -64,6 +64,7 @@ def check(uid: str) -> ResponseReturnValue:
                     actor,
                     {"comment": request.form.get("comment", "")},
                     expected_version=_version(),
+                    on_behalf_of=for_whom(),
                 )
             elif wanted == "review_anyway" or (wanted == "review" and not materials.defects(case)):
                 actions.perform(
@@ -72,6 +73,7 @@ def check(uid: str) -> ResponseReturnValue:
                     actor,
                     {"materials": lines, "comment": request.form.get("opinion", "")},
                     expected_version=_version(),
+                    on_behalf_of=for_whom(),
                 )
             else:
                 journal.record(

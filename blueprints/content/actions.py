@@ -16,6 +16,7 @@ from blueprints.dynamic_forms import label_of, transition_form
 from blueprints.present import title_of
 from models.content import Content
 from models.person import Grant, Person
+from process import capacities
 from process.access import Actor
 from process.definition import Transition
 from process.library import library
@@ -109,6 +110,17 @@ def links(session: Session, content: Content, actor: Actor) -> list[Any]:
     ]
 
 
+def in_whose_name(session: Session, content: Content, transition: Transition, actor: Actor) -> Any:
+    """What the form of a step says about standing in: nothing, for whom one acts, or a choice."""
+    found = capacities.of(session, content, transition.guard, actor)
+    if not found.principals:
+        return None
+    names = [(person.username, _("代 %(name)s", name=person.name)) for person in found.principals]
+    if found.several:
+        return SimpleNamespace(hint="", choices=[("", _("以本人名义")), *names] if found.own else names)
+    return SimpleNamespace(hint=_("您代%(name)s办这一步，记录会写明。", name=found.principals[0].name), choices=[])
+
+
 def buttons(session: Session, content: Content, transitions: list[Transition], actor: Actor) -> list[Any]:
     """The actions of the object page: one press where nothing is asked, a small form in place, or a page of its own."""
     made = []
@@ -116,13 +128,20 @@ def buttons(session: Session, content: Content, transitions: list[Transition], a
         featured = (content.type, transition.id) in FEATURE_PAGES
         simple = all(spec.kind in SIMPLE_KINDS for spec in transition.inputs)
         post = not featured and simple
+        standing = in_whose_name(session, content, transition, actor)
+        url = url_of(content, transition)
         made.append(
             SimpleNamespace(
                 id=transition.id,
                 label=title_of(transition),
-                url=url_of(content, transition),
+                url=url,
                 primary=transition.primary and not made,
-                hint="",
+                hint=standing.hint if standing else "",
+                # On a page of its own the name travels in the address, and comes back with its form.
+                names=standing.choices if standing and post else [],
+                roads=[(label, f"{url}?on_behalf_of={name}" if name else url) for name, label in standing.choices]
+                if standing and not post
+                else [],
                 method="post" if post else "get",
                 open=False,
                 confirm=_("“%(what)s”之后不能撤销，确定要办吗？", what=title_of(transition))

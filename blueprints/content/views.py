@@ -19,7 +19,7 @@ from blueprints.content import office
 from blueprints.content.bp import bp
 from blueprints.content.facts import questions
 from blueprints.content.matter import matter
-from blueprints.context import current_actor, db_session, load_for_step, load_or_404
+from blueprints.context import current_actor, db_session, for_whom, load_for_step, load_or_404
 from blueprints.dynamic_forms import is_mendable, label_of, posted, show_refusal, uploaded
 from blueprints.generic import forms as type_forms
 from extensions import db
@@ -176,6 +176,7 @@ def do(uid: str, transition: str) -> ResponseReturnValue:
             form=form,
             allowed=allowed,
             title=present.title_of(known),
+            standing=buttons.in_whose_name(session, content, known, actor),
         ), 200 if allowed else 409
     inputs = posted(form)
     try:
@@ -186,7 +187,7 @@ def do(uid: str, transition: str) -> ResponseReturnValue:
                         files.store_document(session, content, actor, f.read(), f.filename or "", "photo").uid
                         for f in uploaded(spec.name)
                     ]
-            actions.perform(content, transition, actor, inputs, expected_version=_version())
+            actions.perform(content, transition, actor, inputs, expected_version=_version(), on_behalf_of=for_whom())
     except Refusal as refusal:
         session.expire_all()
         if not is_mendable(refusal):
@@ -197,7 +198,13 @@ def do(uid: str, transition: str) -> ResponseReturnValue:
         if all(spec.kind in buttons.SIMPLE_KINDS for spec in known.inputs):
             return page_of(load_or_404(Content, uid), failed=(transition, form, refusal))
         return render_template(
-            "content/do.html", content=content, transition=known, form=form, allowed=True, title=present.title_of(known)
+            "content/do.html",
+            content=content,
+            transition=known,
+            form=form,
+            allowed=True,
+            title=present.title_of(known),
+            standing=buttons.in_whose_name(session, content, known, actor),
         ), 422
     flash(
         _("%(number)s：%(what)s，已办好。", number=content.number or content.title, what=present.title_of(known)),

@@ -13,7 +13,7 @@ from flask_wtf import FlaskForm
 from sqlalchemy import select
 
 from blueprints import present
-from blueprints.context import current_actor, db_session, load_or_404
+from blueprints.context import current_actor, db_session, for_whom, load_or_404
 from blueprints.delegations.bp import bp
 from blueprints.dynamic_forms import is_mendable, posted, read_lines, show_refusal, transition_form
 from models.delegation import Delegation, Handover
@@ -103,7 +103,9 @@ def _hand_out(ticket: Delegation, transition: Any, lines: list[custody.Line], te
         inputs = {**posted(form), "lines": typed_lines()}
         try:
             with session.begin_nested():
-                actions.perform(ticket, transition.id, current_actor(), inputs, expected_version=_version())
+                actions.perform(
+                    ticket, transition.id, current_actor(), inputs, expected_version=_version(), on_behalf_of=for_whom()
+                )
         except Refusal as refusal:
             if not is_mendable(refusal):
                 raise
@@ -156,7 +158,9 @@ def _count(ticket: Delegation, transition: Any, allowed: bool, action: str) -> R
         row.setdefault("counted", "")
     try:
         with session.begin_nested():
-            actions.perform(ticket, transition.id, current_actor(), inputs, expected_version=_version())
+            actions.perform(
+                ticket, transition.id, current_actor(), inputs, expected_version=_version(), on_behalf_of=for_whom()
+            )
     except Refusal as refusal:
         if not is_mendable(refusal):
             raise

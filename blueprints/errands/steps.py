@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
 
-from blueprints.context import current_actor, db_session, load_for_step, load_or_404
+from blueprints.context import current_actor, db_session, for_whom, load_for_step, load_or_404
 from blueprints.dynamic_forms import is_mendable, posted, show_refusal, transition_form
 from blueprints.errands import cards
 from blueprints.errands.bp import bp
@@ -115,7 +115,12 @@ def _step_page(uid: str, step: str) -> ResponseReturnValue:
     try:
         with session.begin_nested():
             done = actions.perform(
-                errand, step, actor, posted(form), expected_version=int(version) if version.isdecimal() else None
+                errand,
+                step,
+                actor,
+                posted(form),
+                expected_version=int(version) if version.isdecimal() else None,
+                on_behalf_of=for_whom(),
             )
     except Refusal as refusal:
         session.expire_all()

@@ -14,7 +14,7 @@ from flask_wtf import FlaskForm
 from sqlalchemy import select
 
 from blueprints import present
-from blueprints.context import current_actor, db_session, load_or_404
+from blueprints.context import current_actor, db_session, for_whom, load_or_404
 from blueprints.dynamic_forms import is_mendable, posted, read_lines, show_refusal, transition_form, uploaded
 from blueprints.visits.answers import questions
 from blueprints.visits.bp import bp
@@ -240,7 +240,7 @@ def door_list(uid: str) -> ResponseReturnValue:
         inputs = {name: value for name, value in doorstep.draft(visit).items() if name != "screens"}
         try:
             with session.begin_nested():
-                actions.perform(visit, "collect", actor, inputs)
+                actions.perform(visit, "collect", actor, inputs, on_behalf_of=for_whom())
         except Refusal as refusal:
             if not is_mendable(refusal):
                 raise
@@ -308,6 +308,7 @@ def deliver(uid: str) -> ResponseReturnValue:
                     actor,
                     posted(form),
                     expected_version=int(version) if version.isdecimal() else None,
+                    on_behalf_of=for_whom(),
                 )
         except Refusal as refusal:
             if not is_mendable(refusal):

@@ -155,3 +155,29 @@ def test_the_resident_sees_who_looked_and_why(app, session, client_as, case, per
     assert page.status_code == 200 and "沈丽娟" in text and "通知补材料" in text and "电话" in text
     assert client_as("window.clerk").get("/me/readings").status_code == 404
     db.session.expire_all()
+
+
+def test_the_form_says_for_whom_and_asks_where_there_are_several(
+    app, session, client_as, case, person, days, actor
+) -> None:
+    from services import role_grants, substitutions
+
+    admin = actor("admin")
+    role_grants.give(
+        session, admin, username="issuer", role="back_office_reviewer", place="dongxin-centre", reason="顶岗"
+    )
+    for absent in ("reviewer", "issuer"):
+        substitutions.name(session, admin, person(absent), person("window.clerk"), until=days(3), reason="年休假")
+    session.commit()
+    client = client_as("window.clerk")
+    page = client.get(f"/c/{case.uid}").text
+    roads = re.findall(r'href="([^"]*on_behalf_of=(?:reviewer|issuer))"', page)
+    assert (
+        {road.rpartition("=")[2] for road in roads} == {"reviewer", "issuer"}
+        and "代 陆文斌" in page
+        and "代 何䶮" in page
+    )
+    assert 'name="on_behalf_of" value="issuer"' in client.get(f"/cases/{case.uid}/materials?on_behalf_of=issuer").text
+    inputs = {"comment": "缺结婚证复印件"}
+    stranger = client.post(f"/c/{case.uid}/do/supplement_needed", data=inputs | {"on_behalf_of": "approver"})
+    assert stranger.status_code == 403
