@@ -27,7 +27,7 @@ def arm(session: Session, definition: Definition, content: Content, at: datetime
             continue
         rings = rings_at(session, content, transition, at)
         if rings is not None:
-            _put(session, content, transition, rings)
+            put(session, content, transition, rings)
 
 
 def rings_at(session: Session, content: Content, transition: Transition, entered: datetime) -> datetime | None:
@@ -61,17 +61,18 @@ def ring(session: Session, args: Mapping[str, Any]) -> str | None:
     if rings is None or rings > now():
         # A pause or a new calendar has moved the date: the row is put again for the date of today's reckoning.
         if rings is not None:
-            _put(session, content, transition, rings)
+            put(session, content, transition, rings)
         return None
     if not guards.passes_unattended(session, content, transition.guard):
         tries = int(args.get("tries", 0))
-        _put(session, content, transition, now() + min(AGAIN * 2**tries, AT_LEAST), tries + 1)
+        put(session, content, transition, now() + min(AGAIN * 2**tries, AT_LEAST), tries + 1)
         return None
     engine.fire_unattended(content, transition.id)
     return transition.id
 
 
-def _put(session: Session, content: Content, transition: Transition, at: datetime, tries: int = 0) -> None:
+def put(session: Session, content: Content, transition: Transition, at: datetime, tries: int = 0) -> None:
+    """Writes the row that rings for this step; the stay it belongs to is named by when it began."""
     outbox.put(
         session,
         JOB,

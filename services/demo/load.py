@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from catalogue import people
 from models.content import Content
 from models.ledger import OutboxItem
+from services import papers_out
 from services.demo import stories
 from services.demo.office import Office
 
@@ -30,7 +31,11 @@ def load(session: Session) -> bool:
     session.flush()
     # The stories lie in the past, but their papers are drawn from now on: one after the other, so that a paper somebody
     # asks for in the first minutes does not wait behind all of them.
-    waiting = session.scalars(select(OutboxItem).where(OutboxItem.status == "waiting").order_by(OutboxItem.id.desc()))
+    waiting = session.scalars(
+        select(OutboxItem)
+        .where(OutboxItem.status == "waiting", OutboxItem.job == papers_out.RENDER)
+        .order_by(OutboxItem.id.desc())
+    )
     for place, item in enumerate(waiting):
         item.created_at, item.available_at = office.today, office.today + place * PACE
     return True

@@ -20,7 +20,7 @@ from models.content import Content
 from models.ledger import JournalEntry, OutboxItem
 from models.notice import Notice
 from models.person import Grant
-from process import clock, engine, journal, outbox, registry, watching
+from process import clock, engine, journal, outbox, registry, timers, watching
 from process.library import HERE, library, load, vocabulary
 from process.numbers import CHINA
 from services import deadlines
@@ -49,6 +49,7 @@ transitions:
          inputs: {comment: {kind: longtext, title: {zh: 缺什么, en: Missing}}}}
   resume: {title: {zh: 补正, en: Resume}, from: [waiting], to: running, primary: true, guard: {roles: [community_clerk]}}
   finish: {title: {zh: 办结, en: Finish}, from: [running], to: over, primary: true, guard: {roles: [community_clerk]}}
+  lapse: {title: {zh: 到期作废, en: Lapse}, from: [draft], to: over, trigger: timer, after: {working_days: 8}}
 """
 TYPE = """
 id: sample_clock
@@ -239,10 +240,12 @@ def test_what_has_moved_on_is_not_warned_about(office: World, make: Make) -> Non
     assert not rows(office.session, finished, "clock:late")
 
 
-def change(session: Session, person_id: int | None, *days: tuple[date, bool, str]) -> CalendarChange:
+def change(
+    session: Session, person_id: int | None, *days: tuple[date, bool, str], first: bool = False
+) -> CalendarChange:
     for day, working, name in days:
         session.merge(CalendarDay(day=day, working=working, name=name))
-    made = CalendarChange(year=days[0][0].year, source="day", reason="台风停工", person_id=person_id)
+    made = CalendarChange(year=days[0][0].year, source="day", reason="台风停工", person_id=person_id, first=first)
     session.add(made)
     session.flush()
     deadlines.recompute_later(session, made)
@@ -309,6 +312,53 @@ def test_a_missing_year_gives_no_date_and_the_calendar_brings_it(office: World, 
     office.session.expire_all()
     assert content.deadline == clock.end_of(date(2027, 1, 6)) and run.promised_on == run.due_on == date(2027, 1, 6)
     assert session_count(office.session, content) == 1
+
+
+def timer_rows(session: Session) -> list[OutboxItem]:
+    return list(
+        session.scalars(
+            select(OutboxItem)
+            .where(OutboxItem.job == timers.JOB, OutboxItem.status == "waiting")
+            .order_by(OutboxItem.id)
+        )
+    )
+
+
+@pytest.mark.parametrize(("working", "rings"), [(False, date(2026, 3, 13)), (True, date(2026, 3, 11))])
+def test_timers_ring_on_the_day_of_the_new_calendar(office: World, make: Make, working: bool, rings: date) -> None:
+    """Later when a day falls out, earlier when one comes in; either way the row is there once."""
+    content = make(moment(3, 2))
+    before = timer_rows(office.session)[0].available_at
+    assert before == clock.end_of(date(2026, 3, 12)) + timedelta(seconds=1)
+    day = date(2026, 3, 7) if working else date(2026, 3, 9)
+    with at_time(moment(3, 3)):
+        change(office.session, None, (day, working, "台风停工" if not working else "调休上班"))
+        work(office.session, deadlines.RECOMPUTE)
+    with at_time(moment(3, 3, 12)):
+        work(office.session, deadlines.RECOMPUTE)
+    office.session.expire_all()
+    rows_left = timer_rows(office.session)
+    due = clock.end_of(rings) + timedelta(seconds=1)
+    assert len(rows_left) == 1 and abs(rows_left[0].available_at - due) < timedelta(minutes=1)
+    assert "timer:lapse" in rows(office.session, content, "clock:recalculated")[0].details
+    with at_time(due + timedelta(minutes=1)):
+        work(office.session, timers.JOB)
+    office.session.expire_all()
+    assert content.state == "over"
+
+
+def test_a_timer_that_no_calendar_could_tell_is_put_once_when_the_year_comes(office: World, make: Make) -> None:
+    make(moment(12, 28))
+    assert not timer_rows(office.session)
+    days = [(date(2027, 1, 1) + timedelta(days=n)) for n in range(365)]
+    with at_time(moment(12, 29)):
+        change(office.session, None, *[(d, d.weekday() < 5, "") for d in days], first=True)
+        work(office.session, deadlines.RECOMPUTE)
+    with at_time(moment(12, 30)):
+        work(office.session, deadlines.RECOMPUTE)
+    assert [row.available_at for row in timer_rows(office.session)] == [
+        clock.end_of(date(2027, 1, 7)) + timedelta(seconds=1)
+    ]
 
 
 def session_count(session: Session, content: Content) -> int:
