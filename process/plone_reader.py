@@ -5,6 +5,7 @@ Where DCWorkflow itself could not import or begin with a definition, it is refus
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
@@ -31,7 +32,7 @@ TRIGGERS = {"AUTOMATIC": "automatic", "USER": "user"}
 BY_METHOD = ("METHOD", "WORKFLOW_METHOD")
 VALUES: dict[str, Callable[[str], Any]] = {
     "int": int,
-    "float": float,
+    "float": lambda text: _finite(text),
     "bool": lambda text: text.lower() in TRUE,
     "none": lambda text: None,
 }
@@ -62,7 +63,9 @@ class _Reader:
     def read(self, top: Element) -> PloneDefinition:
         root = top if top.tag == ROOT else next(top.find(ROOT), None)
         if root is None:
-            raise self.fail(top, f"the root element is <{top.tag}>", f"a workflow definition begins with <{ROOT} …>")
+            raise self.fail(
+                top, f"the root element is <{top.tag[:40]}>", f"a workflow definition begins with <{ROOT} …>"
+            )
         self.state_variable = self.must(root, "state_variable")
         permissions = tuple(self.text(one) for one in root.find("permission"))
         groups = tuple(self.text(one) for one in root.find("group"))
@@ -117,7 +120,7 @@ class _Reader:
         tid = self.must(element, "transition_id")
         written = self.must(element, "trigger")
         if written not in TRIGGERS and written not in BY_METHOD:
-            raise self.fail(element, f"transition '{tid}': unknown trigger '{written}'", "AUTOMATIC or USER")
+            raise self.fail(element, f"transition '{tid}': unknown trigger '{written[:40]}'", "AUTOMATIC or USER")
         guard = self.guard(element, f"transition '{tid}'", "it is closed")
         if written in BY_METHOD:
             self.warn(f"transition '{tid}' is triggered by a method call ({written}); it is closed")
@@ -233,7 +236,7 @@ class _Reader:
         try:
             return VALUES.get(kind, str)(text)
         except ValueError as error:
-            raise self.fail(element, f"the value '{text}' is no {kind}", "mend the value or its type") from error
+            raise self.fail(element, f"the value '{text[:40]}' is no {kind}", "mend the value or its type") from error
 
     def only_one(self, parent: Element, tag: str) -> Element | None:
         found = list(parent.find(tag))
@@ -257,7 +260,7 @@ class _Reader:
         """What hangs together wrongly: refused where DCWorkflow could not begin, otherwise told."""
         if definition.initial not in definition.states:
             known = ", ".join(list(definition.states)[:8]) or "none"
-            raise self.fail(root, f"initial_state '{definition.initial}' is not a state", f"states: {known}")
+            raise self.fail(root, f"initial_state '{definition.initial[:80]}' is not a state", f"states: {known}")
         permissions, groups = frozenset(definition.permissions), frozenset(definition.groups)
         for state in definition.states.values():
             for one in _missing(state.transitions, definition.transitions):
@@ -282,9 +285,16 @@ class _Reader:
         if loop:
             raise self.fail(
                 root,
-                f"automatic transitions without a condition lead round for ever: {' → '.join(loop)}",
+                f"automatic transitions without a condition lead round for ever: {' → '.join(loop[:8])}",
                 "give one of them a guard, or make it USER",
             )
+
+
+def _finite(text: str) -> float:
+    """JSON has no word for infinity."""
+    if not math.isfinite(value := float(text)):
+        raise ValueError(text)
+    return value
 
 
 def _missing(names: Iterable[str], known: Container[str]) -> list[str]:

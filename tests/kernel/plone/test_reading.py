@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from process import plone_reader
 from process.plone import PloneDefinition
 from process.refusals import DefinitionError
+from process.trial import walk
 
 SAMPLE = Path(__file__).parent / "sample.xml"
 Made = Callable[..., PloneDefinition]
@@ -113,6 +116,7 @@ def test_what_cannot_be_honoured_is_closed_and_quoted(sample: PloneDefinition) -
         (small(state("a") + transition("t").replace('new_state="a"', "")), "<transition> has no attribute new_state"),
         (small(state("a") + transition("t").replace("</guard>", "</guard><guard/>")), "holds <guard> twice"),
         (small(state("a", '<assignment name="n" type="int">x</assignment>')), "the value 'x' is no int"),
+        (small(state("a", '<assignment name="n" type="float">nan</assignment>')), "the value 'nan' is no float"),
         (small(state("a", "<exit-transition/>")), "<exit-transition> has no attribute transition_id"),
         (
             small(
@@ -129,6 +133,38 @@ def test_what_dcworkflow_could_not_begin_with_is_refused(text: str, words: str) 
     with pytest.raises(DefinitionError) as wrong:
         read(text)
     assert words in str(wrong.value) and str(wrong.value).startswith("definition.xml: line ")
+
+
+def test_damaged_files_are_read_or_refused_and_nothing_else() -> None:
+    random, whole = Random("damage"), SAMPLE.read_bytes()
+    pieces = (
+        b"<guard>",
+        b"</state>",
+        b'""',
+        b"&#0;",
+        b"<![CDATA[",
+        b"]]>",
+        b"<!--",
+        b"AUTOMATIC",
+        b"\xff",
+        b"<?x ",
+        b"",
+    )
+    read_anyway = 0
+    for _ in range(1500):
+        data = bytearray(whole)
+        for _ in range(random.randint(1, 3)):
+            at = random.randrange(len(data))
+            data[at : at + random.choice((0, 1, 5, 60))] = random.choice(pieces)
+        try:
+            found = plone_reader.read(bytes(data), "damaged.xml")
+        except DefinitionError as error:
+            assert str(error).startswith("damaged.xml: ")
+            continue
+        read_anyway += 1
+        json.dumps(found.normal_form(), allow_nan=False)
+        walk(found, ["Owner", "Manager"], steps=["submit", "publish"])
+    assert read_anyway > 20
 
 
 def test_lines_are_named() -> None:
