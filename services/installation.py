@@ -14,6 +14,7 @@ from models.clock import CalendarDay
 from models.person import CourierProfile, Grant, GridMembership, Person
 from process.access import Actor, Held
 from process.library import library
+from process.relations import HEAD
 from services import accounts
 from services.catalogue_items import load_items
 from services.residents import find_or_create
@@ -109,6 +110,8 @@ def load_demo_people(session: Session) -> None:
             person.resident_id = _known_resident(session, account.resident)
         session.add(person)
         session.flush()
+        if account.username in HEADS:
+            _grant(session, person, HEAD, HEADS[account.username])
         for grant in account.grants:
             _grant(session, person, grant.role, grant.place)
             if grant.role == "grid_leader":
@@ -132,6 +135,10 @@ def load_demo_people(session: Session) -> None:
     _staff(session, known)
 
 
+# The demo's units have somebody who answers for them: the centre's approver, and the head of every station.
+HEADS = {"approver": "dongxin-centre"}
+
+
 def _staff(session: Session, known: set[str]) -> None:
     # The demo account grid.leader is one of the two leaders of the first grid; the invented ones fill the other posts.
     taken = {"dx-c01-g1-leader-a"}
@@ -150,6 +157,8 @@ def _staff(session: Session, known: set[str]) -> None:
         session.add(person)
         session.flush()
         role = {"station_head": "community_clerk", "red_courier": "red_courier"}.get(one.role, one.role)
+        if one.role == "station_head":
+            _grant(session, person, HEAD, one.unit)
         if role == "red_courier":
             _grant(session, person, role, "dongxin")
             session.add(

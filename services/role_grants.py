@@ -13,7 +13,7 @@ from models.agency import Agency
 from models.base import now
 from models.ledger import JournalEntry
 from models.person import CourierProfile, Grant, GridMembership, Person
-from process import access, journal
+from process import access, journal, relations
 from process.access import Actor
 from process.clock import local_day
 from process.inputs import clean_text
@@ -193,6 +193,12 @@ def places(session: Session, actor: Actor) -> list[Agency]:
     today = local_day(now())
     rows = session.scalars(select(Agency).where(jurisdiction.of(actor).condition(Agency.path)).order_by(Agency.path))
     return [agency for agency in rows if agency.exists_on(today)]
+
+
+def heads(session: Session, agency: Agency) -> list[Person]:
+    """Who answers for the unit today: its own heads, or those of the nearest unit above that has any."""
+    found = relations.heads_of(session, agency)
+    return list(session.scalars(select(Person).where(Person.id.in_(found), Person.active).order_by(Person.id)).unique())
 
 
 def story(session: Session, person: Person, *, limit: int = 60) -> list[JournalEntry]:

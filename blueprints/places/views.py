@@ -19,8 +19,9 @@ from models.base import now
 from process import clock
 from process.library import library
 from process.refusals import NotFound
+from process.relations import HEAD
 from process.words import N_
-from services import places
+from services import jurisdiction, places, role_grants
 from services.places import Grid
 
 bp = Blueprint("places", __name__, url_prefix="/places")
@@ -163,6 +164,10 @@ def show(place_id: str) -> ResponseReturnValue:
         grids=found,
         totals=places.totals(found),
         staff=places.staff(session, agency),
+        heads=role_grants.heads(session, agency),
+        name_head_url=url_for("access.give", place=place_id, role=HEAD)
+        if jurisdiction.of(actor).administers(agency.path)
+        else None,
         work=work,
         members=_members(found) if agency.kind == "grid" else [],
         capacities=_capacities(),
