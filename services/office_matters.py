@@ -115,6 +115,13 @@ def not_of_unit_complained(session: Session, content: Content, actor: Actor) -> 
     return about is None or not actor.unit_path.startswith(about.path)
 
 
+@registry.requirement("facts_for_unit")
+def facts_for_unit(step: Step) -> None:
+    """The unit complained about is told facts in words of their own, so that the complaint itself need not be shown."""
+    if step.inputs.get("ask_unit") and not step.inputs.get("facts"):
+        raise RequirementUnmet("请写明给被投诉单位看的事实，不写投诉人是谁。", {"facts": "请写明事实"})
+
+
 @registry.effect("ask_unit_complained")
 def ask_unit_complained(step: Step) -> None:
     """The unit complained about sees the facts, masked, and can add what it has to say."""

@@ -70,6 +70,7 @@ def show(workflow: str) -> ResponseReturnValue:
         drawing=draw(definition, locale=str(get_locale())),
         drawing_for_phone=draw(definition, locale=str(get_locale()), vertical=True),
         table=words.matrix(definition, catalogue.roles()),
+        notes=words.notes(definition),
         versions=_versions(definition, released),
         migrations=migrations,
         outdated=process_trial.outdated(session, definition) if may_edit else 0,

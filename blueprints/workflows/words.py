@@ -170,3 +170,17 @@ def access_rows(tried: DryRun, roles: Mapping[str, Role]) -> list[dict[str, Any]
         }
         for change, count, gaining, losing in tried.access
     ]
+
+
+def notes(definition: Definition) -> list[str]:
+    """What the file says to its readers, in their language: which parts are examples, which rule lies behind a step."""
+    said = definition.source.get("notes")
+    parts = said.values() if isinstance(said, Mapping) else said if isinstance(said, list) else [said]
+    english = str(get_locale()).startswith("en")
+    found = []
+    for part in parts:
+        if isinstance(part, Mapping):
+            part = part.get("en" if english else "zh") or part.get("zh")
+        if isinstance(part, str) and part.strip():
+            found.append(part)
+    return found
