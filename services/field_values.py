@@ -24,6 +24,7 @@ from process.refusals import InvalidInput
 LIMITS = {"text": 200, "longtext": 2000, "person_name": 60, "address": 90}
 MAX_LIST, MAX_AGENCIES = 200, 100
 MAX_NUMBER = 1_000_000_000
+CHOSEN = ("choice", "agency", "agencies", "item", "person")
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -49,13 +50,19 @@ def clean(session: Session, actor: Actor, spec: Field, raw: Any) -> Any:
     """One value as the database keeps it; ValueError or a refusal with a sentence otherwise."""
     if raw is None or raw == "" or raw == [] or (isinstance(raw, str) and not raw.strip()):
         if spec.required:
-            raise ValueError(f"请填写“{spec.title.zh}”")
+            raise ValueError(lacking(spec))
         return None
     value = _clean(session, actor, spec, raw)
     if spec.required and (value in EMPTY or (spec.kind == "bool" and value is False)):
         # A text of nothing but invisible marks, or a promise that was not ticked.
-        raise ValueError(f"请勾选“{spec.title.zh}”" if spec.kind == "bool" else f"请填写“{spec.title.zh}”")
+        raise ValueError(lacking(spec))
     return None if value == "" or value == [] else value
+
+
+def lacking(spec: Field) -> str:
+    """What to do about a box that stands empty."""
+    verb = "勾选" if spec.kind == "bool" else "选择" if spec.kind in CHOSEN else "填写"
+    return f"请{verb}“{spec.title.zh}”"
 
 
 def _clean(session: Session, actor: Actor, spec: Field, raw: Any) -> Any:

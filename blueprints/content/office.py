@@ -130,6 +130,9 @@ def verb_page(uid: str, verb: str) -> ResponseReturnValue:
         raise NotFound()
     allowed = known in office.available(content, actor)
     form = transition_form(known, choices=side_by_side.choices(session, content, actor, known) if allowed else {})
+    if "person" in form:
+        # The hint is for programs; here there is a list to choose from.
+        form.person.description = ""
     problem = None
     if request.method == "POST":
         try:

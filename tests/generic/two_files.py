@@ -93,7 +93,7 @@ transitions:
     inputs:
       plan: {kind: text, required: true, title: {zh: 派谁去, en: Who goes}}
       day: {kind: date, title: {zh: 计划日期, en: Planned day}}
-    effects: [keep_inputs]
+    effects: [keep_inputs, take_on]
   refuse:
     title: {zh: 不予修理, en: Refuse}
     from: [reported]
