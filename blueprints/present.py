@@ -149,7 +149,7 @@ def row(session: Session, content: Content, actor: Actor, transitions: Iterable[
         url_for("content.show", uid=content.uid),
         applicant,
         content.title,
-        holder_text(content),
+        _holder_for(content, actor),
         state_view(definition.states[content.state]),
         deadline_view(session, content, definition),
         Link(title_of(first), url_for("content.do", uid=content.uid, transition=first.id))
@@ -163,6 +163,14 @@ def row(session: Session, content: Content, actor: Actor, transitions: Iterable[
 def holder_text(content: Content) -> str:
     parts = [content.unit.name if content.unit else "", content.assignee.name if content.assignee else ""]
     return " · ".join(p for p in parts if p)
+
+
+def _holder_for(content: Content, actor: Actor) -> str:
+    """Where it lies; with a word where it is one's to do for an absent colleague."""
+    text = holder_text(content)
+    if content.assignee is not None and content.assignee_id in actor.principals:
+        return gettext("%(where)s（您代%(name)s办）", where=text, name=content.assignee.name)
+    return text
 
 
 def list_options(entity: Any = Content) -> list[Any]:

@@ -34,7 +34,7 @@ from process.inputs import clean_text
 from process.library import library
 from process.refusals import InvalidInput, NotFound, Refusal
 from process.words import N_
-from services import actions, editing, field_choices, files, notes, visits
+from services import actions, editing, field_choices, files, jurisdiction, notes, visits
 
 FILTERS = (
     ("", N_("全部")),
@@ -104,6 +104,9 @@ def page_of(
         ],
         print_url=None,
         uid=content.uid,
+        why_url=url_for("access.why", uid=content.uid)
+        if jurisdiction.of(actor).covers(content.place_path) or actor.holds("supervisor", content.place_path)
+        else None,
         draft_key=content.number or content.uid,
         illustrative=content_type.illustrative,
         what=label_of(content_type.description),
