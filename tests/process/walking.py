@@ -179,6 +179,8 @@ class Office:
             return self._entrusted(content, role)
         if role == "enterprise_applicant":
             return self._enterprise(content)
+        if relation == "unit":
+            return self.holder(role, place=content.unit_id or content.place_id)
         second = addressed(content)
         if relation == "addressee" or (not relation and second):
             return self.holder(role, place=second[0])
