@@ -89,6 +89,9 @@ def check(year: int, plan: Mapping[date, Day], where: Mapping[date, str] | None 
                     f"{say(day)}是周{weekday}，本来就上班，不能算调休上班。调休上班日应是周六或周日，请核对日期。",
                 )
             )
+        elif entry.name.startswith(("=", "+", "-", "@")):
+            # The name goes out in Excel files, where it would be a formula.
+            faults.append(Wrong(place, f"名称“{entry.name[:10]}”不能以 {entry.name[0]} 开头，请改用文字。"))
         elif len(entry.name) > LONGEST_NAME:
             faults.append(Wrong(place, f"名称有 {len(entry.name)} 个字，最多 {LONGEST_NAME} 个字。"))
     if faults:

@@ -41,6 +41,8 @@ def warn(session: Session, args: Mapping[str, Any]) -> bool:
     alarm = watching.ring(session, args)
     if alarm is None:
         return False
+    if alarm.kind == watching.LATE:
+        notices.supersede(session, alarm.content, f"clock:{watching.NEAR}")
     told = [
         notices.notify(
             session,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, func, or_, select
+from sqlalchemy import ColumnElement, false, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, contains_eager
 
@@ -143,6 +143,15 @@ def _mark(session: Session, actor: Actor, ids: Sequence[int]) -> None:
         if notice.key.startswith("unread:"):
             notice.key = f"read:{notice.id}"
     session.flush()
+
+
+def supersede(session: Session, content: Content, kind: str) -> None:
+    """A later notice says more than this one: who has not read it yet need not."""
+    session.execute(
+        update(Notice)
+        .where(Notice.content_id == content.id, Notice.kind == kind, Notice.read_at.is_(None))
+        .values(read_at=now())
+    )
 
 
 def _waiting() -> tuple[ColumnElement[bool], ...]:

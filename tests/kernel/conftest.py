@@ -18,6 +18,7 @@ from models.person import Person
 from process import transactions
 from process.access import Actor, Held
 from process.library import library, load, vocabulary
+from tests.kernel.clock_office import make, office  # noqa: F401  fixtures of the tests of dates
 from tests.servers import postgres
 
 

@@ -251,6 +251,12 @@ def test_saving_a_year_writes_days_journal_and_work(session: Session, actor: Act
     assert again is not None and not again.first and again.days == {"2027-03-02": [True, "", False, "台风停工"]}
 
 
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)"])
+def test_a_name_that_excel_would_run_is_refused(session: Session, actor: ActorOf, name: str) -> None:
+    with pytest.raises(WrongPlan, match="不能以"):
+        calendars.save(session, actor("admin"), 2026, {date(2026, 12, 7): Day(False, name)}, reason="x", source="day")
+
+
 @pytest.mark.parametrize("reason", ["", "   ", "长" * 201])
 def test_a_change_needs_a_reason(session: Session, actor: ActorOf, reason: str) -> None:
     with pytest.raises(InvalidInput):
