@@ -70,8 +70,13 @@ TYPE_KEYS = frozenset(
     | {"group", "description", "illustrative", "notes"}
 )
 FIELD_KEYS = frozenset({"kind", "title", "required", "sensitive", "options", "help", "column", "access"})
-# Names with a meaning of their own in API bodies and forms.
-RESERVED_NAMES = frozenset({"place", "type", "version", "comment", "on_behalf_of", "csrf_token", "actions", "places"})
+# Names with a meaning of their own in API bodies and forms, and those that a form made from the fields has itself.
+RESERVED_NAMES = frozenset(
+    {"place", "type", "version", "comment", "on_behalf_of", "csrf_token", "actions", "places", "parent"}
+    | {"data", "errors", "form_errors", "meta", "process", "validate", "populate_obj", "hidden_tag", "is_submitted"}
+    | {"validate_on_submit"}
+    | {f"applicant_{part}" for part in ("name", "id_number", "phone", "address", "household_address")}
+)
 KIND_OF_SHARED: Mapping[str, tuple[str, ...]] = {
     "title": ("text",),
     "applicant": ("applicant",),
