@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,8 +20,9 @@ from models.content import Content
 from models.delegation import Delegation, HomeVisit
 from models.errand import Errand
 from models.paper import Certificate, Document, Paper
-from process import access
+from process import access, field_access
 from process.access import Actor
+from process.field_rules import HIDDEN, MASKED
 from process.library import library
 from process.masking import mask_name
 from process.words import N_
@@ -39,7 +41,7 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
     sections = [
         s
         for s in (
-            _own(content, full and not health),
+            _own(content, full and not health, field_access.rights(session, content, actor, full=full)),
             _linked(session, content, actor),
             filled_in(session, content, actor, full, hidden),
         )
@@ -68,10 +70,15 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
     return answer
 
 
-def _own(content: Content, full: bool) -> Any:
+def _own(content: Content, full: bool, rights: Mapping[str, str]) -> Any:
     facts: list[Any] = []
 
-    def fact(label: str, value: Any, wide: bool = False) -> None:
+    def fact(label: str, value: Any, wide: bool = False, field: str = "") -> None:
+        # Without `full` the lines below mask for themselves; a rule of the field bars even whoever sees the contents.
+        if rights.get(field) == HIDDEN:
+            return
+        if rights.get(field) == MASKED and full and value not in (None, ""):
+            value = {"text": field_access.COVERED, "reveal_url": url_for("access.reveal", uid=content.uid, name=field)}
         if value not in (None, ""):
             facts.append(SimpleNamespace(label=label, value=value, wide=wide))
 
@@ -92,7 +99,7 @@ def _own(content: Content, full: bool) -> Any:
         fact(_("评价"), _("%(n)s 分", n=content.rating) if content.rating else "")
     elif isinstance(content, Delegation):
         fact(_("转出单位"), content.place.name)
-        fact(_("转交给"), content.addressee.name)
+        fact(_("转交给"), content.addressee.name, field="addressee")
         fact(_("首问人"), content.first_contact.name if content.first_contact else "")
         letter = content.letter
         fact(
@@ -108,13 +115,18 @@ def _own(content: Content, full: bool) -> Any:
         fact(_("上门时间"), present.moment(content.slot_start))
         fact(_("未遇到次数"), content.attempts or "")
     elif isinstance(content, Errand):
-        fact(_("从"), content.from_agency.name if content.from_agency else "")
-        fact(_("到"), content.to_agency.name if content.to_agency else "")
-        fact(_("取件地址"), content.from_address if full else "", True)
-        fact(_("送达地址"), content.to_address if full else (_("认领后可见") if content.to_address else ""), True)
-        fact(_("联系人"), content.contact if full else "")
-        fact(_("件数"), str(content.envelopes))
-        fact(_("最晚送达"), present.moment(content.window_end))
+        fact(_("从"), content.from_agency.name if content.from_agency else "", field="from_agency")
+        fact(_("到"), content.to_agency.name if content.to_agency else "", field="to_agency")
+        fact(_("取件地址"), content.from_address if full else "", True, "from_address")
+        fact(
+            _("送达地址"),
+            content.to_address if full else (_("认领后可见") if content.to_address else ""),
+            True,
+            "to_address",
+        )
+        fact(_("联系人"), content.contact if full else "", field="contact")
+        fact(_("件数"), str(content.envelopes), field="envelopes")
+        fact(_("最晚送达"), present.moment(content.window_end), field="window_end")
     elif isinstance(content, Certificate):
         fact(_("证照编号"), content.number or _("还没有编号"))
         fact(_("持证人"), content.holder_name if full else mask_name(content.holder_name))

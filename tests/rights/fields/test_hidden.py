@@ -107,3 +107,36 @@ def test_a_step_does_not_write_what_its_taker_may_not(api, repair) -> None:
 def test_the_form_asks_only_for_what_may_be_written(client_as, repair) -> None:
     page = client_as("community.clerk").get(f"/c/{repair['uid']}/edit").text
     assert re.search(r'name="story"', page) and not re.search(r'name="pieces"', page)
+
+
+def test_a_type_with_python_keeps_to_the_rules_on_its_page(client_as, api, monkeypatch) -> None:
+    """An errand whose contact is hidden from the dispatcher and whose address is masked for everybody."""
+    from dataclasses import replace
+
+    from process.field_rules import FieldRule
+    from process.library import library
+
+    rules = {
+        "contact": (FieldRule("hidden", roles=("errand_dispatcher",)),),
+        "from_address": (FieldRule("masked"),),
+    }
+    kind = library.types["errand"]
+    fields = tuple(replace(spec, access=rules.get(spec.name, ())) for spec in kind.fields)
+    monkeypatch.setitem(library.types, "errand", replace(kind, fields=fields))
+    made = api("dispatcher").post(
+        "/contents",
+        {
+            "type": "errand",
+            "title": "取材料",
+            "purpose": "fetch_papers",
+            "from_address": "文晖路18幢2单元902室",
+            "contact": "王秀英 13900004321",
+            "to_agency": "dongxin-centre",
+            "envelopes": 1,
+        },
+        201,
+    )
+    seen = (
+        str(api("dispatcher").get(f"/contents/{made['uid']}")) + client_as("dispatcher").get(f"/c/{made['uid']}").text
+    )
+    assert "王秀英" not in seen and "18幢" not in seen and f"/c/{made['uid']}/fields/from_address/full" in seen
