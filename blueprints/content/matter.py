@@ -145,6 +145,10 @@ def _linked(session: Session, content: Content, actor: Actor) -> Any:
     for name in ("case_id", "home_visit_id", "related_id", "replaces_id"):
         if getattr(content, name, None):
             ids.add(getattr(content, name))
+    parent = (content.fields or {}).get("parent")
+    if parent:
+        # What waits for this thing to end.
+        ids |= set(session.scalars(select(Content.id).where(Content.uid == str(parent))))
     case_id = content.id if isinstance(content, Case) else getattr(content, "case_id", None)
     conditions = [Errand.related_id == content.id]
     found = set(session.scalars(select(Errand.id).where(*conditions)))
