@@ -27,7 +27,7 @@ bp = Blueprint("rules", __name__, url_prefix="/rules")
 ROWS = 3
 EVENTS = {
     "create": N_("新建"),
-    "clock:near": N_("期限快到（80%%）"),
+    "clock:near": N_("期限快到（80%）"),
     "clock:late": N_("期限已过"),
     "task:agreed": N_("会签同意"),
     "task:refused": N_("会签不同意"),
