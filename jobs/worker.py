@@ -16,7 +16,7 @@ from jobs.handlers import HANDLERS, exhausted
 from jobs.queue import connect, name_of
 from process import outbox, releases
 from process.outbox import Lease
-from process.refusals import NotAvailable
+from process.refusals import NotAvailable, Refusal
 
 log = logging.getLogger("daiban.worker")
 
@@ -70,12 +70,13 @@ def _work(session: Session, held: Lease) -> str:
         session.rollback()
         log.exception("outbox %s (%s), attempt %s", held.item_id, held.job, held.attempt)
         last = outbox.last_attempt(held)
-        sentence = f"{type(error).__name__}: {error}"[:500]
+        # A refusal is a sentence for people already.
+        sentence = (error.detail if isinstance(error, Refusal) else f"{type(error).__name__}: {error}")[:500]
         if not outbox.fail(session, held, sentence):
             session.rollback()
             return "fenced"
         if last:
-            exhausted(session, held.job, held.args, getattr(error, "detail", None) or sentence)
+            exhausted(session, held.job, held.args, sentence)
         session.commit()
         return "dead" if last else "failed"
 
