@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -32,23 +33,27 @@ OWN_ONLY = Capacities(True)
 
 
 def of(session: Session, content: Content, guard: Guard, actor: Actor) -> Capacities:
-    """Nobody's own name is asked for twice: without a substitution in force this costs nothing."""
+    """In whose name a step with this guard may be taken."""
+    definition = library.of(content, session) if actor.principals else None
+    return pick(
+        session,
+        actor,
+        lambda who: definition is not None and guards.passes(session, content, guard, who, definition),
+    )
+
+
+def pick(session: Session, actor: Actor, may: Callable[[Actor], bool]) -> Capacities:
+    """Tries one's own posts and each absent colleague's; without a substitution in force this costs nothing."""
     if not actor.principals:
         return OWN_ONLY
-    definition = library.of(content, session)
-    own = guards.passes(session, content, guard, actor.without_posts_of(set(actor.principals)), definition)
-    able = [
-        principal
-        for principal in sorted(actor.principals)
-        if guards.passes(session, content, guard, actor.as_substitute_for(principal), definition)
-    ]
+    own = may(actor.without_posts_of(set(actor.principals)))
+    able = [principal for principal in sorted(actor.principals) if may(actor.as_substitute_for(principal))]
     people = session.scalars(select(Person).where(Person.id.in_(able)).order_by(Person.id)).unique() if able else ()
     return Capacities(own, tuple(people))
 
 
-def default(session: Session, content: Content, guard: Guard, actor: Actor) -> Person | None:
+def default(found: Capacities) -> Person | None:
     """Whose name is written when nobody said: one's own where that suffices, else the one colleague whose post does."""
-    found = of(session, content, guard, actor)
     if found.own or not found.principals:
         return None
     if len(found.principals) == 1:

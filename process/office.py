@@ -15,7 +15,7 @@ from models.base import now
 from models.content import Content
 from models.person import Person
 from models.task import AGREED, ANSWERED, CONSULT, OPEN, REFUSED, Task
-from process import access, engine, journal, registry, relations, tasks
+from process import access, capacities, engine, journal, registry, relations, tasks
 from process.access import Actor
 from process.definition import Input, Title
 from process.inputs import clean_inputs
@@ -92,9 +92,7 @@ def has_it(session: Session, content: Content, actor: Actor) -> bool:
     """Is it this actor's turn: the holder, the head of the unit that has it, or, while nobody holds it, whoever could move it on."""
     if actor.person_id is None:
         return False
-    if content.assignee_id == actor.person_id or any(
-        h.principal_id == content.assignee_id for h in actor.held if h.principal_id
-    ):
+    if content.assignee_id in actor.persons:
         return True
     if relations.is_head(session, actor, content.unit or content.place):
         return True
@@ -116,6 +114,8 @@ def do(
     verb = VERBS.get(verb_id)
     if verb is None:
         raise NotFound(f"没有名为“{verb_id[:40]}”的办理动作。可用的有：{'、'.join(VERBS)}。")
+    if on_behalf_of is None:
+        on_behalf_of = capacities.default(capacities.pick(session, actor, lambda who: verb in available(content, who)))
     acting = _acting(actor, on_behalf_of)
     if verb not in available(content, acting):
         raise _refusal(session, content, verb, acting)
@@ -148,8 +148,12 @@ def respond(
     """Gives the opinion a thing waits for; the last one moves the thing on. A refusal and an answer need words."""
     content = task.content
     session, at = _session(content), at or now()
-    acting = _acting(actor, on_behalf_of)
     definition = library.of(content, session)
+    if on_behalf_of is None:
+        on_behalf_of = capacities.default(
+            capacities.pick(session, actor, lambda who: tasks.may_answer(session, task, who, definition))
+        )
+    acting = _acting(actor, on_behalf_of)
     tasks.lock(session, content)
     session.refresh(task)
     if task.state != OPEN or task.in_state != content.state:

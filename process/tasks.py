@@ -179,7 +179,7 @@ def may_answer(session: Session, task: Task, actor: Actor, definition: Definitio
     if task.state != OPEN or actor.person_id is None or task.sub_content_id is not None:
         return False
     if task.person_id is not None:
-        return task.person_id == actor.person_id or any(h.principal_id == task.person_id for h in actor.held)
+        return task.person_id in actor.persons
     branches = definition.states[task.in_state].branches
     if branches is None or task.place_path is None:
         return False

@@ -33,7 +33,7 @@ def perform(
     if session is not None and known is not None:
         _respect_fields(session, content, actor, inputs or {})
         if on_behalf_of is None and content.state in known.sources:
-            on_behalf_of = capacities.default(session, content, known.guard, actor)
+            on_behalf_of = capacities.default(capacities.of(session, content, known.guard, actor))
     return engine.fire(
         content, transition, actor, inputs=inputs, expected_version=expected_version, on_behalf_of=on_behalf_of
     )

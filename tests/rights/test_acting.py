@@ -135,3 +135,20 @@ def test_seeing_one_thing_and_listing_it_agree(session, actor, person, days, err
     listed = set(session.scalars(access.visible(select(Content.id), helper)))
     everything = session.scalars(select(Content)).all()
     assert listed == {c.id for c in everything if access.may(helper, access.VIEW, c)}
+
+
+def test_an_opinion_asked_of_the_absent_colleague_is_given_in_their_name(session, actor, person, days) -> None:
+    from models.task import Task
+    from process import office
+
+    case = fertility.accepted(session, actor)
+    signer = {"person": "approver", "comment": "请会签"}
+    office.do(case, "add_signer", actor("reviewer"), signer)
+    task = session.scalars(select(Task).where(Task.person_id == person("approver").id)).one()
+    with pytest.raises(Forbidden):
+        office.respond(task, actor("issuer"), agreed=True)
+    helper = stand_in(session, actor, person, days, "approver", "issuer")
+    assert access.may(helper, access.VIEW_FULL, case)
+    office.respond(task, helper, agreed=True, comment="同意")
+    entry = session.scalars(select(JournalEntry).where(JournalEntry.action == "task:agreed")).one()
+    assert (entry.person_id, entry.substitute_for_id) == (person("issuer").id, person("approver").id)
