@@ -24,9 +24,11 @@ DEPENDS = frozenset(
         "delegations.new",
         "desk.index",
         "errands.board",
+        "errands.mine",
         "errands.new",
         "errands.task",
         "generic.index",
+        "generic.listed",
         "generic.new",
         "places.my_inbox",
         "places.inbox",
@@ -36,6 +38,9 @@ DEPENDS = frozenset(
         "visits.new",
     }
 )
+
+# A usual legal limit: when a date so far ahead cannot be told, the year is needed now and not only soon.
+USUAL = 20
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ def calendar_gap() -> GapView | None:
     """What the frame of this page has to say about missing years."""
     if request.endpoint not in DEPENDS:
         return None
-    found = clock.gap(db_session())
+    found = clock.gap(db_session(), days=USUAL)
     if found is None:
         return None
     administrator = "system_admin" in current_actor().roles

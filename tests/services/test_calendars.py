@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +19,12 @@ from sqlalchemy.orm import Session
 from catalogue import loader as catalogue
 from models.clock import CalendarDay
 from models.ledger import JournalEntry, OutboxItem
+from models.task import BRANCH, Task
 from process import calendars as kernel
 from process import clock
 from process.access import Actor
+from process.calendar_days import WorkCalendar
+from process.definition import Branch, Branches, Title
 from process.refusals import InvalidInput
 from services import calendar_excel, calendar_notice, calendars, deadlines
 from services.calendars import Day, Plan, WrongPlan, default
@@ -294,3 +298,22 @@ def test_working_time_is_counted_like_by_hand(first: datetime, second: datetime,
     point = kernel.moment_at(days, start, end, share)
     assert start <= point <= end
     assert abs(kernel.worked(days, start, point) - naive * share) < timedelta(seconds=1)
+
+
+def test_opinions_that_are_waited_for_follow_the_calendar() -> None:
+    """Only those with a limit of their own, and only while they are open branches."""
+    limited, free = (Branch(name, Title(name, name), working_days=days) for name, days in (("a", 3), ("b", None)))
+    state = SimpleNamespace(branches=Branches("all", "done", (limited, free)))
+    definition: Any = SimpleNamespace(states={"asked": state, "plain": SimpleNamespace(branches=None)})
+    opened = datetime(2026, 3, 5, 2, tzinfo=UTC)
+    told = clock.end_of(date(2026, 3, 10))
+
+    def task(key: str, in_state: str = "asked", kind: str = BRANCH) -> Task:
+        return Task(key=key, in_state=in_state, kind=kind, opened_at=opened, deadline=told)
+
+    tasks = [task("a"), task("b"), task("a", "plain"), task("a", kind="signer"), task("c")]
+    days = catalogue.work_calendar()
+    typhoon = WorkCalendar({**days.days, date(2026, 3, 9): False}, days.years, days.names)
+    assert set(deadlines._move_tasks(typhoon, definition, tasks)) == {"task:a"}
+    assert [t.deadline for t in tasks] == [clock.end_of(date(2026, 3, 11)), *[told] * 4]
+    assert not deadlines._move_tasks(typhoon, definition, tasks), "twice changes nothing"
