@@ -34,8 +34,10 @@ def db_session() -> Session:
 
 @cache
 def _by_uid(model: type[Content]) -> Select[Any]:
-    """Built once for each kind of thing; its second places decide who sees it, so they come along."""
-    return select(model).where(model.uid == bindparam("uid")).options(joinedload(model.places))
+    """Built once for each kind of thing; second places and people drawn in decide who sees it, so they come along."""
+    return (
+        select(model).where(model.uid == bindparam("uid")).options(joinedload(model.places), joinedload(model.people))
+    )
 
 
 def for_whom() -> Person | None:
@@ -74,6 +76,11 @@ def locale() -> str:
     if chosen in ("zh_Hans_CN", "en"):
         return chosen
     return request.accept_languages.best_match(["zh", "en"], "zh").replace("zh", "zh_Hans_CN")
+
+
+def language() -> str:
+    """The locale of an answer of the API, which is only a word there: Flask-Babel would read a whole locale for it."""
+    return "en" if locale() == "en" else "zh_Hans_CN"
 
 
 def once_token() -> str:

@@ -24,6 +24,15 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
+# No view sets these, so they are appended without looking for earlier ones.
+EVERYWHERE = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(self), geolocation=(), microphone=()"),
+)
+
 
 def init_app(app: Flask) -> None:
     app.after_request(protect)
@@ -32,11 +41,7 @@ def init_app(app: Flask) -> None:
 def protect(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Referrer-Policy"] = "same-origin"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(self), geolocation=(), microphone=()"
+    headers.extend(EVERYWHERE)
     if not headers.get("Content-Disposition", "").isascii():
         headers["Content-Disposition"] = _ascii_disposition(headers["Content-Disposition"])
     if request.endpoint != "static":

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Flask, current_app, g, redirect, request, url_for
+from flask import Flask, Request, current_app, g, redirect, request, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager
 from sqlalchemy import bindparam, select
 
@@ -53,7 +54,17 @@ class Identity:
         return self.token
 
 
+class CookieSessions(SecureCookieSessionInterface):
+    """Flask's own session; where no cookie came there is nothing to check, and programs never send one."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
+
+
 def init_app(app: Flask, login: LoginManager) -> None:
+    app.session_interface = CookieSessions()
     login.init_app(app)
     login.session_protection = None  # the token itself is the session; user agents of phones change with every update
     login.user_loader(_browser)

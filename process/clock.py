@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.clock import ClockPause, ClockRun
 from models.content import Content
-from process import registry, watching
+from process import registry, watching, writing
 from process.access import Actor
 from process.calendar_days import WorkCalendar
 from process.calendars import (
@@ -69,7 +69,7 @@ def advance(
     for clock in definition.clocks.values():
         _advance_clock(session, clock, content, state, at, actor, words, known)
     before = content.deadline
-    content.deadline = deadline(session, definition, content, known)
+    writing.keep_deadline(session, content, deadline(session, definition, content, known))
     watching.watch(
         session, definition, content, known, changed=content.deadline != before, entered=content.entered_at == at
     )
@@ -111,6 +111,16 @@ def _advance_clock(
     session.flush()
 
 
+def foreseen(
+    session: Session, definition: Definition, content: Content, state: str, entered: datetime
+) -> datetime | None:
+    """The deadline in a state about to be entered, so that one statement writes both. What still changes it is written by `advance`."""
+    due = definition.states[state].due
+    if due is not None and due.clock:
+        return content.deadline
+    return _deadline(calendar(session), definition, content, (None, None), state, entered)
+
+
 def deadline(
     session: Session, definition: Definition, content: Content, known: Mapping[tuple[int, str], ClockRun]
 ) -> datetime | None:
@@ -127,19 +137,20 @@ def _deadline(
     content: Content,
     dates: tuple[date | None, date | None],
     in_state: str | None = None,
+    entered: datetime | None = None,
 ) -> datetime | None:
     state = definition.states[in_state or content.state]
-    due = state.due
+    due, entered = state.due, entered or content.entered_at
     if state.terminal or due is None:
         return None
     if due.clock:
         known = [day for day in dates if day is not None]
         return end_of(min(known)) if known else None
     if due.working_days:
-        day = days.add_working_days_or_none(local_day(content.entered_at), due.working_days)
+        day = days.add_working_days_or_none(local_day(entered), due.working_days)
         return end_of(day) if day else None
     if due.hours:
-        return content.entered_at + timedelta(hours=due.hours)
+        return entered + timedelta(hours=due.hours)
     return _of_field(content, due.field or "")
 
 

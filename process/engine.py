@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, inspect, select, update
-from sqlalchemy.orm import Session, attributes, object_session
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session, object_session
 
 from models.agency import Agency
 from models.base import new_uid, now
@@ -15,7 +15,7 @@ from models.content import Content, ContentPlace
 from models.ledger import JournalEntry
 from models.person import Person
 from models.task import AGREED, REFUSED
-from process import access, clock, guards, journal, numbers, registry, tasks, timers
+from process import access, clock, guards, journal, numbers, registry, tasks, timers, writing
 from process.access import NOBODY, Actor
 from process.definition import Definition, Transition
 from process.inputs import clean_inputs
@@ -23,13 +23,6 @@ from process.library import ContentType, library
 from process.refusals import Forbidden, InvalidInput, NotAvailable, RequirementUnmet, Stale, UnknownTransition
 from process.registry import Step
 
-CONTENT = cast(Table, Content.__table__)
-# The keys of the values that are given with it say what is set.
-_MOVE = update(CONTENT).where(
-    CONTENT.c.id == bindparam("of"),
-    CONTENT.c.version == bindparam("seen_version"),
-    CONTENT.c.state == bindparam("seen_state"),
-)
 # What listeners are told instead of a transition when a thing is born.
 CREATE = "create"
 
@@ -67,15 +60,11 @@ def create(
         content.owner_id = actor.person_id
     if content.unit_id is None:
         content.unit_id = place.id
-    # Whoever is drawn in by now is all there is; said here, it need not be asked of the database later.
-    content.places, content.people = list(content.places), list(content.people)
-    session.add(content)
-    if definition.clocks:
-        # A clock refers to its thing by id; without one the whole thing is written in one statement, below.
-        session.flush()
-    clock.advance(session, definition, content, content.state, at, actor)
+    content.deadline = clock.foreseen(session, definition, content, content.state, at)
     if content_type.series and content.number is None:
         content.number = _number(session, content_type, place, at)
+    writing.insert_new(session, content)
+    clock.advance(session, definition, content, content.state, at, actor)
     journal.record(
         session,
         f"{type_id}:create",
@@ -320,14 +309,11 @@ def _move(session: Session, content: Content, transition: Transition, definition
     if to != content.state:
         values["entered_at"] = at
         values["closed_at"] = at if definition.states[to].terminal else None
-    session.flush()
+        values["deadline"] = clock.foreseen(session, definition, content, to, at)
     session.info.pop("did", None)
-    seen = {"of": content.id, "seen_version": content.version, "seen_state": content.state}
-    if session.connection().execute(_MOVE, seen | values).rowcount != 1:
+    if not writing.move(session, content, values):
         session.refresh(content)
         raise Stale(f"就在刚才，这件已被他人办理。{_last_move(session, content)}请刷新后再看。")
-    for name, value in values.items():
-        attributes.set_committed_value(content, name, value)
 
 
 def touch(content: Content, *, expected_version: int | None = None, at: datetime | None = None) -> None:
@@ -337,15 +323,8 @@ def touch(content: Content, *, expected_version: int | None = None, at: datetime
         raise Stale(
             f"您看到的是第 {expected_version} 版，现在已是第 {content.version} 版。{_last_move(session, content)}请刷新后再办。"
         )
-    session.flush()
-    values = {"version": content.version + 1, "modified_at": at or now()}
-    result = session.execute(
-        update(CONTENT).where(CONTENT.c.id == content.id, CONTENT.c.version == content.version).values(**values)
-    )
-    if result.rowcount != 1:  # type: ignore[attr-defined]
+    if not writing.move(session, content, {"version": content.version + 1, "modified_at": at or now()}):
         raise Stale(f"就在刚才，这件已被他人办理。{_last_move(session, content)}请刷新后再看。")
-    for name, value in values.items():
-        attributes.set_committed_value(content, name, value)
 
 
 def add_place(step: Step, content: Content, relation: str, place: Agency) -> None:

@@ -19,11 +19,14 @@ _FORBIDDEN = {chr(c) for c in [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0
 
 def clean_text(value: Any, limit: int) -> str:
     """One line or paragraph of plain text; hidden direction and zero-width marks are dropped, lone surrogates refused."""
-    text = "".join(
-        c for c in str(value) if c not in _FORBIDDEN and (c in "\n\t" or unicodedata.category(c) != "Cc")
-    ).strip()
-    if any(0xD800 <= ord(c) <= 0xDFFF for c in text):
-        raise ValueError("含有无法保存的字符，请重新输入")
+    text = str(value).strip()
+    if not text.isprintable():
+        # Nearly nothing that people type gets here: line breaks, wide blanks, and what is dropped or refused.
+        text = "".join(
+            c for c in text if c not in _FORBIDDEN and (c in "\n\t" or unicodedata.category(c) != "Cc")
+        ).strip()
+        if any(0xD800 <= ord(c) <= 0xDFFF for c in text):
+            raise ValueError("含有无法保存的字符，请重新输入")
     if len(text) > limit:
         raise ValueError(f"最多 {limit} 个字，现在是 {len(text)} 个")
     return text

@@ -74,14 +74,14 @@ def available(content: Content, actor: Actor) -> list[Verb]:
         if content.holds
         else []
     )
-    copied = any(p.relation == "copied" and p.until is None for p in content.people)
+    copied = mine and any(p.relation == "copied" and p.until is None for p in content.people)
     shown = {
         "transfer": mine,
         "consult": mine and not any(t.kind == CONSULT for t in asked),
         "add_signer": mine,
         "remove_signer": bool(asked),
         "copy": mine,
-        "end_copy": mine and copied,
+        "end_copy": copied,
         "urge": not mine,
         "take_back": undo(session, content, actor) is not None,
     }
@@ -94,7 +94,7 @@ def has_it(session: Session, content: Content, actor: Actor) -> bool:
         return False
     if content.assignee_id in actor.persons:
         return True
-    if relations.is_head(session, actor, content.unit or content.place):
+    if relations.HEAD in actor.roles and relations.is_head(session, actor, content.unit or content.place):
         return True
     return content.assignee_id is None and actor.resident_id is None and bool(engine.available(content, actor))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
@@ -166,12 +166,7 @@ DOING: dict[str, Callable[[Act], None]] = {
 
 def undo(session: Session, content: Content, actor: Actor) -> Callable[[Act], None] | None:
     """What taking back would undo: one's own last act if nobody has acted since, else one's own opinion in a round still open."""
-    last = session.scalar(
-        select(JournalEntry)
-        .where(JournalEntry.content_id == content.id, JournalEntry.action.not_in(_ASIDE))
-        .order_by(JournalEntry.id.desc())
-        .limit(1)
-    )
+    last = session.connection().execute(_LAST_ACT, {"content_id": content.id}).first()
     if last is not None and last.person_id == actor.person_id:
         details = last.details
         if last.action == "office:transfer":
@@ -183,7 +178,7 @@ def undo(session: Session, content: Content, actor: Actor) -> Callable[[Act], No
             return lambda act: _end_sight_of(act, details["to_person"])
     mine = [
         t
-        for t in tasks.current(session, content)
+        for t in (tasks.current(session, content) if tasks.may_have_some(session, content) else ())
         if t.closed_by_id == actor.person_id and t.state in (AGREED, REFUSED) and t.sub_content_id is None
     ]
     return (lambda act: _reopen(act, mine[-1])) if mine else None
@@ -199,6 +194,13 @@ _ASIDE = (
     "clock:near",
     "clock:late",
     "clock:recalculated",
+)
+# Asked for every answer about a thing: built once.
+_LAST_ACT = (
+    select(JournalEntry.person_id, JournalEntry.action, JournalEntry.details)
+    .where(JournalEntry.content_id == bindparam("content_id"), JournalEntry.action.not_in(_ASIDE))
+    .order_by(JournalEntry.id.desc())
+    .limit(1)
 )
 
 

@@ -19,6 +19,7 @@ from process import access, clock
 from process.access import Actor
 from process.calendar_days import CalendarMissing
 from process.definition import SPECIAL_TOKENS, Branch, Branches, Definition, Transition
+from process.library import library
 
 RELATION = {SIGNER: "signer", CONSULT: "consultant"}
 
@@ -32,6 +33,13 @@ def lock(session: Session, content: Content) -> None:
 def of(session: Session, content: Content) -> Sequence[Task]:
     """Every task of a thing, oldest first."""
     return session.scalars(select(Task).where(Task.content_id == content.id).order_by(Task.id)).all()
+
+
+def may_have_some(session: Session, content: Content) -> bool:
+    """Whether it is worth looking: most processes wait for one hand only, and have drawn nobody in."""
+    if content.holds or content.people:
+        return True
+    return any(state.branches for state in library.of(content, session).states.values())
 
 
 def current(session: Session, content: Content) -> list[Task]:

@@ -9,12 +9,18 @@ from flask_login import current_user
 from blueprints import sessions
 from blueprints.api.body import refuse_large
 from blueprints.errors import problem
-from extensions import csrf
+from extensions import csrf, limiter
 
 bp = Blueprint("api", __name__, url_prefix="/api")
 # No cookie is ever read here, so there is nothing a foreign page could abuse.
 csrf.exempt(bp)
 OPEN = frozenset({"api.sign_in", "api.description"})
+
+
+@limiter.request_filter
+def _uncounted() -> bool:
+    """Limits per address are for pages that strangers open; here sign-in has its own back-off and all else asks for a token."""
+    return request.blueprint == "api"
 
 
 @bp.before_request
@@ -59,4 +65,16 @@ from blueprints.api import (  # noqa: E402  the views hang themselves on bp
     worklists,
 )
 
-__all__ = ["actions", "bp", "contents", "documents", "notes", "office", "openapi", "papers", "personal", "session", "worklists"]
+__all__ = [
+    "actions",
+    "bp",
+    "contents",
+    "documents",
+    "notes",
+    "office",
+    "openapi",
+    "papers",
+    "personal",
+    "session",
+    "worklists",
+]

@@ -98,8 +98,17 @@ def _check(value: Any, depth: int) -> None:
     elif isinstance(value, list):
         for inner in value:
             _check(inner, depth + 1)
-    elif isinstance(value, str) and ("\0" in value or any(0xD800 <= ord(c) <= 0xDFFF for c in value)):
+    elif isinstance(value, str) and not _storable(value):
         raise InvalidInput("内容里有无法保存的字符（空字符或半个代理对），请重新输入。")
+
+
+def _storable(text: str) -> bool:
+    # Half a surrogate pair is what UTF-8 cannot write; asked of the encoder, because bodies are long.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def whole_number(body: dict[str, Any], name: str, *, required: bool = False) -> int | None:

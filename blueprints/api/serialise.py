@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from flask import url_for
-from flask_babel import get_locale
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from blueprints.api import lines
 from blueprints.api.named import Names
 from blueprints.api.related import materials, own_facts, papers, related
+from blueprints.context import language
 from catalogue import loader as catalogue
 from models.agency import Agency
 from models.case import Case, ServiceItem
@@ -41,7 +42,7 @@ def when(value: datetime | date | None) -> str | None:
 
 
 def words(title: Title) -> str:
-    return title.text(str(get_locale()))
+    return title.text(language())
 
 
 def agency(place: Agency | None) -> dict[str, str] | None:
@@ -67,36 +68,44 @@ def applicant(resident: Resident | None, *, full: bool) -> dict[str, str | None]
     return {name: masks[name](value) if value else None for name, value in plain.items()}
 
 
-def action(session: Session, content: Content, transition: Transition) -> dict[str, Any]:
+def action(session: Session, content: Content, transition: Transition, tongue: str) -> dict[str, Any]:
     """A step this actor may take now, with everything a form needs."""
     return {
         "id": transition.id,
-        "title": words(transition.title),
+        "title": transition.title.text(tongue),
         "to": transition.to,
         "primary": transition.primary,
         "dangerous": transition.dangerous,
         "inputs": [
-            told(i) | (lines.told(session, content, transition) if i.kind == "lines" else {}) for i in transition.inputs
+            told(i, tongue) | (lines.told(session, content, transition) if i.kind == "lines" else {})
+            for i in transition.inputs
         ],
     }
 
 
-def told(spec: Input) -> dict[str, Any]:
+def told(spec: Input, tongue: str) -> dict[str, Any]:
     """One input, with everything a form needs."""
     return (
-        {"name": spec.name, "kind": spec.kind, "required": spec.required, "title": words(spec.title)}
+        {"name": spec.name, "kind": spec.kind, "required": spec.required, "title": spec.title.text(tongue)}
         | ({"help": spec.help} if spec.help else {})
         | ({"max": spec.maximum} if spec.maximum else {})
-        | ({"options": [{"id": oid, "title": words(title)} for oid, title in spec.options]} if spec.options else {})
+        | (
+            {"options": [{"id": oid, "title": title.text(tongue)} for oid, title in spec.options]}
+            if spec.options
+            else {}
+        )
     )
 
 
-def verbs(content: Content, actor: Actor) -> list[dict[str, Any]]:
+def verbs(content: Content, actor: Actor, tongue: str) -> list[dict[str, Any]]:
     """The verbs of the office (转派, 加签 …): they change who has the thing or who is heard, never its state."""
-    return [
-        {"id": verb.id, "title": words(verb.title), "inputs": [told(i) for i in verb.inputs]}
-        for verb in office.available(content, actor)
-    ]
+    return [_verb(verb.id, tongue) for verb in office.available(content, actor)]
+
+
+@cache
+def _verb(verb_id: str, tongue: str) -> dict[str, Any]:
+    verb = office.VERBS[verb_id]
+    return {"id": verb.id, "title": verb.title.text(tongue), "inputs": [told(i, tongue) for i in verb.inputs]}
 
 
 def opinions(session: Session, content: Content, actor: Actor, *, full: bool) -> list[dict[str, Any]]:
@@ -140,7 +149,7 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
     values, masked = fields(content, full=full, rights=rights)
     hidden = visits.hidden(session, content, actor).intersection(values)
     values, masked = {name: value for name, value in values.items() if name not in hidden}, sorted({*masked, *hidden})
-    names = Names(session, content, actor)
+    names, tongue = Names(session, content, actor), language()
     return _head(session, content) | {
         "place": names.agency(content.place_id),
         "unit": names.agency(content.unit_id),
@@ -156,8 +165,8 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
             {"relation": p.relation, "place": names.agency(p.place_id)} for p in content.places if p.until is None
         ],
         "permissions": [p for p in library.of(content, session).permissions if access.may(actor, p, content, session)],
-        "actions": [action(session, content, t) for t in engine.available(content, actor)],
-        "office": verbs(content, actor),
+        "actions": [action(session, content, t, tongue) for t in engine.available(content, actor)],
+        "office": verbs(content, actor, tongue),
         "tasks": opinions(session, content, actor, full=full),
         "materials": materials(content) if full else [],
         "papers": papers(session, content) if full or access.may(actor, "print", content, session) else [],
@@ -269,13 +278,12 @@ def form(content: Content) -> list[dict[str, Any]]:
             "name": q.name,
             "kind": q.kind,
             "required": q.required,
-            "title": q.title["en"] if str(get_locale()) == "en" else q.title["zh"],
+            "title": q.title["en"] if language() == "en" else q.title["zh"],
         }
         | (
             {
                 "options": [
-                    {"id": o.id, "title": o.title["en"] if str(get_locale()) == "en" else o.title["zh"]}
-                    for o in q.options
+                    {"id": o.id, "title": o.title["en"] if language() == "en" else o.title["zh"]} for o in q.options
                 ]
             }
             if q.options
