@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from flask import Flask
+from werkzeug.routing import IntegerConverter
 
 from process.library import library
 from tests.access.evaluator import Somebody, Thing, is_to, may, step_open, told_who_was_faster
@@ -73,6 +74,8 @@ def address(app: Flask, door: Door, **values: Any) -> str:
     for name, converter in door.rule._converters.items():
         if known.get(name) is None and getattr(converter, "items", None):
             known[name] = sorted(converter.items)[0]
+        if known.get(name) is None and isinstance(converter, IntegerConverter):
+            known[name] = 1
         if known.get(name) is None:
             known[name] = "en" if name == "code" else NOBODYS
     for name, converter in door.rule._converters.items():
