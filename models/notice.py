@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -12,7 +13,7 @@ from models.base import Base, BigId, Json, now
 from models.content import Content
 from models.person import Person
 
-_UNREAD = {"sqlite_where": text("read_at IS NULL"), "postgresql_where": text("read_at IS NULL")}
+_UNREAD: dict[str, Any] = {"sqlite_where": text("read_at IS NULL"), "postgresql_where": text("read_at IS NULL")}
 
 
 class Notice(Base):
