@@ -31,11 +31,17 @@ def run() -> None:
     with current_app.extensions["migrate"].db.engine.connect() as connection:
         options = dict(current_app.extensions["migrate"].configure_args)
         options.pop("render_item", None)
+        sqlite = connection.dialect.name == "sqlite"
+        if sqlite:
+            # A table that is made anew is dropped for a moment while others refer to it; inside a transaction the switch does nothing.
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
         context.configure(connection=connection, target_metadata=target, render_item=render_item, **options)
         with context.begin_transaction():
             context.run_migrations()
         if connection.in_transaction():
             connection.commit()
+        if sqlite:
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")
 
 
 run()

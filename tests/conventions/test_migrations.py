@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, text
 
 from app import create_app
 from extensions import db
@@ -71,3 +71,29 @@ def test_a_whole_demo_lives_in_migrated_tables(empty: Flask) -> None:
     demo.load(session)
     session.commit()
     assert session.scalar(select(Content.id).limit(1)) and session.get(Agency, "dx-c01")
+
+
+def test_an_office_from_before_is_taken_along(empty: Flask) -> None:
+    """Up from the first tables with rows in them: what the new columns need is written for what was there."""
+    flask_migrate.upgrade(MIGRATIONS, revision="0001")
+    moment = "2026-11-20 08:00:00.000000"
+    for statement in (
+        "INSERT INTO agency (id, name, name_en, kind, path, district, code, paper_name, illustrative, details) "
+        "VALUES ('d', '区', 'D', 'district', '/d/', 'd', 'D', '', false, '{}')",
+        "INSERT INTO agency (id, name, name_en, kind, parent_id, path, district, code, paper_name, illustrative, details) "
+        "VALUES ('s', '街道', 'S', 'street', 'd', '/d/s/', 'd', 'S', '', false, '{}')",
+        "INSERT INTO acl (id, digest) VALUES (1, 'x')",
+        "INSERT INTO content (id, uid, kind, type, title, place_id, place_path, district, workflow, workflow_version, state, acl_id, "
+        "deadline, created_at, modified_at, entered_at, version, fields, search_text) VALUES (1, 'u', 'content', 'complaint', '一件', 's', '/d/s/', "
+        f"'d', 'complaint', 'v', 'received', 1, '{moment}', '{moment}', '{moment}', '{moment}', 1, '{{}}', '')",
+        "INSERT INTO content_place (id, content_id, relation, place_id, place_path, cause, cause_uid, since) "
+        f"VALUES (1, 1, 'addressee', 'd', '/d/', 'delegation', 'x', '{moment}')",
+    ):
+        db.session.execute(text(statement))
+    db.session.commit()
+    flask_migrate.upgrade(MIGRATIONS)
+    content = db.session.get(Content, 1)
+    assert content is not None and (content.tier1, content.tier2, content.tier3, content.holds) == ("d", "s", None, 0)
+    place = content.places[0]
+    assert (place.tier1, place.tier2, place.acl_id, place.due_at) == ("d", None, 1, content.deadline)
+    db.session.rollback()
