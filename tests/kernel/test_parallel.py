@@ -151,7 +151,10 @@ def deciding(world: World) -> tuple[Content, Actor, list[Actor], list[Task]]:
 
 
 def actions(world: World, content: Content) -> list[str]:
-    rows = select(JournalEntry.action).where(JournalEntry.content_id == content.id).order_by(JournalEntry.id)
+    rows = select(JournalEntry.action).where(
+        JournalEntry.content_id == content.id, JournalEntry.action.not_like("notice:%")
+    )
+    rows = rows.order_by(JournalEntry.id)
     return [action.partition(":")[2] for action in world.session.scalars(rows)]
 
 
