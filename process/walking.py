@@ -123,8 +123,12 @@ class _Writer:
             else f" AND ({at}, {key}) {self.beyond} (:after_at, :after_id)"
         )
 
-    def sorting(self, at: str, key: str) -> str:
-        return f"ORDER BY {key} DESC" if self.order == UNDATED else f"ORDER BY {at}{self.down}, {key}{self.down}"
+    def sorting(self, way: Way, at: str, key: str) -> str:
+        if self.order != UNDATED:
+            return f"ORDER BY {at}{self.down}, {key}{self.down}"
+        # Sorted by nothing as well, so that nobody thinks of walking all things by their number.
+        nothing = {"content_place": "due_at", "content_person": "c.deadline"}.get(way.table, "deadline")
+        return f"ORDER BY {nothing} DESC, {key} DESC"
 
     def source(self, way: Way) -> str:
         return "content_person p JOIN content c ON c.id = p.content_id" if way.table == "content_person" else way.table
@@ -224,10 +228,12 @@ class _Sqlite(_Writer):
             at, key = self.columns(way)
             where = " AND ".join(self.conditions(way) or ["1 = 1"])
             shown = f"{at} || printf('%020d', {key})"
-            begin, order = self.beginning(at, key), self.sorting(at, key)
+            begin, order = self.beginning(at, key), self.sorting(way, at, key)
             acls = self.value(json.dumps(way.acls))
             if not way.shelved:
                 acl = "c.acl_id" if way.table == "content_person" else "acl_id"
+                # The plus keeps SQLite from walking everybody's things in order instead of sorting this person's few.
+                order = f"ORDER BY +{at}{self.down}, +{key}{self.down}"
                 parts.append(
                     f"SELECT k FROM (SELECT {shown} AS k FROM {self.source(way)} WHERE {where}{begin} "
                     f"AND +{acl} IN (SELECT value FROM json_each({acls})) {order} LIMIT :n)"
@@ -263,7 +269,7 @@ class _Postgres(_Writer):
         for way in ways:
             at, key = self.columns(way)
             where = " AND ".join(self.conditions(way) or ["true"])
-            begin, order = self.beginning(at, key), self.sorting(at, key)
+            begin, order = self.beginning(at, key), self.sorting(way, at, key)
             acls = f"CAST({self.value('{' + ','.join(map(str, way.acls)) + '}')} AS integer[])"
             if not way.shelved:
                 acl = "c.acl_id" if way.table == "content_person" else "acl_id"
@@ -272,10 +278,16 @@ class _Postgres(_Writer):
                 )
                 continue
             run = f"SELECT {at} AS at, {key} AS id FROM {way.table} WHERE {where}{begin} AND acl_id ="
+            # As many heads as the page has rows: nothing behind the last of them can be on it.
+            far, edge, beyond = ("max", "infinity", "<=") if self.order == DUE else ("min", "-infinity", ">=")
+            reach = f" AND {at} {beyond} coalesce((SELECT {far}(e.at) FROM heads e HAVING count(*) = :n), '{edge}')"
+            if self.order == UNDATED:
+                reach = f" AND {key} >= coalesce((SELECT min(e.id) FROM heads e HAVING count(*) = :n), 0)"
+            last = f"ORDER BY r.at{self.down}, r.id{self.down} LIMIT :n"
             parts.append(
-                f"(SELECT r.at, r.id FROM (SELECT s.acl FROM unnest({acls}) AS s(acl) "
-                f"CROSS JOIN LATERAL ({run} s.acl {order} LIMIT 1) h ORDER BY h.at{self.down}, h.id{self.down} LIMIT :n) heads "
-                f"CROSS JOIN LATERAL ({run} heads.acl {order} LIMIT :n) r ORDER BY r.at{self.down}, r.id{self.down} LIMIT :n)"
+                f"(WITH heads AS MATERIALIZED (SELECT s.acl, h.at, h.id FROM unnest({acls}) AS s(acl) "
+                f"CROSS JOIN LATERAL ({run} s.acl {order} LIMIT 1) h ORDER BY h.at{self.down}, h.id{self.down} LIMIT :n) "
+                f"SELECT r.at, r.id FROM heads CROSS JOIN LATERAL ({run} heads.acl{reach} {order} LIMIT :n) r {last})"
             )
         return f"SELECT DISTINCT at, id FROM ({' UNION ALL '.join(parts)}) u ORDER BY at{self.down}, id{self.down} LIMIT :n"
 
