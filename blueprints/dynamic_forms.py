@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import request
-from flask_babel import get_locale
+from flask_babel import get_locale, gettext
 from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
@@ -99,6 +99,11 @@ def label_of(title: Any) -> str:
     return title.text(locale)
 
 
+def hint_of(text: str) -> str:
+    """A sentence out of a definition in the reader's language; without a translation as it was written."""
+    return gettext(text) if text else ""
+
+
 def transition_form(
     transition: Transition | Verb,
     *,
@@ -116,7 +121,7 @@ def transition_form(
 
 
 def _field(spec: Input, columns: list[dict[str, Any]] | None, choices: Iterable[tuple[str, str]] | None) -> Any:
-    label, common = label_of(spec.title), {"description": spec.help}
+    label, common = label_of(spec.title), {"description": hint_of(spec.help)}
     validators = [Asked()] if spec.required else [Optional()]
     options = [SelectChoice(oid, label_of(title)) for oid, title in spec.options]
     made: Any
@@ -144,11 +149,11 @@ def _field(spec: Input, columns: list[dict[str, Any]] | None, choices: Iterable[
                 **common,
             )
         case "lines":
-            made = LinesField(label, validators, columns=columns, description=spec.help)
+            made = LinesField(label, validators, columns=columns, description=hint_of(spec.help))
         case "signature":
-            made = SignatureField(label, validators, description=spec.help)
+            made = SignatureField(label, validators, description=hint_of(spec.help))
         case "photos":
-            made = PhotosField(label, validators, description=spec.help)
+            made = PhotosField(label, validators, description=hint_of(spec.help))
         case _:
             made = StringField(label, validators, **common)
     return made
@@ -158,7 +163,7 @@ def item_form(form: ItemForm, *, defaults: Mapping[str, Any] | None = None) -> F
     """The questions of a service item as one form."""
     fields: dict[str, Any] = {}
     for question in form.fields:
-        label, common = label_of(question.title), {"description": question.help}
+        label, common = label_of(question.title), {"description": hint_of(question.help)}
         validators = [Asked()] if question.required else [Optional()]
         match question.kind:
             case "longtext":

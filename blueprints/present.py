@@ -212,7 +212,7 @@ def way(session: Session, content: Content, definition: Definition) -> list[dict
         steps.append(
             {
                 "label": title_of(state),
-                "stage": state.stage,
+                "stage": gettext(state.stage) if state.stage else "",
                 "begins": begins,
                 "who": move.person.name if move and move.person and status != "todo" else "",
                 "when": day(move.at) if move and status != "todo" else "",

@@ -110,7 +110,7 @@ def page_of(
         draft_key=content.number or content.uid,
         illustrative=content_type.illustrative,
         what=label_of(content_type.description),
-        notes=content_type.notes if "system_admin" in actor.roles else (),
+        notes=[_(note) for note in content_type.notes] if "system_admin" in actor.roles else [],
         edit_url=url_for("content.edit", uid=content.uid)
         if content_type.generic and access.may(actor, "edit", content, session)
         else None,

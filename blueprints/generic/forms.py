@@ -23,7 +23,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
-from blueprints.dynamic_forms import Asked, label_of
+from blueprints.dynamic_forms import Asked, hint_of, label_of
 from models.agency import Agency
 from models.content import Content
 from process import field_access
@@ -62,7 +62,7 @@ def edit_form(kind: ContentType, choices: Choices, content: Content, rights: Map
     defaults: dict[str, Any] = {}
     for spec in editable(kind, rights):
         value = content.title if spec.name == "title" else content.values.get(spec.name)
-        hint = spec.help
+        hint = hint_of(spec.help)
         if spec.private and spec.kind in field_access.MASKS:
             shown = field_access.masked(spec, value)
             hint = _("已填 %(text)s；不改就留空。", text=shown) if shown else hint
@@ -144,7 +144,7 @@ def _offer(choices: Iterable[tuple[str, str]]) -> list[SelectChoice]:
 
 
 def _field(spec: Field, choices: list[tuple[str, str]], *, hint: str | None = None, filled: bool = False) -> Any:
-    label, common = label_of(spec.title), {"description": spec.help if hint is None else hint}
+    label, common = label_of(spec.title), {"description": hint_of(spec.help) if hint is None else hint}
     masked = spec.private and spec.kind in field_access.MASKS and filled
     validators = [Asked()] if spec.required and not masked else [Optional()]
     limit = {"render_kw": {"maxlength": LIMITS[spec.kind]}} if spec.kind in LIMITS else {}
@@ -153,7 +153,7 @@ def _field(spec: Field, choices: list[tuple[str, str]], *, hint: str | None = No
         case "longtext":
             return TextAreaField(label, validators, **common, **limit)
         case "list":
-            return TextAreaField(label, validators, description=spec.help or _("一行写一项。"))
+            return TextAreaField(label, validators, description=hint_of(spec.help) or _("一行写一项。"))
         case "bool":
             return BooleanField(label, validators, **common)
         case "number":
@@ -181,7 +181,7 @@ def _field(spec: Field, choices: list[tuple[str, str]], *, hint: str | None = No
                 **common,
             )
         case "case":
-            return StringField(label, validators, description=spec.help or _("填办件编号。"))
+            return StringField(label, validators, description=hint_of(spec.help) or _("填办件编号。"))
         case "phone":
             return StringField(label, validators, render_kw={"inputmode": "tel"}, **common)
     return StringField(label, validators, **common, **limit)

@@ -65,7 +65,7 @@ def _entry(one: overview.Entry) -> Any:
         icon=kind.icon,
         what=label_of(kind.description),
         illustrative=kind.illustrative,
-        notes=kind.notes,
+        notes=[_(note) for note in kind.notes],
         open=one.open,
         mine=one.mine,
         url=url_for(endpoint) if endpoint else url_for("generic.listed", type_id=kind.id),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -16,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
 ENGLISH = ROOT / "translations" / "en" / "LC_MESSAGES" / "messages.po"
 PAGES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
+DEFINITIONS = sorted([*(ROOT / "process").glob("*/*.yaml"), *(ROOT / "catalogue" / "forms").glob("*.yaml")])
 COMMENT = re.compile(r"\{#.*?#\}", re.S)
 TAG = re.compile(r"<[a-zA-Z][^<>]*>", re.S)
 # What a POST form needs: the token of the form and its key, drawn by one of these.
@@ -107,13 +111,26 @@ def test_no_unused_template() -> None:
 def _sentences() -> set[str]:
     found = set()
     rules = [("**.py", "python"), ("**.html", "jinja2")]
-    keywords = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None}
+    keywords = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None, "N_": None}
     for folder in ("blueprints", "templates", "services", "process", "jobs"):
         for _file, _line, message, _comments, _context in extract_from_dir(
             str(ROOT / folder), rules, {"**.html": {"silent": "false"}}, keywords
         ):
             found |= {message} if isinstance(message, str) else {message[0]}
+    found |= {text for path in DEFINITIONS for text in _said(yaml.safe_load(path.read_text(encoding="utf-8")))}
     return {message for message in found if re.search("[\u4e00-\u9fff]", message)}
+
+
+def _said(part: Any) -> Iterator[str]:
+    """The sentences of a definition that stand in one language only: hints, stages and notes."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if key in ("help", "stage", "notes"):
+                yield from (text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str))
+            yield from _said(value)
+    elif isinstance(part, list):
+        for one in part:
+            yield from _said(one)
 
 
 def test_every_sentence_has_an_english_one() -> None:
