@@ -4,6 +4,8 @@ together with its idempotency record, so that a repeated request gets the first 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
@@ -24,6 +26,10 @@ MAX_KEPT_BODY = 200_000
 
 class Daiban(Flask):
     """Flask with the unit of work around every view."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view and no hook here is a coroutine; Flask would look at each of them at every request."""
+        return func
 
     def dispatch_request(self) -> ResponseReturnValue:
         if request.method in SAFE or request.endpoint == "static":

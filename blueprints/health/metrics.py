@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 
 from flask import Response, current_app, g, request
 from flask.typing import ResponseReturnValue
@@ -31,6 +32,11 @@ SECONDS = Histogram(
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
 
+# The counter behind a set of labels stays the same; finding it costs more than counting. Methods are anybody's invention.
+_requests = lru_cache(maxsize=2000)(REQUESTS.labels)
+_seconds = lru_cache(maxsize=1000)(SECONDS.labels)
+
+
 @bp.before_app_request
 def _started() -> None:
     g.started = time.perf_counter()
@@ -41,9 +47,9 @@ def _counted(response: Response) -> Response:
     if request.endpoint != "static":
         # Unknown addresses share one name: a scanner must not fill the memory with labels.
         endpoint = request.endpoint or "none"
-        REQUESTS.labels(endpoint, request.method, response.status_code).inc()
+        _requests(endpoint, request.method, response.status_code).inc()
         if "started" in g:
-            SECONDS.labels(endpoint).observe(time.perf_counter() - g.started)
+            _seconds(endpoint).observe(time.perf_counter() - g.started)
     return response
 
 
