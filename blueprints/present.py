@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,10 +12,12 @@ from flask_babel import get_locale, gettext, ngettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from models.agency import Agency
 from models.base import now
 from models.content import Content
 from models.ledger import JournalEntry
 from models.paper import Document, Note
+from models.person import Person
 from process import access, clock, field_access
 from process.access import Actor
 from process.definition import Definition, State
@@ -281,13 +283,20 @@ def entries(
     full = access.may(actor, access.VIEW_FULL, content, session)
     found: list[dict[str, Any]] = []
     if kind in ("", "move", "paper", "view"):
-        rows = session.execute(
-            select(JournalEntry)
-            .where(JournalEntry.content_id == content.id)
-            .options(joinedload(JournalEntry.person), joinedload(JournalEntry.substitute_for))
-            .order_by(JournalEntry.id.desc())
-            .limit(limit)
-        ).scalars()
+        rows = (
+            session.execute(
+                select(JournalEntry)
+                .where(JournalEntry.content_id == content.id)
+                # That somebody was told is in the journal and at the bell; here it would only hide what was done.
+                .where(JournalEntry.action != "notice:send")
+                .options(joinedload(JournalEntry.person), joinedload(JournalEntry.substitute_for))
+                .order_by(JournalEntry.id.desc())
+                .limit(limit)
+            )
+            .scalars()
+            .all()
+        )
+        named = _named(session, rows)
         for entry in rows:
             entry_kind = (
                 "paper"
@@ -309,7 +318,7 @@ def entries(
                     "iso": entry.at.isoformat(),
                     "who": entry.person.name if entry.person else "",
                     "for_whom": entry.substitute_for.name if entry.substitute_for else "",
-                    "title": entry_title(content, definition, entry.action),
+                    "title": entry_title(content, definition, entry.action) + _to_whom(entry, named),
                     "text": (entry.comment or _detail_text(entry.details)) if full else "",
                     "kind": entry_kind,
                 }
@@ -360,6 +369,22 @@ def entries(
             )
     found.sort(key=lambda e: e["at"], reverse=True)
     return found[:limit]
+
+
+def _named(session: Session, rows: Sequence[JournalEntry]) -> dict[Any, str]:
+    """The names of the colleagues and units that things were passed on to, in at most two queries."""
+    people = {row.details["to_person"] for row in rows if row.details.get("to_person")}
+    units = {row.details["to_unit"] for row in rows if row.details.get("to_unit")}
+    named: dict[Any, str] = {}
+    for model, ids in ((Person, people), (Agency, units)):
+        if ids:
+            named |= {i: name for i, name in session.execute(select(model.id, model.name).where(model.id.in_(ids)))}
+    return named
+
+
+def _to_whom(entry: JournalEntry, named: dict[Any, str]) -> str:
+    name = named.get(entry.details.get("to_person") or entry.details.get("to_unit"))
+    return f" → {name}" if name else ""
 
 
 def _detail_text(details: dict[str, Any] | None) -> str:
