@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.content import Content, WorkflowVersion
-from process import field_rules, registry
+from process import field_rules, registry, sources
 from process.definition import Definition, Title
 from process.field_rules import FieldRule
 from process.parsing import parse
@@ -209,16 +208,12 @@ def vocabulary(roles: frozenset[str] = frozenset(), papers: frozenset[str] = fro
     )
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, *, from_outside: bool = True) -> Any:
     try:
-        # libyaml reads ten times faster, and every process reads the definitions at its start.
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "(file)"
-        raise DefinitionError(
-            path.name, where, "is not readable YAML", str(getattr(error, "problem", error))
-        ) from error
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DefinitionError(path.name, f"byte {error.start}", "is not UTF-8", "save it as UTF-8") from error
+    return sources.read(text, path.name, from_outside=from_outside)
 
 
 def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
@@ -229,17 +224,27 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
     participants: dict[str, tuple[str, ...]] = {}
     for folder in folders:
         for path in sorted((folder / "workflows").glob("*.yaml")):
-            definition = parse(read_yaml(path), path.name, names)
+            definition = parse(read_yaml(path, from_outside=False), path.name, names)
             if definition.id in workflows:
-                raise DefinitionError(path.name, "id", f"'{definition.id}' is already taken by another file")
+                raise DefinitionError(
+                    path.name,
+                    "id",
+                    f"'{definition.id}' is already taken by another file",
+                    "give one of the two another id",
+                )
             workflows[definition.id] = definition
         for path in sorted((folder / "types").glob("*.yaml")):
-            content_type = _type(read_yaml(path), path.name, names)
+            content_type = _type(read_yaml(path, from_outside=False), path.name, names)
             if content_type.id in types:
-                raise DefinitionError(path.name, "id", f"'{content_type.id}' is already taken by another file")
+                raise DefinitionError(
+                    path.name,
+                    "id",
+                    f"'{content_type.id}' is already taken by another file",
+                    "give one of the two another id",
+                )
             types[content_type.id] = content_type
         if (folder / "policy.yaml").exists():
-            given = read_yaml(folder / "policy.yaml")
+            given = read_yaml(folder / "policy.yaml", from_outside=False)
             policy |= _granted(given, "permissions", "roles for each permission")
             participants |= _granted(given, "participants", "permissions for each relation")
     check_together(types, workflows)

@@ -43,17 +43,20 @@ def parse(data: Any, file: str, vocabulary: Vocabulary = UNCHECKED) -> Definitio
     )
     for key in ("id", "initial"):
         if not isinstance(body.get(key), str):
-            raise r.fail(key, "is missing")
+            raise r.fail(
+                key, "is missing", f"{key}: a name, e.g. the id of {'this process' if key == 'id' else 'a state'}"
+            )
+    r.identifier(body["id"], "id")
     permissions = r.names(body.get("permissions") or [], "permissions")
-    clocks = {cid: _clock(r, cid, spec) for cid, spec in r.mapping(body.get("clocks") or {}, "clocks").items()}
+    clocks = {cid: _clock(r, cid, spec) for cid, spec in r.named(body.get("clocks") or {}, "clocks").items()}
     states = {
-        sid: _state(r, sid, spec, permissions, clocks) for sid, spec in r.mapping(body.get("states"), "states").items()
+        sid: _state(r, sid, spec, permissions, clocks) for sid, spec in r.named(body.get("states"), "states").items()
     }
     if body["initial"] not in states:
         raise r.fail("initial", f"unknown state '{body['initial']}'", nearest(body["initial"], states))
     transitions = {
         tid: _transition(r, tid, spec, states, permissions)
-        for tid, spec in r.mapping(body.get("transitions"), "transitions").items()
+        for tid, spec in r.named(body.get("transitions"), "transitions").items()
     }
     for clock in clocks.values():
         r.names([*clock.start, *clock.pause, *clock.stop], f"clocks.{clock.id}", states, "state")
@@ -72,7 +75,7 @@ def parse(data: Any, file: str, vocabulary: Vocabulary = UNCHECKED) -> Definitio
             _check_joins(r, state, state.branches, transitions)
     worklists = {
         wid: _worklist(r, wid, spec, states, permissions)
-        for wid, spec in r.mapping(body.get("worklists") or {}, "worklists").items()
+        for wid, spec in r.named(body.get("worklists") or {}, "worklists").items()
     }
     check_graph(r, body["initial"], states, transitions)
     digest = hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False, default=str).encode()).hexdigest()
@@ -97,10 +100,16 @@ def _check_joins(r: Reader, state: State, branches: Branches, transitions: Mappi
         key = f"states.{state.id}.branches.{name}"
         r.names([tid], key, transitions, "transition")
         if transitions[tid].trigger != "automatic" or state.id not in transitions[tid].sources:
-            raise r.fail(key, f"'{tid}' must be an automatic transition that leaves from '{state.id}'")
+            raise r.fail(
+                key,
+                f"'{tid}' must be an automatic transition that leaves from '{state.id}'",
+                f"trigger: automatic, from: [{state.id}]",
+            )
         if transitions[tid].guard.predicates:
-            raise r.fail(f"transitions.{tid}.guard", "the join alone decides, so it takes no predicate")
-    if branches.refused is None and branches.join != "any":
+            raise r.fail(
+                f"transitions.{tid}.guard", "the join alone decides, so it takes no predicate", "take the guard away"
+            )
+    if branches.refused is None:
         leaves = any(t.trigger == "user" and state.id in t.sources and t.to != state.id for t in transitions.values())
         if not leaves:
             raise r.fail(
@@ -159,17 +168,25 @@ def _branches(r: Reader, key: str, value: Any) -> Branches:
     if join not in JOINS:
         raise r.fail(f"{key}.join", f"unknown join '{join}'", "all, any or {ratio: 0.5}")
     if ("of" in data) == ("every" in data):
-        raise r.fail(key, "needs either 'of' (named branches) or 'every' (one for each addressee)")
+        raise r.fail(key, "needs either 'of' (named branches) or 'every' (one for each addressee)", "keep one of them")
     named = tuple(
-        _branch(r, f"{key}.of.{bid}", bid, spec) for bid, spec in r.mapping(data.get("of") or {}, f"{key}.of").items()
+        _branch(r, f"{key}.of.{bid}", bid, spec) for bid, spec in r.named(data.get("of") or {}, f"{key}.of").items()
     )
     if "of" in data and not named:
-        raise r.fail(f"{key}.of", "names no branch")
+        raise r.fail(f"{key}.of", "names no branch", "fire: {title: …, roles: […]}")
     if not isinstance(data.get("done"), str):
-        raise r.fail(f"{key}.done", "must name the transition that is taken when the branches are joined")
+        raise r.fail(
+            f"{key}.done",
+            "must name the transition that is taken when the branches are joined",
+            "done: an automatic transition",
+        )
     refused = data.get("refused")
     if refused is not None and not isinstance(refused, str):
-        raise r.fail(f"{key}.refused", "must name the transition that is taken when the join can no longer be met")
+        raise r.fail(
+            f"{key}.refused",
+            "must name the transition that is taken when the join can no longer be met",
+            "refused: an automatic transition",
+        )
     every = _branch(r, f"{key}.every", "every", data["every"]) if "every" in data else None
     return Branches(join, data["done"], named, every, float(share), refused, r.flag(data, "different_people", key))
 
@@ -181,10 +198,14 @@ def _branch(r: Reader, key: str, bid: str, spec: Any) -> Branch:
     if any("@" in role or role in SPECIAL_TOKENS for role in roles):
         raise r.fail(f"{key}.roles", "must be plain roles, held at the place of the branch", "place it with 'unit'")
     if bool(roles) == ("type" in data):
-        raise r.fail(key, "needs either roles that answer or the type of the object that is waited for")
+        raise r.fail(
+            key, "needs either roles that answer or the type of the object that is waited for", "roles: […] or type: …"
+        )
     for name in ("unit", "type"):
         if name in data and not isinstance(data[name], str):
-            raise r.fail(f"{key}.{name}", "must be a name")
+            raise r.fail(
+                f"{key}.{name}", "must be a name", "the id of a field" if name == "unit" else "the id of a type"
+            )
     return Branch(
         bid,
         r.title(data.get("title"), f"{key}.title"),
@@ -200,12 +221,12 @@ def _after(r: Reader, key: str, value: Any) -> After:
     data = r.mapping(value, key)
     r.only(data, key, ("working_days", "hours", "deadline"))
     if len(data) != 1:
-        raise r.fail(key, "needs exactly one of working_days, hours, deadline")
+        raise r.fail(key, "needs exactly one of working_days, hours, deadline", "e.g. working_days: 3")
     for name in ("working_days", "hours"):
         if name in data:
             r.whole(data[name], f"{key}.{name}")
     if "deadline" in data and data["deadline"] is not True:
-        raise r.fail(f"{key}.deadline", "can only be true")
+        raise r.fail(f"{key}.deadline", "can only be true", "deadline: true")
     return After(**data)
 
 
@@ -215,14 +236,14 @@ def _due(r: Reader, key: str, value: Any, clocks: Mapping[str, Clock]) -> Due | 
     data = r.mapping(value, key)
     r.only(data, key, ("clock", "working_days", "hours", "field"))
     if len(data) != 1:
-        raise r.fail(key, "needs exactly one of clock, working_days, hours, field")
-    if "clock" in data and str(data["clock"]) not in clocks:
+        raise r.fail(key, "needs exactly one of clock, working_days, hours, field", "e.g. working_days: 3")
+    if "clock" in data and (not isinstance(data["clock"], str) or data["clock"] not in clocks):
         raise r.fail(f"{key}.clock", f"unknown clock '{data['clock']}'", nearest(str(data["clock"]), clocks))
     for name in ("working_days", "hours"):
         if name in data:
             r.whole(data[name], f"{key}.{name}")
     if "field" in data and not isinstance(data["field"], str):
-        raise r.fail(f"{key}.field", "must be the name of a field")
+        raise r.fail(f"{key}.field", "must be the name of a field", "e.g. field: visit_on")
     return Due(**data)
 
 
@@ -270,9 +291,11 @@ def _transition(
     )
     sources = r.names(data.get("from"), f"{key}.from", states, "state")
     if not sources:
-        raise r.fail(f"{key}.from", "a transition needs at least one state it leaves from")
+        raise r.fail(
+            f"{key}.from", "a transition needs at least one state it leaves from", f"from: [{next(iter(states), '…')}]"
+        )
     to = data.get("to")
-    if to is not None and str(to) not in states:
+    if to is not None and (not isinstance(to, str) or to not in states):
         raise r.fail(f"{key}.to", f"unknown state '{to}'", nearest(str(to), states))
     trigger = data.get("trigger", "user")
     if trigger not in TRIGGERS:
@@ -287,7 +310,7 @@ def _transition(
         )
     inputs = tuple(
         _input(r, f"{key}.inputs.{name}", name, value)
-        for name, value in r.mapping(data.get("inputs") or {}, f"{key}.inputs").items()
+        for name, value in r.named(data.get("inputs") or {}, f"{key}.inputs").items()
     )
     if (trigger == "timer") != (data.get("after") is not None):
         raise r.fail(
@@ -333,7 +356,7 @@ def _input(r: Reader, key: str, name: str, value: Any) -> Input:
         for oid, title in r.mapping(data.get("options") or {}, f"{key}.options").items()
     )
     if data["kind"] in ("choice", "checks") and not options:
-        raise r.fail(f"{key}.options", "a choice needs options")
+        raise r.fail(f"{key}.options", "a choice needs options", "options: {yes_please: {zh: …, en: …}}")
     return Input(
         name,
         data["kind"],
@@ -350,7 +373,7 @@ def _clock(r: Reader, cid: str, spec: Any) -> Clock:
     data = r.mapping(spec, key)
     r.only(data, key, ("title", "days", "duration", "start", "pause", "stop"))
     if ("days" in data) == ("duration" in data):
-        raise r.fail(key, "needs either days or duration")
+        raise r.fail(key, "needs either days or duration", "e.g. days: 5")
     if "days" in data:
         r.whole(data["days"], f"{key}.days")
     if "duration" in data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,10 @@ class Vocabulary:
 
 
 UNCHECKED = Vocabulary()
+# Days, hours, lengths: more than anybody means, and still a date.
+MOST = 1_000_000
+LONGEST_TITLE = 120
+SHOWN = 12
 
 
 class Reader:
@@ -37,8 +42,20 @@ class Reader:
 
     def mapping(self, value: Any, key: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise self.fail(key, "must be a mapping", f"found {type(value).__name__}")
+            raise self.fail(key, "must be a mapping", f"lines of 'name: value', found {_kind(value)}")
         return {str(k): v for k, v in value.items()}
+
+    def named(self, value: Any, key: str) -> dict[str, Any]:
+        """A mapping whose keys become ids: in the database, in addresses, in the journal."""
+        data = self.mapping(value, key)
+        for name in data:
+            self.identifier(name, f"{key}.{name[:60]}")
+        return data
+
+    def identifier(self, name: str, key: str) -> str:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,39}", name):
+            raise self.fail(key, "is no id", "a letter, then letters, digits, _ or -, at most 40")
+        return name
 
     def only(self, data: Mapping[str, Any], key: str, allowed: Iterable[str]) -> None:
         unknown = sorted(set(data) - set(allowed))
@@ -49,7 +66,7 @@ class Reader:
         if value is None:
             return ()
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise self.fail(key, "must be a list of names")
+            raise self.fail(key, "must be a list of names", f"[one, another], found {_kind(value)}")
         if known is not None and (allowed := set(known)):
             for name in value:
                 if name not in allowed:
@@ -63,12 +80,14 @@ class Reader:
         return value
 
     def whole(self, value: Any, key: str) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise self.fail(key, "must be a whole number from 1")
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
+            raise self.fail(key, f"must be a whole number from 1 to {MOST}", f"e.g. 5, found {str(value)[:20]}")
         return value
 
     def title(self, value: Any, key: str) -> Title:
         if isinstance(value, dict) and isinstance(value.get("zh"), str) and isinstance(value.get("en"), str):
+            if not value["zh"].strip() or max(len(value["zh"]), len(value["en"])) > LONGEST_TITLE:
+                raise self.fail(key, f"a title has 1 to {LONGEST_TITLE} characters", "a few words")
             return Title(value["zh"], value["en"])
         raise self.fail(key, "a title needs both languages", "{zh: …, en: …}")
 
@@ -91,6 +110,14 @@ class Reader:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint for a misspelt name."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f"did you mean '{close[0]}'?" if close else ""
+    """A hint for a misspelt name: the one that was probably meant, else what there is."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 1)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    listed = ", ".join(sorted(names)[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+    return f"one of {listed}" if names else "there is none to name here"
+
+
+def _kind(value: Any) -> str:
+    return "nothing" if value is None else type(value).__name__

@@ -14,7 +14,7 @@ from models.base import now
 from models.content import Content
 from models.ledger import JournalEntry
 from models.release import ProcessMigration, ProcessRelease
-from process import access, clock, engine, journal, library, outbox, releases, tasks, timers
+from process import access, clock, engine, journal, library, outbox, releases, sources, tasks, timers
 from process.access import Actor
 from process.definition import Definition
 from process.parsing import parse
@@ -33,12 +33,7 @@ def read(workflow: str, source: str) -> Definition:
         raise DefinitionError(
             file, "(file)", f"is longer than {MAX_SOURCE} characters", "a process has a few hundred lines"
         )
-    try:
-        data = yaml.load(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "(file)"
-        raise DefinitionError(file, where, "is not readable YAML", str(getattr(error, "problem", error))) from error
+    data = sources.read(source, file)
     names = library.vocabulary(services.role_names(), services.paper_names())
     definition = parse(data, file, names)
     if definition.id != workflow:
@@ -46,6 +41,20 @@ def read(workflow: str, source: str) -> Definition:
     shelf = library.library
     library.check_together(shelf.types, {**shelf.workflows, workflow: definition})
     return definition
+
+
+def text_of(workflow: str, data: bytes) -> str:
+    """An uploaded file as text. Anything but UTF-8 would come into force with every Chinese word broken."""
+    file = f"{workflow}.yaml"
+    if len(data) > MAX_SOURCE:
+        raise DefinitionError(file, "(file)", f"is longer than {MAX_SOURCE} bytes", "a process has a few hundred lines")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DefinitionError(
+            file, f"line {line}", "is not UTF-8", "save the file as UTF-8 and upload it again"
+        ) from error
 
 
 def source_of(definition: Definition) -> str:

@@ -105,11 +105,16 @@ def edit(workflow: str) -> ResponseReturnValue:
     present_one = process_changes.in_force(workflow)
     if request.method == "GET":
         return _editing(present_one, process_changes.source_of(present_one))
-    source = _typed()
+    source = request.form.get("source", "").replace("\r\n", "\n")
     try:
+        upload = request.files.get("file")
+        if upload is not None and upload.filename:
+            source = process_changes.text_of(workflow, upload.read(process_changes.MAX_SOURCE + 1))
+            source = source.replace("\r\n", "\n")
         definition = process_changes.read(workflow, source)
     except DefinitionError as error:
-        return _editing(present_one, source, problem=error), 422
+        # What is no text of a process is not drawn into the page either.
+        return _editing(present_one, source[: process_changes.MAX_SOURCE], problem=error), 422
     if request.form.get("do") != "release":
         return _editing(present_one, source, new=definition)
     try:
@@ -119,14 +124,6 @@ def edit(workflow: str) -> ResponseReturnValue:
     releases.forget()
     flash(_("新版本已生效：新办的按它走，在办的仍按原来的版本，可在下面迁移。"), "success")
     return redirect(url_for("workflows.show", workflow=workflow), 303)
-
-
-def _typed() -> str:
-    upload = request.files.get("file")
-    if upload is not None and upload.filename:
-        data = upload.read(process_changes.MAX_SOURCE + 1)
-        return data.decode("utf-8", "replace").replace("\r\n", "\n")
-    return request.form.get("source", "").replace("\r\n", "\n")
 
 
 def _editing(

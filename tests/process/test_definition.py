@@ -342,7 +342,7 @@ def test_a_file_that_is_no_mapping_is_told(data: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "key"),
-    [("a: [1", "line"), ("a: b: c", "line 1"), ("\x00", "(file)"), ("a: !!python/object:os.system x", "line 1")],
+    [("a: [1", "line"), ("a: b: c", "line 1"), ("\x00", "line 1"), ("a: !!python/object:os.system x", "line 1")],
 )
 def test_a_file_that_is_no_yaml_is_told_with_its_line(tmp_path: Path, text: str, key: str) -> None:
     path = tmp_path / "bad.yaml"
