@@ -20,6 +20,8 @@ NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 # How SQLite keeps a moment: fixed length, so that texts sort like moments.
 MOMENT = "%Y-%m-%d %H:%M:%S.%f"
 MOMENT_LENGTH = 26
+# What may be asked of the moments of a thing: of which, and how it must stand to the one given.
+FRAME = {"created_from": ("created", ">="), "created_before": ("created", "<"), "overdue_at": ("deadline", "<")}
 
 
 # How long before its end something may have begun to be found by its end.
@@ -165,6 +167,13 @@ class _Writer:
             if name == "closed_since":
                 # What ended lately was not begun long ago: the walk by age need not go further back.
                 found.append(f"{self.columns(way)[0]} >= {self.moment(since - LONGEST)}")
+            elif name in FRAME:
+                asked_of, stands = FRAME[name]
+                mine = {"created": f"{c}created_at", "deadline": f"{c}deadline"}
+                column = ({"created": "made_at", "deadline": "due_at"} if copied else mine)[asked_of]
+                # What the walk goes by is a range of its index; by anything else it must not be led away.
+                walked = way.shelved and column == self.columns(way)[0]
+                found.append(f"{'' if walked else self.off}{column} {stands} {self.moment(since)}")
         looks = self.looks(way, "o." if copied else c)
         if copied and looks:
             # The copy does not know all that is asked of the thing.
@@ -180,6 +189,8 @@ class _Writer:
         """What has to be asked of the thing itself."""
         found = [f"{c}place_path >= {a} AND {c}place_path < {b}" for a, b in self.ranges(way.path)]
         for name, wanted in way.asked:
+            if name in FRAME:
+                continue
             if name == "ended":
                 found.append(f"{c}closed_at IS NOT NULL")
             elif name == "closed_since":
@@ -278,7 +289,9 @@ class _Postgres(_Writer):
             if not way.shelved:
                 acl = "c.acl_id" if way.table == "content_person" else "acl_id"
                 parts.append(
-                    f"(SELECT {at} AS at, {key} AS id FROM {self.source(way)} WHERE {where}{begin} AND {acl} = ANY({acls}) {order} LIMIT :n)"
+                    f"(SELECT {at} AS at, {key} AS id FROM {self.source(way)} WHERE {where}{begin} "
+                    # The zero keeps PostgreSQL from fetching everybody's things of these acls beside this person's few.
+                    f"AND {acl} + 0 = ANY({acls}) {order} LIMIT :n)"
                 )
                 continue
             run = f"SELECT {at} AS at, {key} AS id FROM {way.table} WHERE {where}{begin} AND acl_id ="
