@@ -80,4 +80,6 @@ def _postgres_connect(connection: Any, _record: Any) -> None:
         cursor.execute("SET lock_timeout = '10s'")
         cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
         cursor.execute("SET timezone = 'UTC'")
+        # Pages ask small questions of large tables; compiling them takes ten times as long as answering them.
+        cursor.execute("SET jit = off")
     connection.commit()
