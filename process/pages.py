@@ -24,7 +24,7 @@ from process.access import ORIGIN, SECOND_RELATIONS, VIEW, Actor
 from process.library import library
 from process.refusals import InvalidInput
 from process.shelves import Shelf, holding, shelves
-from process.walking import AGE, DUE, ENDED, UNDATED, Way
+from process.walking import AGE, DUE, ENDED, FRAME, UNDATED, Way
 
 K = TypeVar("K")
 DEADLINE, NEWEST = "deadline", "-created"
@@ -81,12 +81,24 @@ class Wanted:
     # (workflow, state) and as what one could act there (None: as anything): nothing else is work.
     acting: Mapping[tuple[str, str], frozenset[str] | None] | None = None
     assignee_id: int | None = None
+    # Begun from then on / before then.
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+    # Open, with a deadline that was over then.
+    overdue_at: datetime | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of a list by deadline in which anything can be."""
+        if self.overdue_at is not None:
+            return PARTS[:1]
+        return PARTS[:2] if self.open_only else PARTS
 
     def takes(self, shelf: Shelf) -> bool:
         """False when nothing on this shelf can be meant."""
         if shelf.workflow is None:
             return True
-        if self.open_only and shelf.terminal:
+        if shelf.terminal and (self.open_only or self.overdue_at is not None):
             return False
         if self.states is not None and shelf.state not in self.states:
             return False
@@ -111,7 +123,7 @@ class Wanted:
             return True
         if shelf.workflow is None:
             asked = (self.types, self.states, self.pairs, self.acting)
-            return self.open_only or any(one is not None for one in asked)
+            return self.open_only or self.overdue_at is not None or any(one is not None for one in asked)
         if self.types is None:
             return False
         return any(t.workflow == shelf.workflow and t.id not in self.types for t in library.types.values())
@@ -135,8 +147,8 @@ def page(
         ways = ways_of(session, actor, wanted, known)
         return [Key(0, at, i) for at, i in walking.walk(session, ways, AGE, after and after[1:], limit)]
     found: list[Key] = []
-    for part in range(after.part if after is not None else 0, len(PARTS)):
-        if len(found) >= limit or (PARTS[part] == ENDED and wanted.open_only):
+    for part in range(after.part if after is not None else 0, len(wanted.parts)):
+        if len(found) >= limit:
             break
         begin = after[1:] if after is not None and after.part == part else None
         ways = ways_of(session, actor, wanted, known, PARTS[part])
@@ -280,10 +292,15 @@ class _Ways:
         for look in (False, True):
             here = tuple(shelf.id for shelf in found if self._needs_look(shelf) is look)
             if here:
-                self.ways.append(way.on(here, self._asked() if look else ()))
+                self.ways.append(way.on(here, (*self._frame(), *(self._asked() if look else ()))))
 
     def _needs_look(self, shelf: Shelf) -> bool:
         return self.wanted.needs_look(shelf) or (self.part == ENDED and shelf.terminal is None)
+
+    def _frame(self) -> tuple[tuple[str, Any], ...]:
+        """What is asked of the moments: every index and every copy has them."""
+        frame = {name: getattr(self.wanted, name) for name in FRAME}
+        return tuple((name, moment) for name, moment in frame.items() if moment is not None)
 
     def _asked(self) -> tuple[tuple[str, Any], ...]:
         wanted = self.wanted
@@ -294,7 +311,7 @@ class _Ways:
                 ("states", wanted.states),
                 ("pairs", wanted.pairs),
                 ("pairs", frozenset(wanted.acting) if wanted.acting is not None else None),
-                ("open", wanted.open_only or None),
+                ("open", wanted.open_only or wanted.overdue_at is not None or None),
                 ("closed_since", wanted.closed_since),
                 ("ended", self.part == ENDED or None),
             )

@@ -1,140 +1,140 @@
-"""One list for every type: filters, two orders, keyset pages; the number of queries does not depend on the rows."""
+"""One list for the generated pages and the API: the same filters, two orders, a page at a time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
+from sqlalchemy.orm import Session, selectinload
 
-from models.base import now
 from models.content import Content
-from process import access
+from process import access, pages
 from process.access import Actor
 from process.numbers import CHINA
+from process.pages import Key, Wanted
 from services.search import matching
 
-SORTS = ("deadline", "-created")
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a list is to show; what is empty does not narrow it."""
-
-    types: tuple[str, ...] = ()
-    states: tuple[str, ...] = ()
-    place_path: str = ""
-    unit_id: str = ""
-    words: str = ""
-    mine: bool = False
-    overdue: bool = False
-    open_only: bool = False
-    created_from: date | None = None
-    created_until: date | None = None
-    sort: str = SORTS[0]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Where a page ended: the value it is sorted by, and the row."""
-
-    at: datetime | None
-    id: int
-
-    def __str__(self) -> str:
-        return f"{self.at.isoformat() if self.at else ''}~{self.id}"
-
-    @classmethod
-    def read(cls, text: str) -> Mark | None:
-        """A mark from a link of ours; anything else begins at the start."""
-        moment, _, last = text.partition("~")
-        if not (last.isascii() and last.isdecimal()) or len(last) > 18:
-            return None
-        try:
-            at = datetime.fromisoformat(moment) if moment else None
-        except ValueError:
-            return None
-        return None if at is not None and at.tzinfo is None else cls(at, int(last))
+SORTS = (pages.DEADLINE, pages.NEWEST)
 
 
 def page(
-    session: Session, actor: Actor, wanted: Wanted, *, after: Mark | None = None, limit: int, options: list[Any]
-) -> tuple[list[Content], Mark | None]:
-    """The rows this actor may see, and the mark of the next page."""
-    statement = narrowed(session, access.visible(select(Content), actor), actor, wanted).options(*options)
-    rows = (
-        _by_created(session, statement, after, limit)
-        if wanted.sort == "-created"
-        else _by_deadline(session, statement, after, limit)
-    )
-    if len(rows) <= limit:
-        return rows, None
-    last = rows[limit - 1]
-    return rows[:limit], Mark(last.created_at if wanted.sort == "-created" else last.deadline, last.id)
-
-
-def narrowed(session: Session, statement: Select[Any], actor: Actor, wanted: Wanted) -> Select[Any]:
-    if wanted.types:
-        statement = statement.where(Content.type.in_(wanted.types))
-    if wanted.states:
-        statement = statement.where(Content.state.in_(wanted.states))
-    if wanted.place_path:
-        statement = statement.where(access.within(Content.place_path, wanted.place_path))
-    if wanted.unit_id:
-        statement = statement.where(Content.unit_id == wanted.unit_id)
-    if wanted.open_only:
-        statement = statement.where(Content.closed_at.is_(None))
-    if wanted.mine:
-        statement = statement.where(own(actor))
-    if wanted.overdue:
-        statement = statement.where(Content.closed_at.is_(None), Content.deadline < now())
-    if wanted.created_from:
-        statement = statement.where(Content.created_at >= _begin(wanted.created_from))
-    if wanted.created_until:
-        statement = statement.where(Content.created_at < _begin(wanted.created_until + timedelta(days=1)))
-    if wanted.words:
-        statement = statement.where(matching(session, actor, wanted.words))
-    return statement
+    session: Session,
+    actor: Actor,
+    wanted: Wanted,
+    order: str = pages.DEADLINE,
+    *,
+    words: str = "",
+    after: Key | None = None,
+    limit: int,
+    options: Sequence[Any],
+) -> tuple[Sequence[Content], Key | None]:
+    """The rows this actor may see, and where the next page begins."""
+    if words:
+        return _searched(session, actor, wanted, order, words, after, limit, options)
+    keys = pages.page(session, actor, wanted, order, after=after, limit=limit + 1)
+    rows: list[Content] = pages.load(session, actor, keys[:limit], options)
+    return rows, keys[limit - 1] if len(keys) > limit else None
 
 
 def own(actor: Actor) -> ColumnElement[bool]:
-    """What somebody calls theirs: begun by them, with them, about them, or with their unit."""
-    parts = [Content.assignee_id == actor.person_id, Content.owner_id == actor.person_id]
-    if actor.unit_id and actor.resident_id is None:
+    """What somebody calls theirs: begun by them, with them or those they stand in for, about them, or with their unit."""
+    parts = [Content.owner_id == actor.person_id]
+    if actor.person_id is not None:
+        parts.append(Content.assignee_id.in_(sorted({actor.person_id, *actor.persons})))
+    if actor.unit_id is not None:
         parts.append(Content.unit_id == actor.unit_id)
     if actor.resident_id is not None:
         parts.append(Content.applicant_id == actor.resident_id)
     return or_(*parts)
 
 
-def _begin(day: date) -> datetime:
+def begin_of(day: date) -> datetime:
+    """The first moment of a day in China."""
     return datetime.combine(day, time.min, CHINA)
 
 
-def _by_created(session: Session, statement: Select[Any], after: Mark | None, limit: int) -> list[Content]:
-    if after is not None and after.at is not None:
+def _searched(
+    session: Session,
+    actor: Actor,
+    wanted: Wanted,
+    order: str,
+    words: str,
+    after: Key | None,
+    limit: int,
+    options: Sequence[Any],
+) -> tuple[Sequence[Content], Key | None]:
+    """Words are looked for in every row, so here the database filters and sorts."""
+    statement = _narrowed(access.visible(select(Content), actor), actor, wanted)
+    statement = statement.where(matching(session, actor, words)).options(
+        selectinload(Content.places), selectinload(Content.people), *options
+    )
+    if order == pages.NEWEST:
+        rows = [(0, one) for one in _by_age(session, statement, after, limit + 1)]
+    else:
+        rows = []
+        still_open = Content.closed_at.is_(None)
+        parts = (
+            (statement.where(still_open, Content.deadline.is_not(None)), _by_deadline),
+            (statement.where(still_open, Content.deadline.is_(None)), _by_number),
+            (statement.where(not_(still_open)), _by_age),
+        )
+        for part, (narrowed, read) in enumerate(parts[: len(wanted.parts)]):
+            if len(rows) <= limit and (after is None or after.part <= part):
+                begin = after if after is not None and after.part == part else None
+                rows += [(part, one) for one in read(session, narrowed, begin, limit + 1 - len(rows))]
+    found = [one for _part, one in rows[:limit]]
+    if len(rows) <= limit:
+        return found, None
+    part, last = rows[limit - 1]
+    moment = last.deadline if order == pages.DEADLINE and part == 0 else last.created_at
+    assert moment is not None
+    return found, Key(part, moment, last.id)
+
+
+def _narrowed(statement: Select[Any], actor: Actor, wanted: Wanted) -> Select[Any]:
+    """What `pages` walks, as conditions; the desk and the board ask more, and have no words."""
+    assert wanted.acting is None and wanted.pairs is None and wanted.closed_since is None
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.types is not None:
+        conditions.append(Content.type.in_(sorted(wanted.types)))
+    if wanted.states is not None:
+        conditions.append(Content.state.in_(sorted(wanted.states)))
+    if wanted.path:
+        conditions.append(access.within(Content.place_path, wanted.path))
+    if wanted.assignee_id is not None:
+        conditions.append(Content.assignee_id == wanted.assignee_id)
+    if wanted.mine:
+        conditions.append(own(actor))
+    if wanted.open_only:
+        conditions.append(Content.closed_at.is_(None))
+    if wanted.overdue_at is not None:
+        conditions += [Content.closed_at.is_(None), Content.deadline < wanted.overdue_at]
+    if wanted.created_from is not None:
+        conditions.append(Content.created_at >= wanted.created_from)
+    if wanted.created_before is not None:
+        conditions.append(Content.created_at < wanted.created_before)
+    return statement.where(*conditions)
+
+
+def _by_deadline(session: Session, statement: Select[Any], after: Key | None, limit: int) -> Sequence[Content]:
+    if after is not None:
+        statement = statement.where(
+            or_(Content.deadline > after.at, and_(Content.deadline == after.at, Content.id > after.id))
+        )
+    return session.scalars(statement.order_by(Content.deadline, Content.id).limit(limit)).unique().all()
+
+
+def _by_number(session: Session, statement: Select[Any], after: Key | None, limit: int) -> Sequence[Content]:
+    if after is not None:
+        statement = statement.where(Content.id < after.id)
+    return session.scalars(statement.order_by(Content.id.desc()).limit(limit)).unique().all()
+
+
+def _by_age(session: Session, statement: Select[Any], after: Key | None, limit: int) -> Sequence[Content]:
+    if after is not None:
         statement = statement.where(
             or_(Content.created_at < after.at, and_(Content.created_at == after.at, Content.id < after.id))
         )
-    ordered = statement.order_by(Content.created_at.desc(), Content.id.desc()).limit(limit + 1)
-    return list(session.scalars(ordered).unique())
-
-
-def _by_deadline(session: Session, statement: Select[Any], after: Mark | None, limit: int) -> list[Content]:
-    # Things without a deadline come last. Two plain queries use the index on both databases, NULLS LAST does not.
-    rows: list[Content] = []
-    if after is None or after.at is not None:
-        dated = statement.where(Content.deadline.is_not(None))
-        if after is not None:
-            dated = dated.where(
-                or_(Content.deadline > after.at, and_(Content.deadline == after.at, Content.id > after.id))
-            )
-        rows = list(session.scalars(dated.order_by(Content.deadline, Content.id).limit(limit + 1)).unique())
-    if len(rows) <= limit:
-        undated = statement.where(Content.deadline.is_(None))
-        if after is not None and after.at is None:
-            undated = undated.where(Content.id > after.id)
-        rows += session.scalars(undated.order_by(Content.id).limit(limit + 1 - len(rows))).unique()
-    return rows
+    return session.scalars(statement.order_by(Content.created_at.desc(), Content.id.desc()).limit(limit)).unique().all()

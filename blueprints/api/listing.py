@@ -1,4 +1,4 @@
-"""Filters, order and pages of a list: keyset cursors, at most two queries for the rows whatever their number."""
+"""What the query string asks of a list: filters, order and page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import request
-from sqlalchemy import Select, and_, not_, or_, select
 from sqlalchemy.orm import Session, joinedload, selectin_polymorphic, selectinload
 
 from models.agency import Agency
@@ -15,12 +14,12 @@ from models.content import Content
 from models.delegation import Delegation, HomeVisit
 from models.errand import Errand
 from models.paper import Certificate
-from process import access, pages
+from process import pages
 from process.access import Actor
 from process.library import library
-from process.pages import Key, Wanted
+from process.pages import Wanted
 from process.refusals import InvalidInput
-from services.search import matching
+from services import listing
 
 SORTS = (pages.NEWEST, pages.DEADLINE)
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
@@ -36,8 +35,6 @@ def options() -> list[Any]:
         joinedload(Content.assignee),
         joinedload(Content.applicant),
         joinedload(Content.owner),
-        selectinload(Content.places),
-        selectinload(Content.people),
         selectin_polymorphic(Content, SUBCLASSES),
         selectinload(Case.item),
         selectinload(HomeVisit.item),
@@ -58,65 +55,21 @@ def page(session: Session, actor: Actor) -> tuple[Sequence[Content], str | None]
         raise InvalidInput("sort 只能是 deadline 或 -created。", {"sort": "只能是 deadline 或 -created"})
     limit = _limit(args.get("limit"))
     cursor = pages.read(args["after"], sort) if args.get("after") else None
-    if _one("q"):
-        return _searched(session, actor, sort, cursor, limit)
-    keys = pages.page(session, actor, _wanted(session, actor), sort, after=cursor, limit=limit + 1)
-    rows = pages.load(session, actor, keys[:limit], options())
-    return rows, pages.write(sort, keys[limit - 1]) if len(keys) > limit else None
-
-
-def _searched(
-    session: Session, actor: Actor, sort: str, cursor: Key | None, limit: int
-) -> tuple[Sequence[Content], str | None]:
-    """Words are looked for in every row, so here the database filters and sorts."""
-    statement = _filtered(session, access.visible(select(Content), actor), actor).options(*options())
-    if sort == pages.NEWEST:
-        rows = [(0, one) for one in _by_age(session, statement, cursor, limit + 1)]
-    else:
-        rows = []
-        still_open = Content.closed_at.is_(None)
-        parts = (
-            (statement.where(still_open, Content.deadline.is_not(None)), _by_deadline),
-            (statement.where(still_open, Content.deadline.is_(None)), _by_number),
-            (statement.where(not_(still_open)), _by_age),
-        )
-        for part, (narrowed, read) in enumerate(parts):
-            if len(rows) <= limit and (cursor is None or cursor.part <= part):
-                begin = cursor if cursor is not None and cursor.part == part else None
-                rows += [(part, one) for one in read(session, narrowed, begin, limit + 1 - len(rows))]
-    found = [one for _part, one in rows[:limit]]
-    if len(rows) <= limit:
-        return found, None
-    part, last = rows[limit - 1]
-    moment = last.deadline if sort == pages.DEADLINE and part == 0 else last.created_at
-    assert moment is not None
-    return found, pages.write(sort, Key(part, moment, last.id))
-
-
-def _by_deadline(session: Session, statement: Select[Any], cursor: Key | None, limit: int) -> Sequence[Content]:
-    if cursor is not None:
-        statement = statement.where(
-            or_(Content.deadline > cursor.at, and_(Content.deadline == cursor.at, Content.id > cursor.id))
-        )
-    return session.scalars(statement.order_by(Content.deadline, Content.id).limit(limit)).unique().all()
-
-
-def _by_number(session: Session, statement: Select[Any], cursor: Key | None, limit: int) -> Sequence[Content]:
-    if cursor is not None:
-        statement = statement.where(Content.id < cursor.id)
-    return session.scalars(statement.order_by(Content.id.desc()).limit(limit)).unique().all()
-
-
-def _by_age(session: Session, statement: Select[Any], cursor: Key | None, limit: int) -> Sequence[Content]:
-    if cursor is not None:
-        statement = statement.where(
-            or_(Content.created_at < cursor.at, and_(Content.created_at == cursor.at, Content.id < cursor.id))
-        )
-    return session.scalars(statement.order_by(Content.created_at.desc(), Content.id.desc()).limit(limit)).unique().all()
+    rows, following = listing.page(
+        session,
+        actor,
+        _wanted(session, actor),
+        sort,
+        words=_one("q"),
+        after=cursor,
+        limit=limit,
+        options=options(),
+    )
+    return rows, pages.write(sort, following) if following is not None else None
 
 
 def _wanted(session: Session, actor: Actor) -> Wanted:
-    """The filters without words."""
+    """The filters, without the words."""
     types, states = _types(), _states()
     place = _place(session)
     return Wanted(
@@ -125,21 +78,6 @@ def _wanted(session: Session, actor: Actor) -> Wanted:
         path=place.path if place is not None else "",
         assignee_id=_assignee(actor),
     )
-
-
-def _filtered(session: Session, statement: Select[Any], actor: Actor) -> Select[Any]:
-    if types := _types():
-        statement = statement.where(Content.type.in_(types))
-    if states := _states():
-        statement = statement.where(Content.state.in_(states))
-    if place := _place(session):
-        statement = statement.where(access.within(Content.place_path, place.path))
-    assignee = _assignee(actor)
-    if assignee is not None:
-        statement = statement.where(Content.assignee_id == assignee)
-    if sought := _one("q"):
-        statement = statement.where(matching(session, actor, sought))
-    return statement
 
 
 def _types() -> list[str]:

@@ -116,9 +116,10 @@ def template(year: int) -> ResponseReturnValue:
     """The Excel file to fill in, with what the year has already."""
     _administrator(year)
     content = calendar_excel.template(year, calendars.year_of(db_session(), year) or {})
-    return send_file(
-        io.BytesIO(content), mimetype=XLSX, as_attachment=True, download_name=f"{year}年工作日历.xlsx", max_age=0
-    )
+    answer = send_file(io.BytesIO(content), mimetype=XLSX, as_attachment=True, download_name=f"{year}年工作日历.xlsx")
+    # `send_file` asks caches to check again; nothing of an office is to be kept at all.
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @bp.post("/<int:year>/preview")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +10,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import joinedload
 
 from blueprints import present
 from blueprints.context import current_actor, db_session
@@ -19,13 +19,14 @@ from blueprints.generic.columns import Columns, columns_of
 from blueprints.generic.forms import new_form, sent, show_errors
 from extensions import db
 from models.agency import Agency
+from models.base import now
 from models.content import Content
-from process import engine, guards
+from process import engine, guards, pages
 from process.access import Actor
 from process.library import GROUPS, ContentType, library
-from process.refusals import NotFound, Refusal
+from process.pages import Key, Wanted
+from process.refusals import InvalidInput, NotFound, Refusal
 from services import actions, field_choices, generic, listing, overview
-from services.listing import Mark, Wanted
 
 bp = Blueprint("generic", __name__, url_prefix="/t")
 PAGE = 50
@@ -96,18 +97,16 @@ def listed(type_id: str) -> ResponseReturnValue:
     definition = library.workflows[kind.workflow]
     chosen = {name: request.args.get(name, "").strip()[:100] for name in FILTERS}
     wanted = _wanted(kind, chosen)
+    order = chosen["sort"] or pages.DEADLINE
     rows, after = listing.page(
         session,
         actor,
         wanted,
-        after=Mark.read(request.args.get("after", "")),
+        order,
+        words="".join(c for c in chosen["q"] if c.isprintable()),
+        after=_mark(request.args.get("after", ""), order),
         limit=PAGE,
-        options=[
-            *present.list_options(Content),
-            joinedload(Content.owner),
-            selectinload(Content.places),
-            selectinload(Content.people),
-        ],
+        options=[*present.list_options(Content), joinedload(Content.owner)],
     )
     guards.prefetch(session, rows)
     columns = columns_of(session, actor, kind, rows)
@@ -125,7 +124,9 @@ def listed(type_id: str) -> ResponseReturnValue:
         shortcuts=_shortcuts(kind, chosen, actor),
         filtered=any(value for name, value in kept.items() if name != "sort"),
         more_open=any(chosen[name] for name in ("unit", "since", "until")),
-        next_url=url_for("generic.listed", type_id=kind.id, **kept, after=str(after)) if after else None,
+        next_url=url_for("generic.listed", type_id=kind.id, **kept, after=pages.write(order, after))
+        if after is not None
+        else None,
         new_url=_new_url(kind) if generic.may_start(actor, kind) else None,
         admin="system_admin" in actor.roles,
     )
@@ -147,18 +148,25 @@ def _wanted(kind: ContentType, chosen: dict[str, str]) -> Wanted:
         days[name] = _day(chosen[name])
         if days[name] is None:
             chosen[name] = ""
+    since, until = days["since"], days["until"]
     return Wanted(
-        types=(kind.id,),
-        states=(chosen["state"],) if chosen["state"] else (),
-        place_path=unit.path if unit else "",
-        words="".join(c for c in chosen["q"] if c.isprintable()),
+        types=frozenset({kind.id}),
+        states=frozenset({chosen["state"]}) if chosen["state"] else None,
+        path=unit.path if unit else "",
         mine=chosen["only"] == "mine",
-        overdue=chosen["only"] == "overdue",
+        overdue_at=now() if chosen["only"] == "overdue" else None,
         open_only=chosen["only"] == "open",
-        created_from=days["since"],
-        created_until=days["until"],
-        sort=chosen["sort"] or listing.SORTS[0],
+        created_from=listing.begin_of(since) if since else None,
+        created_before=listing.begin_of(until + timedelta(days=1)) if until else None,
     )
+
+
+def _mark(text: str, order: str) -> Key | None:
+    """A mark from a link of ours; anything else begins at the start."""
+    try:
+        return pages.read(text, order) if text else None
+    except InvalidInput:
+        return None
 
 
 def _day(text: str) -> date | None:

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from extensions import db
 from models.content import Content
 from models.ledger import JournalEntry
-from services import listing
 from tests.generic.conftest import SMALL
 
 FORM = {
@@ -229,7 +228,6 @@ def test_pages_follow_each_other_and_ask_a_constant_number_of_questions(
             following = re.search(r'rel="next" href="([^"]+)"', text)
             url = following[1].replace("&amp;", "&") if following else None
         assert sorted(map(int, seen)) == list(range(11))
-    assert listing.Mark.read("1~2~3") is None
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}", "𠮷㛃䶮"])

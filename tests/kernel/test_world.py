@@ -72,7 +72,27 @@ def test_both_faces_and_the_pages_agree_on_every_thing(engine: Engine) -> None:
             assert pages.counts(session, actor, {"one": wanted}, 10**6) == {"one": len(narrow)}
             below = {t.id for t in things if t.id in by_check and t.place_path.startswith("/c/d/s/")}
             assert {k.id for k in walked(session, actor, Wanted(path="/c/d/s/"), DEADLINE, 300)} == below
+            _frames_agree(session, actor, [t for t in things if t.id in by_check])
         assert seen > THINGS, "the world must show something, or the comparison is empty"
+
+
+def _frames_agree(session: Session, actor: access.Actor, visible: list[Content]) -> None:
+    """What was begun in a span, and what was overdue at a moment, alone and together."""
+    if not visible:
+        return
+    begun = sorted(t.created_at for t in visible)
+    since, before = begun[len(begun) // 4], begun[-len(begun) // 4]
+    late = sorted(t.deadline for t in visible if t.deadline is not None and t.closed_at is None)
+    at = late[len(late) // 2] if late else before
+    spanned = {t.id for t in visible if since <= t.created_at < before}
+    overdue = {t.id for t in visible if t.closed_at is None and t.deadline is not None and t.deadline < at}
+    for wanted, expected in (
+        (Wanted(created_from=since, created_before=before), spanned),
+        (Wanted(overdue_at=at), overdue),
+        (Wanted(overdue_at=at, created_from=since, created_before=before), spanned & overdue),
+    ):
+        for order in (DEADLINE, NEWEST):
+            assert {k.id for k in walked(session, actor, wanted, order, 200)} == expected, (SEED, actor, wanted, order)
 
 
 def test_a_page_asks_as_often_whatever_its_number(engine: Engine) -> None:
