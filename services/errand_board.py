@@ -34,7 +34,7 @@ STRANDED_SEEN_BY = frozenset({"errand_dispatcher", "community_clerk", "window_cl
 DONE_DAYS = 3
 SOON = timedelta(hours=2)
 # As many cards as people can look through; the heads of the columns say how many more there are, up to a number nobody counts.
-MAX_ACTIVE, MAX_DONE, COUNT_MOST = 50, 20, 300
+MAX_ACTIVE, MAX_DONE, COUNT_MOST = 50, 20, 100
 ERRANDS = frozenset({"errand"})
 ACTIVE = tuple(state for key, states in COLUMNS.items() if key != "confirmed" for state in states)
 
@@ -49,7 +49,7 @@ class Glance:
     done: Sequence[Key] = ()
 
     def head(self, states: Sequence[str]) -> int | str:
-        """The number over a column; `300+` where nobody counts any further."""
+        """The number over a column; `100+` where nobody counts any further."""
         total = sum(self.counts.get(state, 0) for state in states)
         capped = any(self.counts.get(s, 0) >= (MAX_DONE if s == "confirmed" else COUNT_MOST) for s in states)
         return f"{total}+" if capped else total

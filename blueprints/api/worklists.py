@@ -17,7 +17,7 @@ from process.library import ContentType, library
 from process.pages import Wanted
 
 # Above this a list says `more`.
-COUNT_MOST = 500
+COUNT_MOST = 100
 
 
 @bp.get("/v1/worklists", endpoint="worklists")

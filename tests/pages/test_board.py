@@ -228,7 +228,8 @@ def test_the_number_of_queries_does_not_grow_with_the_cards(errand: Callable[...
         etag = client.get("/errands/board/cards").headers["ETag"]
     with queries() as unchanged:
         assert client.get("/errands/board/cards", headers={"If-None-Match": etag}).status_code == 304
-    assert len(many) <= len(few) + 2 and len(many) <= 14
+    # Once in a while a request also asks whether the processes have changed.
+    assert len(many) <= len(few) + 3 and len(many) <= 15
     assert len(unchanged) <= 7 < len(polled)
 
 
