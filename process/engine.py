@@ -182,6 +182,8 @@ def _take(step: Step, definition: Definition) -> Step:
     session, content, transition, actor, at = step.session, step.content, step.transition, step.actor, step.at
     for name in transition.requires:
         registry.requirements[name](step)
+    if content.holds and transition.to not in (None, content.state):
+        tasks.recall(session, content)
     _move(session, content, transition, definition, at)
     for name in transition.effects:
         registry.effects[name](step)
@@ -228,7 +230,9 @@ def _give_back(step: Step) -> None:
         .where(
             JournalEntry.content_id == step.content.id,
             JournalEntry.from_state == step.content.state,
-            JournalEntry.person_id.is_not(None),
+            # A migration is journalled by the administrator, who never had the thing; and nobody is given what has left.
+            JournalEntry.action.startswith(f"{step.content.type}:", autoescape=True),
+            JournalEntry.person_id.in_(select(Person.id).where(Person.active.is_(True))),
             JournalEntry.unit_id.is_not(None),
         )
         .order_by(JournalEntry.id.desc())
@@ -258,7 +262,6 @@ def _tell_those_waiting(step: Step) -> None:
     """A thing that was made as a branch of another has ended: its outcome is the branch's."""
     for task in tasks.waiting_for(step.session, step.content):
         parent = task.content
-        tasks.lock(step.session, parent)
         branches = library.of(parent, step.session).states[task.in_state].branches
         branch = next((b for b in (branches.of if branches else ()) if b.id == task.key), None)
         refused = branch is not None and step.content.state in branch.refused_in

@@ -64,7 +64,9 @@ def _is_now(session: Session, content: Content, token: str, actor: Actor) -> boo
 
 def prefetch(session: Session, contents: Iterable[Content]) -> None:
     """Reads who did what for a whole list in one query, so that `available` on its rows asks the database nothing more."""
+    contents = list(contents)
     known: dict[int, dict[str, set[int]]] = {content.id: {} for content in contents}
+    types = {content.id: content.type for content in contents}
     if known:
         rows = session.execute(
             select(JournalEntry.content_id, JournalEntry.action, JournalEntry.person_id, JournalEntry.substitute_for_id)
@@ -72,9 +74,10 @@ def prefetch(session: Session, contents: Iterable[Content]) -> None:
             .order_by(JournalEntry.id)
         )
         for row in rows:
-            known[row.content_id or 0][row.action.partition(":")[2]] = {
-                p for p in (row.person_id, row.substitute_for_id) if p is not None
-            }
+            kind, _, step = row.action.partition(":")
+            # A migration (`process:move`) is nobody's step, whatever steps of the process are called.
+            if kind == types[row.content_id or 0]:
+                known[row.content_id or 0][step] = {p for p in (row.person_id, row.substitute_for_id) if p is not None}
     session.info["did"] = known
 
 

@@ -134,6 +134,8 @@ def do(
         at=act.at,
     )
     _tell(session, content, f"office:{verb_id}", actor)
+    # A signer taken off may have been the last one the join waited for.
+    engine.join(content, at=act.at)
 
 
 def respond(
@@ -156,6 +158,7 @@ def respond(
     acting = _acting(actor, on_behalf_of)
     tasks.lock(session, content)
     session.refresh(task)
+    definition = library.of(content, session)
     if task.state != OPEN or task.in_state != content.state:
         who = task.closed_by.name if task.closed_by else "系统"
         raise NotAvailable(f"“{task.title}”的意见已经有了（{who}），或者已不再需要。请刷新后再看。")
@@ -174,8 +177,8 @@ def respond(
     state = ANSWERED if task.kind == CONSULT else AGREED if agreed else REFUSED
     tasks.close(session, content, task, state, acting, words, at)
     engine.touch(content, at=at)
-    if task.kind == CONSULT:
-        # A colleague who was only asked gives the thing back to whoever asked.
+    if task.kind == CONSULT and content.assignee_id == task.person_id:
+        # A colleague who was only asked gives the thing back to whoever asked, unless it was passed on meanwhile.
         content.assignee_id = task.asked_by_id
     action = f"task:{state}"
     journal.record(

@@ -4,6 +4,7 @@ The row of the thing is locked before anything here changes, so that of two last
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +13,9 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
+from models.base import now
 from models.content import AclToken, Content, ContentPerson, ContentPlace
+from models.ledger import JournalEntry
 from models.person import Person
 from models.task import AGREED, BRANCH, CANCELLED, CONSULT, OPEN, REFUSED, SIGNER, Task
 from process import access, clock
@@ -20,6 +23,7 @@ from process.access import Actor
 from process.calendar_days import CalendarMissing
 from process.definition import SPECIAL_TOKENS, Branch, Branches, Definition, Transition
 from process.library import library
+from process.refusals import InvalidInput
 
 RELATION = {SIGNER: "signer", CONSULT: "consultant"}
 
@@ -27,12 +31,16 @@ RELATION = {SIGNER: "signer", CONSULT: "consultant"}
 def lock(session: Session, content: Content) -> None:
     """Nobody else moves this thing or opens, closes or counts its tasks until the transaction ends."""
     session.flush()
-    session.refresh(content, ["state", "version", "holds"], with_for_update=True)
+    seen = ["state", "version", "holds", "workflow_version", "acl_id", "entered_at", "assignee_id", "unit_id"]
+    session.refresh(content, seen, with_for_update=True)
 
 
 def of(session: Session, content: Content) -> Sequence[Task]:
-    """Every task of a thing, oldest first."""
-    return session.scalars(select(Task).where(Task.content_id == content.id).order_by(Task.id)).all()
+    """Every task of a thing, oldest first, as the database has them: what was read before the lock may be old."""
+    session.flush()
+    return session.scalars(
+        select(Task).where(Task.content_id == content.id).order_by(Task.id).execution_options(populate_existing=True)
+    ).all()
 
 
 def may_have_some(session: Session, content: Content) -> bool:
@@ -68,11 +76,25 @@ def left(session: Session, definition: Definition, content: Content, state: str,
     if not content.holds and definition.states[state].branches is None:
         return
     for task in of(session, content):
-        if task.in_state == state and task.state == OPEN:
+        if task.in_state != state:
+            continue
+        spoken = task.state != OPEN
+        if not spoken:
             task.state, task.closed_at = CANCELLED, at
-        _end_sight(session, task, at)
+        # Who was asked by name and has spoken may go on seeing what came of it.
+        if task.kind == BRANCH or not spoken:
+            _end_sight(session, task, at)
     content.holds = 0
     session.flush()
+
+
+def recall(session: Session, content: Content) -> None:
+    """A step that waits for nobody is taken while a colleague is still asked: the thing is with whoever asked again."""
+    for task in holding(session, content):
+        if task.kind == CONSULT and content.assignee_id == task.person_id:
+            content.assignee_id = task.asked_by_id
+            session.flush()
+            session.expire(content, ["assignee"])
 
 
 def entered(session: Session, definition: Definition, content: Content, at: datetime, actor: Actor) -> str | None:
@@ -89,19 +111,60 @@ def entered(session: Session, definition: Definition, content: Content, at: date
         for branch, key, title, place in _planned(session, content, branches)
     ]
     session.flush()
-    return None if opened else branches.done
+    if not opened:
+        return branches.done
+    # An object that ended with its birth has already spoken.
+    return verdict(session, definition, content) if any(t.state != OPEN for t in opened) else None
+
+
+def rearranged(
+    session: Session, old: Definition, new: Definition, content: Content, at: datetime, actor: Actor
+) -> str | None:
+    """The thing goes on in its state by another version: branches that are no more are dropped, further ones opened."""
+    before, branches = old.states[content.state].branches, new.states[content.state].branches
+    if before == branches:
+        return None
+    found = [t for t in current(session, content) if t.kind == BRANCH]
+    planned = _planned(session, content, branches) if branches else []
+    keys = {(key, bool(branch.type)) for branch, key, _, _ in planned}
+    for task in found:
+        if (task.key, task.sub_content_id is not None) not in keys:
+            task.state, task.closed_at = CANCELLED, at
+            _end_sight(session, task, at)
+    session.flush()
+    if branches is None:
+        return None
+    kept = {t.key for t in found if t.state != CANCELLED}
+    number = max((t.round for t in of(session, content) if t.in_state == content.state), default=1)
+    for branch, key, title, place in planned:
+        if key not in kept:
+            _open(session, content, branch, key, title, place, number, at, actor)
+    session.flush()
+    return verdict(session, new, content) if planned else branches.done
 
 
 def _planned(session: Session, content: Content, branches: Branches) -> list[tuple[Branch, str, str, Agency]]:
     if branches.every is not None:
-        places = [p.place for p in content.places if p.relation == "addressee" and p.until is None]
-        return [(branches.every, place.id, place.name, place) for place in places]
-    planned = []
-    for branch in branches.of:
-        unit = content.values.get(branch.unit) if branch.unit else None
-        place = session.get(Agency, unit) if isinstance(unit, str) else None
-        planned.append((branch, branch.id, branch.title.zh, place or content.place))
-    return planned
+        # Whoever is an addressee for two reasons is heard once; an office that has closed has nobody to be heard.
+        places = {p.place_id: p.place for p in content.places if p.relation == "addressee" and p.until is None}
+        today = clock.local_day(now())
+        return [(branches.every, place.id, place.name, place) for place in places.values() if place.exists_on(today)]
+    return [(branch, branch.id, branch.title.zh, _unit(session, content, branch)) for branch in branches.of]
+
+
+def _unit(session: Session, content: Content, branch: Branch) -> Agency:
+    """Where a branch is answered: the unit its field names, or, when that is empty, the thing's own place."""
+    named = content.values.get(branch.unit) if branch.unit else None
+    if not named:
+        return content.place
+    place = session.get(Agency, named) if isinstance(named, str) else None
+    if place is None or not place.exists_on(clock.local_day(now())):
+        what = place.name if place else str(named)[:40]
+        raise InvalidInput(
+            f"“{branch.title.zh}”要由“{what}”给意见，但没有这个单位或它已停止办公。请先把单位改成现在办公的，再办这一步。",
+            {branch.unit: "单位已停止办公，请改选"},
+        )
+    return place
 
 
 def _open(
@@ -155,6 +218,8 @@ def _open(
         )
         engine.create(session, sub, actor, type_id=branch.type, place=place, at=at, allowed=True)
         task.sub_content_id = sub.id
+        if sub.closed_at is not None:
+            task.state, task.closed_at = (REFUSED if sub.state in branch.refused_in else AGREED), at
     return task
 
 
@@ -175,9 +240,11 @@ def verdict(session: Session, definition: Definition, content: Content) -> str |
     found = [t for t in current(session, content) if t.kind == BRANCH]
     agreed = sum(t.state == AGREED for t in found)
     still_open = sum(t.state == OPEN for t in found)
-    needed = {"all": len(found), "any": 1}.get(branches.join, branches.share * len(found))
+    # A share is meant exactly: 0.55 of 20 are 11, though the machine says a little more.
+    needed = {"all": len(found), "any": 1}.get(branches.join, math.ceil(branches.share * len(found) - 1e-9))
     if agreed and agreed >= needed:
-        return branches.done
+        # Signers added by hand hold back the join as they hold back every step forward.
+        return None if content.holds else branches.done
     # A refused branch stops no other: the others are heard first.
     return None if still_open else branches.refused
 
@@ -197,18 +264,26 @@ def may_answer(session: Session, task: Task, actor: Actor, definition: Definitio
 
 def answered_by(session: Session, task: Task) -> set[int]:
     """Who has spoken in the same round."""
-    return {
-        person
-        for person in session.scalars(
-            select(Task.closed_by_id).where(
-                Task.content_id == task.content_id,
-                Task.in_state == task.in_state,
-                Task.round == task.round,
-                Task.state.in_((AGREED, REFUSED)),
-            )
+    spoken = session.execute(
+        select(Task.uid, Task.closed_by_id).where(
+            Task.content_id == task.content_id,
+            Task.in_state == task.in_state,
+            Task.round == task.round,
+            Task.state.in_((AGREED, REFUSED)),
         )
-        if person is not None
-    }
+    ).all()
+    people = {row.closed_by_id for row in spoken}
+    # In person or through a substitute: the journal knows for whom.
+    for row in session.execute(
+        select(JournalEntry.substitute_for_id, JournalEntry.details).where(
+            JournalEntry.content_id == task.content_id,
+            JournalEntry.action.in_(("task:agreed", "task:refused")),
+            JournalEntry.substitute_for_id.is_not(None),
+        )
+    ):
+        if row.details.get("task") in {uid for uid, _ in spoken}:
+            people.add(row.substitute_for_id)
+    return people - {None}
 
 
 def ask(
@@ -259,9 +334,17 @@ def reopen(session: Session, content: Content, task: Task) -> None:
 
 
 def waiting_for(session: Session, content: Content) -> list[Task]:
-    """Open branches that wait for this thing to end."""
+    """Open branches that wait for this thing to end; the thing that has them is locked before they are believed to be open."""
+    parents = select(Content).join(Task, Task.content_id == Content.id)
+    for parent in session.scalars(parents.where(Task.sub_content_id == content.id, Task.state == OPEN)).all():
+        lock(session, parent)
     return list(
-        session.scalars(select(Task).where(Task.sub_content_id == content.id, Task.state == OPEN).order_by(Task.id))
+        session.scalars(
+            select(Task)
+            .where(Task.sub_content_id == content.id, Task.state == OPEN)
+            .order_by(Task.id)
+            .execution_options(populate_existing=True)
+        )
     )
 
 

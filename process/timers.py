@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.base import now
 from models.content import Content
+from models.ledger import JournalEntry
 from process import clock, guards, outbox
 from process.calendar_days import CalendarMissing
 from process.definition import Definition, Transition
@@ -18,6 +20,8 @@ from process.library import library
 JOB = "process.unattended"
 # A step whose predicate does not hold yet is looked at again, ever more rarely: the predicate may speak of another thing.
 AGAIN, AT_LEAST = timedelta(minutes=5), timedelta(days=1)
+# From here on the pause would be longer than AT_LEAST anyway; two to the number of tries would leave the calendar.
+DOUBLED = 9
 
 
 def arm(session: Session, definition: Definition, content: Content, at: datetime) -> None:
@@ -51,11 +55,16 @@ def ring(session: Session, args: Mapping[str, Any]) -> str | None:
     from process import engine
 
     content = session.get(Content, args["content_id"])
-    if content is None or content.entered_at.isoformat() != args["entered"]:
+    if content is None or content.entered_at != datetime.fromisoformat(args["entered"]):
         return None
     definition = library.of(content, session)
     transition = definition.transitions.get(args["transition"])
     if transition is None or content.state not in transition.sources:
+        return None
+    if transition.trigger == "user" or transition.id in definition.joined:
+        # The thing was moved to a version in which a person, or the join, takes this step.
+        return None
+    if transition.to in (None, content.state) and _taken(session, content, transition):
         return None
     rings = rings_at(session, content, transition, content.entered_at)
     if rings is None or rings > now():
@@ -63,12 +72,29 @@ def ring(session: Session, args: Mapping[str, Any]) -> str | None:
         if rings is not None:
             put(session, content, transition, rings)
         return None
-    if not guards.passes_unattended(session, content, transition.guard):
+    waits = transition.trigger == "automatic" and content.holds
+    if waits or not guards.passes_unattended(session, content, transition.guard):
         tries = int(args.get("tries", 0))
-        put(session, content, transition, now() + min(AGAIN * 2**tries, AT_LEAST), tries + 1)
+        put(session, content, transition, now() + min(AGAIN * 2 ** min(tries, DOUBLED), AT_LEAST), tries + 1)
         return None
     engine.fire_unattended(content, transition.id)
     return transition.id
+
+
+def _taken(session: Session, content: Content, transition: Transition) -> bool:
+    """A step that stays in its state is taken once in a stay, however many rows rang for it."""
+    return (
+        session.scalar(
+            select(JournalEntry.id)
+            .where(
+                JournalEntry.content_id == content.id,
+                JournalEntry.action == f"{content.type}:{transition.id}",
+                JournalEntry.at >= content.entered_at,
+            )
+            .limit(1)
+        )
+        is not None
+    )
 
 
 def put(session: Session, content: Content, transition: Transition, at: datetime, tries: int = 0) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
@@ -17,7 +19,7 @@ from models.crypto import vault
 from models.person import Person
 from process import transactions
 from process.access import Actor, Held
-from process.library import library, load, vocabulary
+from process.library import HERE, library, load, vocabulary
 from tests.kernel.clock_office import make, office  # noqa: F401  fixtures of the tests of dates
 from tests.servers import postgres
 
@@ -102,3 +104,28 @@ def world(engine: Engine) -> Iterator[World]:
             session.flush()
         session.commit()
         yield World(session, made[1], made[2], made[3], {})
+
+
+@pytest.fixture
+def with_definitions(engine: Engine, tmp_path: Path) -> Iterator[Any]:
+    """Puts further definitions beside those of the product, and takes them away again."""
+
+    def put(*bodies: dict[str, Any]) -> None:
+        for folder in ("workflows", "types"):
+            (tmp_path / "more" / folder).mkdir(parents=True, exist_ok=True)
+        for body in bodies:
+            (tmp_path / "more" / "workflows" / f"{body['id']}.yaml").write_text(yaml.safe_dump(body))
+            kind = {
+                "id": body["id"],
+                "title": {"zh": "名", "en": "Name"},
+                "workflow": body["id"],
+                "create": ["window_clerk"],
+            }
+            (tmp_path / "more" / "types" / f"{body['id']}.yaml").write_text(yaml.safe_dump(kind))
+        load(vocabulary(), (HERE, tmp_path / "more"))
+        with Session(engine) as session:
+            library.store(session)
+            session.commit()
+
+    yield put
+    load(vocabulary())
