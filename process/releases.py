@@ -4,6 +4,7 @@ Objects pin the version they began with, so it does no harm that one process is 
 
 from __future__ import annotations
 
+import logging
 import time
 
 from sqlalchemy import func, select
@@ -12,8 +13,11 @@ from sqlalchemy.orm import Session
 from models.content import WorkflowVersion
 from models.release import ProcessRelease
 from process.definition import Definition
-from process.library import library
+from process.library import library, vocabulary
+from process.parsing import parse
+from process.refusals import DefinitionError, NotFound
 
+log = logging.getLogger("daiban.releases")
 LOOK_AGAIN = 3.0
 # Database and last release that were looked at, and when. One process may serve several databases (tests do).
 _seen: tuple[str, int | None, float] = ("", None, 0.0)
@@ -41,7 +45,19 @@ def in_force(session: Session) -> dict[str, Definition]:
     """The released version of each process that has one."""
     latest = select(func.max(ProcessRelease.id)).group_by(ProcessRelease.workflow)
     rows = session.execute(select(ProcessRelease.workflow, ProcessRelease.digest).where(ProcessRelease.id.in_(latest)))
-    return {workflow: library.version(digest, session) for workflow, digest in rows if workflow in library.shipped}
+    found = {}
+    for workflow, digest in rows:
+        if workflow not in library.shipped:
+            continue
+        try:
+            version = library.version(digest, session)
+            parse(dict(version.source), f"workflow_version:{digest[:12]}", vocabulary())
+        except (DefinitionError, NotFound) as error:
+            # An update of the software may have dropped a name that it uses; the shipped version works.
+            log.error("release of %s is left out: %s", workflow, error)
+            continue
+        found[workflow] = version
+    return found
 
 
 def store(session: Session, definition: Definition) -> None:

@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 import services
 from models.base import now
-from models.content import Content
+from models.content import Content, WorkflowVersion
 from models.ledger import JournalEntry
 from models.release import ProcessMigration, ProcessRelease
 from process import access, clock, engine, journal, library, outbox, releases, sources, tasks, timers
 from process.access import Actor
 from process.definition import Definition
 from process.parsing import parse
-from process.refusals import Conflict, DefinitionError, InvalidInput, NotFound
+from process.refusals import Conflict, DefinitionError, InvalidInput, NotFound, Refusal, Stale
 from services import process_trial
 
 MIGRATE = "process.migrate"
@@ -76,11 +76,27 @@ def in_force(workflow: str) -> Definition:
     return found
 
 
-def release(session: Session, actor: Actor, definition: Definition, reason: str) -> ProcessRelease:
-    """Puts a version in force for everything that begins from now on. What is under way stays with its version."""
+def _alone(session: Session, workflow: str) -> Definition:
+    """The version in force, while nobody else releases or migrates this process until the transaction ends."""
+    shipped = library.library.shipped.get(workflow)
+    if shipped is None:
+        raise NotFound()
+    session.get(WorkflowVersion, shipped.digest, with_for_update=True, populate_existing=True)
+    releases.refresh(session, at_once=True)
+    return in_force(workflow)
+
+
+def release(
+    session: Session, actor: Actor, definition: Definition, reason: str, *, seen: str | None = None
+) -> ProcessRelease:
+    """Puts a version in force for everything that begins from now on. What is under way stays with its version.
+
+    `seen`: the digest of the version that was changed; another one in force meanwhile is not overwritten unseen."""
     if not reason.strip():
         raise InvalidInput("请写明为什么改这个流程，这句话会留在变更记录里。", {"reason": "请写明原因"})
-    before = in_force(definition.id)
+    before = _alone(session, definition.id)
+    if seen is not None and seen != before.digest:
+        raise Stale("您改的时候，别人发布了这个流程的另一版。请先与现行版本比较，把您的改动加到现行版本上再发布。")
     if before.digest == definition.digest:
         raise Conflict("这一版与现在生效的一模一样，没有可以发布的变化。")
     releases.store(session, definition)
@@ -110,16 +126,10 @@ def start_migration(
     session: Session, actor: Actor, workflow: str, mapping: Mapping[str, str], reason: str
 ) -> ProcessMigration:
     """Moves every open thing of the process to the version in force, slice by slice in the background."""
-    new = in_force(workflow)
+    new = _alone(session, workflow)
     if not reason.strip():
         raise InvalidInput("请写明为什么迁移，这句话会写进每一件的经过。", {"reason": "请写明原因"})
-    running = session.scalar(
-        select(ProcessMigration.id).where(
-            ProcessMigration.workflow == workflow, ProcessMigration.status.in_(("running", "reverting"))
-        )
-    )
-    if running is not None:
-        raise Conflict("这个流程还有一次迁移没有做完，请等它结束。")
+    _require_rest(session, workflow)
     tried = process_trial.dry_run(session, new, mapping)
     if tried.open == 0:
         raise Conflict("没有需要迁移的办件：在办的都已经是现行版本。")
@@ -127,6 +137,12 @@ def start_migration(
     if unknown:
         raise InvalidInput(
             f"新版本里没有名为“{next(iter(unknown.values()))}”的状态。", {f"to_{next(iter(unknown))}": "请重新选择"}
+        )
+    closing = {old: to for old, to in mapping.items() if new.states[to].terminal}
+    if closing:
+        raise InvalidInput(
+            f"“{next(iter(closing.values()))}”是终点：办结要由人一步一步办，不能靠迁移。请选一个还在办的状态。",
+            {f"to_{next(iter(closing))}": "请选还在办的状态"},
         )
     if tried.lost:
         state = next(iter(tried.lost))
@@ -155,15 +171,27 @@ def start_migration(
     return made
 
 
+def _require_rest(session: Session, workflow: str) -> None:
+    running = session.scalar(
+        select(ProcessMigration.id).where(
+            ProcessMigration.workflow == workflow, ProcessMigration.status.in_(("running", "reverting"))
+        )
+    )
+    if running is not None:
+        raise Conflict("这个流程还有一次迁移没有做完，请等它结束。")
+
+
 def start_return(session: Session, actor: Actor, workflow: str, migration_id: int, reason: str) -> ProcessMigration:
     """Takes a migration back: whatever nobody has touched since stands again where it stood, in the version it had."""
-    made = session.get(ProcessMigration, migration_id)
+    _alone(session, workflow)
+    made = session.get(ProcessMigration, migration_id, with_for_update=True, populate_existing=True)
     if made is None or made.workflow != workflow:
         raise NotFound()
     if made.status != "done":
         raise Conflict("只有已经做完、还没有退回过的迁移可以退回。")
     if not reason.strip():
         raise InvalidInput("请写明为什么退回。", {"reason": "请写明原因"})
+    _require_rest(session, workflow)
     made.status, made.last_id = "reverting", 0
     session.flush()
     journal.record(
@@ -188,10 +216,12 @@ def migrate_slice(session: Session, migration_id: int) -> bool:
     actor = access.load_actor(session, made.person_id or 0, clock.local_day(now()))
     for thing in things:
         made.last_id = thing.id
-        if forward:
-            _move(session, made, thing, actor)
-        else:
-            _return(session, made, thing, actor)
+        try:
+            # What cannot be moved stays where it is and is counted; it must not hold up all the others.
+            with session.begin_nested():
+                (_move if forward else _return)(session, made, thing, actor)
+        except Refusal:
+            made.stayed += 1
     if len(things) < SLICE:
         made.status = "done" if forward else "reverted"
         session.flush()
@@ -215,13 +245,14 @@ def _slice(session: Session, made: ProcessMigration, forward: bool) -> Sequence[
 def _move(session: Session, made: ProcessMigration, thing: Content, actor: Actor) -> None:
     new = library.library.version(made.digest, session)
     to = made.mapping.get(thing.state, thing.state)
-    if to not in new.states:
+    if to not in new.states or new.states[to].terminal:
         # It came into a state that the new version lacks after the mapping was made; somebody must decide about it.
         made.stayed += 1
         return
     before = {"version": thing.workflow_version, "state": thing.state, "row": thing.version + 1}
-    _place(session, thing, new, to, actor)
+    join = _place(session, thing, new, to, actor)
     _record(session, made, thing, actor, "process:move", before)
+    _join(thing, join)
     made.moved += 1
 
 
@@ -240,15 +271,23 @@ def _return(session: Session, made: ProcessMigration, thing: Content, actor: Act
         return
     old = library.library.version(row.details["version"], session)
     before = {"version": thing.workflow_version, "state": thing.state, "row": thing.version + 1}
-    _place(session, thing, old, row.details["state"], actor)
+    join = _place(session, thing, old, row.details["state"], actor)
     _record(session, made, thing, actor, "process:return", before)
+    _join(thing, join)
     made.restored += 1
 
 
-def _place(session: Session, thing: Content, definition: Definition, state: str, actor: Actor) -> None:
+def _join(thing: Content, transition: str | None) -> None:
+    if transition is not None:
+        engine.fire_unattended(thing, transition, at=now(), because="join")
+
+
+def _place(session: Session, thing: Content, definition: Definition, state: str, actor: Actor) -> str | None:
+    """Puts a thing into a state of a version; answers the step that its branches decide at once."""
     at, old = now(), library.library.of(thing, session)
     moved = state != thing.state
     if moved:
+        tasks.recall(session, thing)
         tasks.left(session, old, thing, thing.state, at)
     thing.workflow_version, thing.state = definition.digest, state
     thing.acl_id = access.view_acl(session, definition, state)
@@ -261,9 +300,8 @@ def _place(session: Session, thing: Content, definition: Definition, state: str,
     clock.advance(session, definition, thing, state, at, actor)
     timers.arm(session, definition, thing, thing.entered_at)
     if moved:
-        at_once = tasks.entered(session, definition, thing, at, actor)
-        if at_once is not None:
-            engine.fire_unattended(thing, at_once, at=at, because="join")
+        return tasks.entered(session, definition, thing, at, actor)
+    return tasks.rearranged(session, old, definition, thing, at, actor)
 
 
 def _record(

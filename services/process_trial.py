@@ -67,7 +67,9 @@ def dry_run(session: Session, new: Definition, mapping: Mapping[str, str] | None
     result.open = sum(c.count for c in result.counts)
     lost: Counter[str] = Counter()
     for counted in result.counts:
-        if mapping.get(counted.state, counted.state) not in new.states:
+        target = new.states.get(mapping.get(counted.state, counted.state))
+        if target is None or target.terminal:
+            # An end is reached by a step, with its papers and notices; nothing open is put there.
             lost[counted.state] += counted.count
         old = library.library.version(counted.version, session)
         for change in comparison.access_changes(old, new, mapping):

@@ -4,6 +4,7 @@ What a rule does sets off no further rule, so that two rules can never chase eac
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from models.agency import Agency
 from models.base import now
 from models.content import Content
+from models.ledger import JournalEntry
 from models.rule import Rule, RuleRun
 from process import journal, outbox, registry
 from process.access import Actor
@@ -31,6 +33,7 @@ JOB = "rules.run"
 # Told by the clock when 80 % of the time, or all of it, is over.
 ALARMS = ("clock:near", "clock:late")
 OPINIONS = ("task:agreed", "task:refused", "task:answered")
+log = logging.getLogger("daiban.rules")
 LOOK_AGAIN = 3.0
 MOST = 10
 _inside: ContextVar[bool] = ContextVar("inside a rule", default=False)
@@ -51,6 +54,9 @@ def heard(session: Session, content: Content, event: str, actor: Actor, step: St
     """Listens to everything; a row for the worker is put only where some rule waits for this event."""
     if _inside.get() or (content.type, event) not in _pairs(session):
         return
+    if actor.person_id is None and _born_of_a_rule(session, content):
+        # Its automatic steps come later, by the worker, and are still what the rule has done.
+        return
     outbox.put(session, JOB, district=content.district, content_id=content.id, event=event)
 
 
@@ -61,6 +67,11 @@ def _pairs(session: Session) -> frozenset[tuple[str, str]]:
         rows = session.execute(select(Rule.type, Rule.event).where(Rule.active.is_(True)).distinct()).all()
         known = _wanted[url] = _Wanted(time.monotonic(), frozenset((t, e) for t, e in rows))
     return known.pairs
+
+
+def _born_of_a_rule(session: Session, content: Content) -> bool:
+    born = select(JournalEntry.details).where(JournalEntry.content_id == content.id).order_by(JournalEntry.id).limit(1)
+    return "rule" in (session.scalar(born) or {})
 
 
 def forget() -> None:
@@ -85,9 +96,14 @@ def run(session: Session, content_id: int, event: str) -> list[RuleRun]:
 
 def _run(session: Session, rule: Rule, content: Content, event: str) -> RuleRun:
     made = RuleRun(rule_id=rule.id, rule_version=rule.version, content_id=content.id, event=event, at=now())
-    if not all(rule_parts.holds(session, content, condition) for condition in rule.conditions):
+    try:
+        met = all(rule_parts.holds(session, content, condition) for condition in rule.conditions)
+    except Refusal as refusal:
+        made.outcome, made.what = "refused", [["", refusal.detail]]
+        met = None
+    if met is False:
         made.outcome, made.what = "not_met", []
-    else:
+    elif met:
         try:
             # One action that is refused takes the others of its rule with it: half a rule is no rule.
             with session.begin_nested():
@@ -95,6 +111,10 @@ def _run(session: Session, rule: Rule, content: Content, event: str) -> RuleRun:
             made.outcome = "done"
         except Refusal as refusal:
             made.outcome, made.what = "refused", [["", refusal.detail]]
+        except (KeyError, ValueError, TypeError) as problem:
+            # The type, field or action it was written for has changed since; other rules go on.
+            log.exception("rule %s", rule.id)
+            made.outcome, made.what = "refused", [["", f"规则与现在的业务类型对不上：{problem}。请打开规则重新保存。"]]
     session.add(made)
     session.flush()
     if made.outcome != "not_met":

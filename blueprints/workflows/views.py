@@ -118,7 +118,8 @@ def edit(workflow: str) -> ResponseReturnValue:
     if request.form.get("do") != "release":
         return _editing(present_one, source, new=definition)
     try:
-        process_changes.release(db_session(), current_actor(), definition, request.form.get("reason", ""))
+        reason, seen = request.form.get("reason", ""), request.form.get("seen") or None
+        process_changes.release(db_session(), current_actor(), definition, reason, seen=seen)
     except InvalidInput as refusal:
         return _editing(present_one, source, new=definition, refusal=refusal), 422
     releases.forget()
@@ -135,6 +136,8 @@ def _editing(
     refusal: InvalidInput | None = None,
 ) -> str:
     tried = process_trial.dry_run(db_session(), new) if new else None
+    # What was changed is the version that stood on the first page, not whatever is in force by now.
+    seen = request.form.get("seen") or definition.digest
     return render_template(
         "workflows/edit.html",
         definition=definition,
@@ -147,6 +150,7 @@ def _editing(
         gains=words.access_rows(tried, catalogue.roles()) if tried else [],
         drawing=draw(new, locale=str(get_locale())) if new else None,
         reason=request.form.get("reason", "")[:500],
+        seen=seen,
         title_of=present.title_of,
         moment=present.moment,
     )

@@ -14,9 +14,9 @@ from extensions import db
 from models.content import Content
 from models.ledger import JournalEntry, OutboxItem
 from models.release import ProcessMigration
-from process import access, comparison, engine, journal, releases
+from process import access, comparison, engine, journal, office, registry, releases, tasks
 from process.library import library
-from process.refusals import Conflict, DefinitionError, InvalidInput, NotFound
+from process.refusals import Conflict, DefinitionError, InvalidInput, NotFound, Stale
 from services import process_changes, process_trial
 
 PROCESS = "complaint"
@@ -333,3 +333,97 @@ def test_an_upload_that_is_not_utf8_or_cut_off_is_refused_on_the_page(client_as)
     bom = b"\xef\xbb\xbf" + titled.encode()
     page = admin.post(f"/workflows/{PROCESS}/edit", data={"file": (io.BytesIO(bom), "x.yaml"), "do": "try"})
     assert page.status_code == 200 and "&lt;script&gt;alert" in page.text and "<script>alert" not in page.text
+
+
+def test_of_two_who_release_at_once_the_second_is_told(session, actor):
+    admin, seen = actor("admin"), library.shipped[PROCESS].digest
+    first = process_changes.read(PROCESS, changed(without_investigating))
+    second = process_changes.read(PROCESS, changed(lambda b: b["states"]["accepted"]["title"].update(zh="已经受理")))
+    process_changes.release(session, admin, first, "简化", seen=seen)
+    with pytest.raises(Stale, match="另一版"):
+        process_changes.release(session, admin, second, "改名", seen=seen)
+
+
+def test_nothing_is_closed_by_a_migration(session, actor, agency):
+    two_open(session, actor, agency)
+    admin = actor("admin")
+    release(session, admin, changed(without_investigating))
+    with pytest.raises(InvalidInput, match="终点") as told:
+        process_changes.start_migration(session, admin, PROCESS, {"investigating": "closed"}, "x")
+    assert "to_investigating" in told.value.errors
+
+
+def test_what_cannot_be_moved_stays_and_holds_up_nobody(session, actor, agency, monkeypatch):
+    accepted, investigating = two_open(session, actor, agency)
+    admin = actor("admin")
+    release(session, admin, changed(without_investigating))
+    made = process_changes.start_migration(session, admin, PROCESS, {"investigating": "accepted"}, "x")
+    session.commit()
+    place = process_changes._place
+
+    def fails(session: Any, thing: Content, *rest: Any) -> Any:
+        if thing.id == accepted.id:
+            place(session, thing, *rest)
+            raise InvalidInput("单位已停止办公")
+        return place(session, thing, *rest)
+
+    monkeypatch.setattr(process_changes, "_place", fails)
+    work_off(session)
+    session.expire_all()
+    assert (made.status, made.moved, made.stayed) == ("done", 1, 1)
+    assert accepted.workflow_version == library.shipped[PROCESS].digest != investigating.workflow_version
+
+
+def test_branches_that_are_no_more_are_not_waited_for(session, actor, agency):
+    def with_branches(*names: str) -> Callable[[dict[str, Any]], None]:
+        title = {"zh": "意见", "en": "Opinion"}
+
+        def change(body: dict[str, Any]) -> None:
+            body["states"]["accepted"]["branches"] = {
+                "done": "all_heard",
+                "refused": "all_heard",
+                "of": {n: {"title": title, "roles": ["complaint_handler"]} for n in names},
+            }
+            body["transitions"]["all_heard"] = {
+                "title": title, "from": ["accepted"], "to": "investigating", "trigger": "automatic",
+            }  # fmt: skip
+
+        return change
+
+    handler, admin = actor("complaint.handler"), actor("admin")
+    release(session, admin, changed(with_branches("fire", "police")))
+    content = Content(kind="content", title="会签", fields={})
+    engine.create(session, content, handler, type_id=PROCESS, place=agency(handler.unit_id), allowed=True)
+    engine.fire(content, "accept", handler)
+    opened = {t.key: t for t in tasks.current(session, content)}
+    office.respond(opened["fire"], handler, agreed=True)
+    session.commit()
+    assert content.state == "accepted" and set(opened) == {"fire", "police"}
+    release(session, admin, changed(with_branches("fire", "health")))
+    process_changes.start_migration(session, admin, PROCESS, {}, "换单位")
+    session.commit()
+    work_off(session)
+    session.expire_all()
+    now_open = {t.key: t.state for t in tasks.current(session, content)}
+    assert now_open == {"fire": "agreed", "health": "open"}
+    release(session, admin, changed(with_branches("fire")))
+    process_changes.start_migration(session, admin, PROCESS, {}, "只听消防")
+    session.commit()
+    work_off(session)
+    session.expire_all()
+    assert content.state == "investigating"
+    last = session.scalars(
+        select(JournalEntry.action).where(JournalEntry.content_id == content.id, JournalEntry.to_state.is_not(None))
+        .order_by(JournalEntry.id.desc()).limit(2)
+    ).all()  # fmt: skip
+    assert last == [f"{PROCESS}:all_heard", "process:move"]
+
+
+def test_a_release_that_todays_software_cannot_carry_out_is_left_out(session, actor, monkeypatch):
+    source = changed(lambda b: b["transitions"]["accept"]["guard"].update(predicate="moon_is_full"))
+    monkeypatch.setitem(registry.predicates, "moon_is_full", lambda *_: True)
+    release(session, actor("admin"), source)
+    assert library.workflows[PROCESS].digest != library.shipped[PROCESS].digest
+    monkeypatch.delitem(registry.predicates, "moon_is_full")
+    releases.refresh(session, at_once=True)
+    assert library.workflows[PROCESS].digest == library.shipped[PROCESS].digest

@@ -14,6 +14,7 @@ from models.ledger import JournalEntry, OutboxItem
 from models.notice import Notice
 from models.rule import Rule, RuleRun
 from process import engine, office
+from process.access import NOBODY
 from process.refusals import InvalidInput, Stale
 from services import rules
 
@@ -219,3 +220,42 @@ def test_the_pages_compose_keep_what_was_typed_and_switch(client_as, session, ac
     assert "已停用" in admin.get("/rules/").text
     assert client_as("supervisor").get("/rules/").status_code == 404
     assert admin.get("/rules/999").status_code == 404
+
+
+def test_a_rule_whose_field_or_type_is_gone_says_so_and_lets_the_others_run(session, actor, agency):
+    handler, admin = actor("complaint.handler"), actor("admin")
+    broken = [made(session, admin, "create", actions=[{"kind": "urge"}], place=handler.unit_id) for _ in range(4)]
+    well = made(
+        session, admin, "create", actions=[{"kind": "assign", "target": "complaint.handler"}], place=handler.unit_id
+    )
+    for rule, action in zip(
+        broken,
+        (
+            {"kind": "set_field", "target": "gone", "text": "x"},
+            {"kind": "create", "target": "gone", "text": ""},
+            {"kind": "notify", "target": "gone", "text": "x"},
+            {"kind": "explode", "target": "", "text": ""},
+        ),
+        strict=True,
+    ):
+        rule.actions = [action]
+        rule.conditions = [{"subject": "field:gone", "op": "is_empty", "value": ""}]
+    session.commit()
+    content = complaint(session, handler, agency)
+    worked_off(session)
+    assert [runs(session, rule)[0].outcome for rule in broken] == ["refused"] * 4
+    assert all(runs(session, rule)[0].what[0][1] for rule in broken)
+    assert runs(session, well)[0].outcome == "done" and content.assignee_id == handler.person_id
+
+
+def test_what_a_rule_made_sets_off_none_by_its_automatic_steps(session, actor, agency):
+    handler, admin = actor("complaint.handler"), actor("admin")
+    made(session, admin, "accept", actions=[{"kind": "urge"}], place=handler.unit_id)
+    content = Content(kind="content", title="规则建的", fields={})
+    engine.create(
+        session, content, NOBODY, type_id="complaint", place=agency(handler.unit_id), allowed=True, details={"rule": 1}
+    )
+    rules.heard(session, content, "accept", NOBODY, None)
+    assert worked_off(session) == 0
+    rules.heard(session, content, "accept", handler, None)
+    assert worked_off(session) == 1
