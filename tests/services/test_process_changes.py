@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import Session
 
 from extensions import db
+from models.base import Base
 from models.content import Content
 from models.ledger import JournalEntry, OutboxItem
 from models.release import ProcessMigration
-from process import access, comparison, engine, journal, office, registry, releases, tasks
+from process import access, comparison, engine, journal, office, registry, releases, tasks, transactions
+from process.access import NOBODY
 from process.library import library
 from process.refusals import Conflict, DefinitionError, InvalidInput, NotFound, Stale
 from services import process_changes, process_trial
+from tests.servers import postgres
 
 PROCESS = "complaint"
 
@@ -427,3 +433,43 @@ def test_a_release_that_todays_software_cannot_carry_out_is_left_out(session, ac
     monkeypatch.delitem(registry.predicates, "moon_is_full")
     releases.refresh(session, at_once=True)
     assert library.workflows[PROCESS].digest == library.shipped[PROCESS].digest
+
+
+@pytest.fixture(scope="module")
+def postgres_url() -> Iterator[str]:
+    with postgres() as url:
+        yield url
+
+
+def test_two_administrators_at_once_on_postgresql(postgres_url, session):
+    """Both read the same version, both press: one releases, the other is told; of two migrations one starts."""
+    engine_ = create_engine(postgres_url.rpartition("/")[0] + "/postgres", pool_size=4)
+    transactions.prepare(engine_)
+    Base.metadata.create_all(engine_)
+    with Session(engine_) as first:
+        library.store(first)
+        first.commit()
+    seen, start, ends = library.shipped[PROCESS].digest, threading.Barrier(2), []
+    texts = [
+        changed(lambda b, n=name: b["states"]["accepted"]["title"].update(zh=n)) for name in ("已经受理", "已受理了")
+    ]
+    definitions = [process_changes.read(PROCESS, text) for text in texts]
+
+    def press(definition: Any) -> None:
+        with Session(engine_) as own:
+            start.wait(30)
+            try:
+                process_changes.release(own, NOBODY, definition, "改名", seen=seen)
+                time.sleep(0.2)
+                own.commit()
+                ends.append("released")
+            except Stale:
+                ends.append("told")
+
+    threads = [threading.Thread(target=press, args=(d,)) for d in definitions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    engine_.dispose()
+    assert sorted(ends) == ["released", "told"]
