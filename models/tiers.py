@@ -70,6 +70,7 @@ def content_indexes() -> tuple[Index, ...]:
         _partial("ix_content_due_assignee", "assignee_id", "acl_id", "deadline", "id", where=OPEN),
         Index("ix_content_age_assignee", "assignee_id", "acl_id", "created_at", "id"),
         _partial("ix_content_due_unit", "unit_id", "acl_id", "deadline", "id", where=OPEN),
+        Index("ix_content_age_unit", "unit_id", "acl_id", "created_at", "id"),
     )
 
 

@@ -306,6 +306,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_content_age_acl", ["acl_id", "created_at", "id"], unique=False)
         batch_op.create_index("ix_content_age_assignee", ["assignee_id", "acl_id", "created_at", "id"], unique=False)
         batch_op.create_index("ix_content_age_owner", ["owner_id", "acl_id", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_content_age_unit", ["unit_id", "acl_id", "created_at", "id"], unique=False)
         batch_op.create_index(
             "ix_content_due_1",
             ["tier1", "acl_id", "deadline", "id"],
@@ -632,6 +633,7 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_content_due_1", sqlite_where=sa.text("closed_at IS NULL"), postgresql_where=sa.text("closed_at IS NULL")
         )
+        batch_op.drop_index("ix_content_age_unit")
         batch_op.drop_index("ix_content_age_owner")
         batch_op.drop_index("ix_content_age_assignee")
         batch_op.drop_index("ix_content_age_acl")

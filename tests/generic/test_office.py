@@ -33,6 +33,7 @@ def test_a_signer_is_asked_answers_and_is_shown(
     assert "请看费用" in page and "您的意见" in page and "不同意" in page
     desk = reviewer.get("/desk/").text
     assert "等我的意见" in desk and "长椅断了" in desk
+    assert 'data-pick-all="opinions"' not in desk, "opinions are given one by one"
     refused = reviewer.post(f"/c/{uid}/tasks/{task['uid']}", data={"verdict": "refuse", "comment": ""})
     assert refused.status_code == 422 and "请填写意见" in refused.text
     assert (

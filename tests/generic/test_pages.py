@@ -219,9 +219,10 @@ def test_pages_follow_each_other_and_ask_a_constant_number_of_questions(
         event.remove(engine, "before_cursor_execute", count)
     # A full page of dated things need not ask for those without a date.
     assert counts[11] <= counts[4] == counts[2], counts
-    for order in ("", "?sort=-created"):
+    spans = "since=2020-01-01&until=2099-12-31"
+    for query in ("", "sort=-created", "q=件", "q=件&sort=-created", f"{spans}&only=mine", f"{spans}&sort=-created"):
         seen: list[str] = []
-        url: str | None = f"/t/repair_request/{order}"
+        url: str | None = f"/t/repair_request/?{query}"
         while url:
             text = clerk.get(url).text
             seen += re.findall(r'<span class="what">第(\d+)件', text)
