@@ -72,7 +72,8 @@ def _row(one: sight.Sight) -> Any:
     cause = _(TOKENS[role]) if role in TOKENS else role_title(role)
     how = []
     if one.grant is not None:
-        how.append(f"{one.grant.place.name} {role_title(one.grant.role)}（{cause_title(one.grant.cause)}）")
+        post = f"{one.grant.place.name} {role_title(one.grant.role)}"
+        how.append(_("%(who)s（%(where)s）", who=post, where=cause_title(one.grant.cause)))
         if one.principal is not None:
             how.append(_("代 %(name)s", name=one.principal.name))
         if one.relation != "origin":

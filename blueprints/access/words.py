@@ -39,6 +39,8 @@ def cause_title(cause: str) -> str:
 
 def period(since: date | None, until: date | None) -> str:
     """`2026-11-22 至 2026-12-01`, with words where an end is open."""
+    if since is None and until is None:
+        return gettext("长期")
     first = since.isoformat() if since else gettext("一直")
     return gettext("%(first)s 至 %(last)s", first=first, last=until.isoformat() if until else gettext("长期"))
 

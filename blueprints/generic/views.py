@@ -116,6 +116,7 @@ def listed(type_id: str) -> ResponseReturnValue:
         kind=kind,
         title=present.title_of(kind),
         what=label_of(kind.description),
+        notes=[_(note) for note in kind.notes],
         columns=columns.titles,
         rows=[_line(content, actor, columns) for content in rows],
         states=[(state.id, present.title_of(state)) for state in definition.states.values()],

@@ -59,7 +59,7 @@ def token(name: str, roles: Mapping[str, Role], definition: Definition | None = 
         return _("办过“%(step)s”的人", step=present.title_of(step) if step else name[len(DID) :])
     role, _at, relation = name.partition("@")
     words = _(SPECIAL[role]) if role in SPECIAL else _role(role, roles)
-    return f"{words}（{_(PLACES[relation])}）" if relation else words
+    return _("%(who)s（%(where)s）", who=words, where=_(PLACES[relation])) if relation else words
 
 
 def _role(role: str, roles: Mapping[str, Role]) -> str:
@@ -74,7 +74,7 @@ def who(guard: Guard, roles: Mapping[str, Role], definition: Definition) -> list
     lines = [token(name, roles, definition) for name in guard.roles]
     lines += [_("有“%(name)s”权限的人", name=name) for name in guard.permissions]
     if guard.different_person_than:
-        steps = "、".join(present.title_of(definition.transitions[s]) for s in guard.different_person_than)
+        steps = _("、").join(present.title_of(definition.transitions[s]) for s in guard.different_person_than)
         lines.append(_("不能是办过“%(steps)s”的人", steps=steps))
     return lines
 
@@ -110,9 +110,13 @@ def _side_by_side(state: State, roles: Mapping[str, Role]) -> list[str]:
         "ratio": _("同意达到 %(n)s%% 就往下走", n=round(branches.share * 100)),
     }[branches.join]
     if branches.every is not None:
-        return [_("每个承办单位：%(who)s", who="、".join(token(r, roles) for r in branches.every.roles)), joined]
+        return [_("每个承办单位：%(who)s", who=_("、").join(token(r, roles) for r in branches.every.roles)), joined]
     lines = [
-        f"{present.title_of(b)}：{'、'.join(token(r, roles) for r in b.roles) if b.roles else _('另开一件，办完为止')}"
+        _(
+            "%(what)s：%(who)s",
+            what=present.title_of(b),
+            who=_("、").join(token(r, roles) for r in b.roles) if b.roles else _("另开一件，办完为止"),
+        )
         for b in branches.of
     ]
     return [*lines, joined]

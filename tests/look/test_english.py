@@ -48,6 +48,26 @@ PAGES = {
     ),
     "grid.leader": ("/desk/", "/visits/", "/visits/new", "/visits/care"),
     "courier": ("/desk/", "/errands/board", "/errands/mine"),
+    "admin": (
+        "/t/",
+        "/t/complaint/",
+        "/workflows/",
+        "/workflows/one_thing_joint",
+        "/workflows/complaint/edit",
+        "/workflows/complaint/migrate",
+        "/rules/",
+        "/rules/new?type=complaint",
+        "/admin/",
+        "/admin/outbox",
+        "/admin/calendar/",
+        "/admin/calendar/2026",
+        "/admin/calendar/2026/fill",
+        "/access/",
+        "/access/new",
+        "/access/people/window.clerk",
+        "/notices/",
+    ),
+    "complaint.handler": ("/t/", "/t/complaint/new"),
 }
 # Words of the user, of the catalogue and of the office, which have one language.
 EXAMPLES = re.compile(r"老年卡|老年|东新[\u4e00-\u9fff]*|中文")
