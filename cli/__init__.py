@@ -68,7 +68,15 @@ def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackT
 def init_app(app: Flask) -> None:
     from cli import accounts, keep, ledger, office, papers, scale, workflows
 
-    for group in (accounts.account, office.demo, workflows.process, ledger.journal, ledger.outbox, papers.papers, scale.scale):
+    for group in (
+        accounts.account,
+        office.demo,
+        workflows.process,
+        ledger.journal,
+        ledger.outbox,
+        papers.papers,
+        scale.scale,
+    ):
         app.cli.add_command(group)
     for command in (office.install, office.worker, office.relay, keep.backup, keep.restore, ledger.restrict):
         app.cli.add_command(command)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import time
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from models.content import WorkflowVersion
@@ -20,25 +20,25 @@ from process.refusals import DefinitionError, NotFound
 log = logging.getLogger("daiban.releases")
 LOOK_AGAIN = 3.0
 # Database and last release that were looked at, and when. One process may serve several databases (tests do).
-_seen: tuple[str, int | None, float] = ("", None, 0.0)
+_seen: tuple[Engine | None, int | None, float] = (None, None, 0.0)
 
 
 def refresh(session: Session, *, at_once: bool = False) -> None:
     """Takes up what was released since the last look; asks the database at most every few seconds."""
     global _seen
-    url = str(session.get_bind().engine.url)
-    if not at_once and _seen[0] == url and time.monotonic() - _seen[2] < LOOK_AGAIN:
+    engine = session.get_bind().engine
+    if not at_once and _seen[0] is engine and time.monotonic() - _seen[2] < LOOK_AGAIN:
         return
     last = session.scalar(select(func.max(ProcessRelease.id)))
-    if last is not None or _seen[1] is not None or _seen[0] != url:
+    if last is not None or _seen[1] is not None or _seen[0] is not engine:
         library.workflows = {**library.shipped, **in_force(session)}
-    _seen = (url, last, time.monotonic())
+    _seen = (engine, last, time.monotonic())
 
 
 def forget() -> None:
     """The next look asks the database."""
     global _seen
-    _seen = ("", _seen[1], 0.0)
+    _seen = (None, _seen[1], 0.0)
 
 
 def in_force(session: Session) -> dict[str, Definition]:

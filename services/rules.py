@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
@@ -47,7 +48,7 @@ class _Wanted:
     pairs: frozenset[tuple[str, str]]
 
 
-_wanted: dict[str, _Wanted] = {}
+_wanted: WeakKeyDictionary[Engine, _Wanted] = WeakKeyDictionary()
 
 
 def heard(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
@@ -61,11 +62,11 @@ def heard(session: Session, content: Content, event: str, actor: Actor, step: St
 
 
 def _pairs(session: Session) -> frozenset[tuple[str, str]]:
-    url = str(session.get_bind().engine.url)
-    known = _wanted.get(url)
+    engine = session.get_bind().engine
+    known = _wanted.get(engine)
     if known is None or time.monotonic() - known.at > LOOK_AGAIN:
         rows = session.execute(select(Rule.type, Rule.event).where(Rule.active.is_(True)).distinct()).all()
-        known = _wanted[url] = _Wanted(time.monotonic(), frozenset((t, e) for t, e in rows))
+        known = _wanted[engine] = _Wanted(time.monotonic(), frozenset((t, e) for t, e in rows))
     return known.pairs
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
+from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
@@ -221,7 +222,7 @@ def _residents(session: Session, plan: Plan, luck: Random) -> None:
     wanted = max(2, min(plan.cases // (20 * len(here)), 200))
     first = (session.scalar(select(func.max(Resident.id))) or 0) + 1
     stock = people.names()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for place, village in enumerate(here):
         for n in range(known, wanted):
             serial = place * 250 + n
@@ -262,7 +263,7 @@ def _spots(session: Session, condition: object, top: str) -> list[Spot]:
     for resident_id, community in session.execute(
         select(Resident.id, Resident.community_id).where(Resident.community_id.is_not(None)).order_by(Resident.id)
     ):
-        living.setdefault(community, []).append(resident_id)
+        living.setdefault(community or "", []).append(resident_id)
     found = []
     for agency in agencies:
         if agency.kind in ("city", "errand_point", "errand_station"):

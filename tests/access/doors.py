@@ -116,7 +116,9 @@ def expected(door: Door, who: Somebody, thing: Thing, values: dict[str, Any]) ->
     """What the definition and the policy line together say this person gets here."""
     entry = door.entry
     if "oversees" in entry:
-        return OPEN if any(r in entry["oversees"] and thing.place_path.startswith(at) for r, at in who.grants) else HIDDEN
+        return (
+            OPEN if any(r in entry["oversees"] and thing.place_path.startswith(at) for r, at in who.grants) else HIDDEN
+        )
     if entry.get("of") and thing.type not in entry["of"]:
         return HIDDEN
     step = values.get("transition") or values.get("step") or next(iter(entry.get("step", ["any"])))

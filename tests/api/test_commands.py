@@ -67,7 +67,9 @@ def test_check_says_what_is_wrong_and_where(run: Run, tmp_path: Path) -> None:
     assert "1 definitions are wrong" in failed(result)
     plone = tmp_path / "definition.xml"
     plone.write_text("<dc-workflow/>")
-    assert "definition.xml: line 1: <dc-workflow> has no attribute state_variable" in run("process", "check", plone).output
+    assert (
+        "definition.xml: line 1: <dc-workflow> has no attribute state_variable" in run("process", "check", plone).output
+    )
 
 
 def test_show_answers_the_normal_form(run: Run) -> None:

@@ -1,6 +1,5 @@
 """An office as it looks on an ordinary Thursday: what the skeleton pages are looked at with."""
 
-
 from __future__ import annotations
 
 from typing import Any

@@ -28,7 +28,13 @@ def dead(session: Session, job: str = RENDER, district: str = "xiacheng", error:
 def test_it_says_what_why_whose_and_what_to_do(session: Session, client_as: ClientAs) -> None:
     item_id = dead(session)
     page = client_as("admin").get("/admin/outbox").text
-    for words in (f"第 {item_id} 号", "生成文书", "缺字形：𰻞", "出错 3 次，工作进程中断 1 次", kinds.KINDS[RENDER].advice):
+    for words in (
+        f"第 {item_id} 号",
+        "生成文书",
+        "缺字形：𰻞",
+        "出错 3 次，工作进程中断 1 次",
+        kinds.KINDS[RENDER].advice,
+    ):
         assert words in page
     assert "办不成的任务" in client_as("admin").get("/admin/").text
 
