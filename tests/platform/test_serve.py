@@ -62,7 +62,7 @@ def test_one_command_serves_mends_and_stops(serve, free_port, tmp_path, wait_unt
     # The promise is 5 seconds on a machine that does nothing else; a test machine runs other tests beside this one.
     assert time.monotonic() - began < 20
 
-    again.pid_of("worker-2")
+    again.pid_of("worker-papers-2")
     again.stop(signal.SIGKILL)
     wait_until(lambda: not list(strays(str(tmp_path))), within=30)
 
