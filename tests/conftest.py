@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from config import Settings
-from extensions import db
+from extensions import db, limiter
 from models.agency import Agency
 from models.base import Base
 from models.case import ServiceItem
@@ -79,6 +79,8 @@ def app(tmp_path: Path, installed: Path, translations: None) -> Iterator[Flask]:
     """The application on its own copy of the installed office."""
     shutil.copy(installed, tmp_path / "daiban.db")
     forget_calendar()
+    # An application made while the one limiter is off lacks its hooks for good, and so would never count a miss.
+    limiter.enabled = True
     made = create_app(settings(tmp_path))
     made.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
     yield made
