@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -220,17 +221,23 @@ class _Writer:
             )
         return " UNION ".join(parts)
 
+
+class _Merger(_Writer, ABC):
+    """Several walks as one: how is a matter of the database."""
+
     def statement(self, ways: Sequence[Way]) -> Any:
         return text(self.merged(ways)).bindparams(*(bindparam(name, type_=UtcDateTime()) for name in self.moments))
 
+    @abstractmethod
     def merged(self, ways: Sequence[Way]) -> str:
-        raise NotImplementedError
+        """One statement that walks all ways at once, most urgent (or newest) first."""
 
+    @abstractmethod
     def read(self, row: Any) -> tuple[datetime, int]:
-        raise NotImplementedError
+        """The place of a row in the order, as the database gave it."""
 
 
-class _Sqlite(_Writer):
+class _Sqlite(_Merger):
     """Recursive queries are priority queues here: the head of every acl's run, then always the next of the run just taken from."""
 
     off = "+"
@@ -274,7 +281,7 @@ class _Sqlite(_Writer):
         return datetime.strptime(key[:MOMENT_LENGTH], MOMENT).replace(tzinfo=UTC), int(key[MOMENT_LENGTH:])
 
 
-class _Postgres(_Writer):
+class _Postgres(_Merger):
     """First the head of every acl's run; only the runs with the earliest heads can reach the page, and only they are walked."""
 
     no_moment = "TIMESTAMP WITH TIME ZONE 'epoch'"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -63,6 +65,11 @@ def colleagues(session: Session, actor: Actor) -> list[tuple[str, str]]:
         paths.add((above(unit, "street", "town") or unit).path)
     if not paths:
         return []
+    return staff_within(session, paths)
+
+
+def staff_within(session: Session, paths: Iterable[str]) -> list[tuple[str, str]]:
+    """Everybody who works under one of these places, as the choices of a field."""
     rows = session.execute(
         select(Person.username, Person.name, Person.title)
         .join(Agency, Agency.id == Person.unit_id)

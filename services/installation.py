@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from catalogue import loader as catalogue
 from catalogue import people
+from catalogue.people import InventedStaff
+from catalogue.records import DemoAccount
 from models.agency import Agency
 from models.clock import CalendarDay
 from models.person import CourierProfile, Grant, GridMembership, Person
@@ -97,15 +99,7 @@ def load_demo_people(session: Session) -> None:
     for account in catalogue.demo_accounts().values():
         if account.username in known:
             continue
-        person = Person(
-            username=account.username,
-            name=account.name,
-            title=account.title,
-            unit_id=account.unit,
-            phone=account.phone,
-            password_hash=password,
-            illustrative=True,
-        )
+        person = _invented(account.username, account, password)
         if account.resident:
             person.resident_id = _known_resident(session, account.resident)
         session.add(person)
@@ -145,15 +139,7 @@ def _staff(session: Session, known: set[str]) -> None:
     for one in (*people.leaders(SEED), *people.station_staff(SEED)):
         if one.key in known or one.key in taken:
             continue
-        person = Person(
-            username=one.key,
-            name=one.name,
-            title=one.title,
-            unit_id=one.unit,
-            phone=one.phone,
-            password_hash=accounts.NO_PASSWORD,
-            illustrative=True,
-        )
+        person = _invented(one.key, one, accounts.NO_PASSWORD)
         session.add(person)
         session.flush()
         role = {"station_head": "community_clerk", "red_courier": "red_courier"}.get(one.role, one.role)
@@ -173,6 +159,18 @@ def _staff(session: Session, known: set[str]) -> None:
                 GridMembership(grid_id=one.unit, person_id=person.id, capacity="grid_leader", since=date(2025, 1, 1))
             )
     session.flush()
+
+
+def _invented(username: str, one: DemoAccount | InventedStaff, password_hash: str) -> Person:
+    return Person(
+        username=username,
+        name=one.name,
+        title=one.title,
+        unit_id=one.unit,
+        phone=one.phone,
+        password_hash=password_hash,
+        illustrative=True,
+    )
 
 
 def _grant(session: Session, person: Person, role: str, place_id: str) -> None:

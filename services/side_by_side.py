@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session, joinedload
 
 from models.agency import Agency
 from models.content import Content, ContentPerson
-from models.person import Person
 from models.task import CONSULT, OPEN, SIGNER, Task
 from process import access, office, tasks
 from process.access import Actor
@@ -114,19 +113,8 @@ def _colleagues(session: Session, content: Content, actor: Actor) -> list[tuple[
     """Staff of the places of this thing, and those of one's own street."""
     known = dict(field_choices.colleagues(session, actor))
     paths = {content.place_path, *(p.place_path for p in content.places if p.until is None)}
-    rows = session.execute(
-        select(Person.username, Person.name, Person.title)
-        .join(Agency, Agency.id == Person.unit_id)
-        .where(
-            Person.active,
-            Person.resident_id.is_(None),
-            or_(*(access.within(Agency.path, path) for path in sorted(paths))),
-        )
-        .order_by(Agency.path, Person.id)
-        .limit(field_choices.LIMIT)
-    )
-    for username, name, title in rows:
-        known.setdefault(username, f"{name}（{title}）" if title else name)
+    for username, words in field_choices.staff_within(session, paths):
+        known.setdefault(username, words)
     known.pop(actor.username, None)
     return list(known.items())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app import create_app
-from config import Settings
-from extensions import db
-from process.clock import forget_calendar
-from process.library import library
-from tests import conftest as common
 from tests.api.conftest import Api
 from tests.generic import two_files
+from tests.generic.office import with_processes
 
 LI = {
     "name": "李桂芬",
@@ -56,18 +50,8 @@ def processes(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def app(tmp_path: Path, processes: Path, installed: Path, translations: None) -> Iterator[Flask]:
-    shutil.copy(installed, tmp_path / "daiban.db")
-    forget_calendar()
-    settings = common.settings(tmp_path)
-    made = create_app(Settings(**{**vars(settings), "processes": processes}))
-    made.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
-    with made.app_context():
-        library.store(db.session())
-        db.session.commit()
-    yield made
-    with made.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    with with_processes(tmp_path, installed, processes) as made:
+        yield made
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app import create_app
-from config import Settings
-from extensions import db
-from process.clock import forget_calendar
-from process.library import library
-from tests import conftest as common
 from tests.api.conftest import Api
 from tests.generic import two_files
+from tests.generic.office import with_processes
 
 RULES = {
     # The unit that repairs never learns who reported it, nor reads what they wrote.
@@ -53,18 +47,8 @@ def ruled(rules: dict[str, str] = RULES) -> str:
 
 @pytest.fixture
 def app(tmp_path: Path, installed: Path, translations: None) -> Iterator[Flask]:
-    folder = two_files.write(tmp_path / "processes", type_text=ruled())
-    shutil.copy(installed, tmp_path / "daiban.db")
-    forget_calendar()
-    made = create_app(Settings(**{**vars(common.settings(tmp_path)), "processes": folder}))
-    made.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
-    with made.app_context():
-        library.store(db.session())
-        db.session.commit()
-    yield made
-    with made.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    with with_processes(tmp_path, installed, two_files.write(tmp_path / "processes", type_text=ruled())) as made:
+        yield made
 
 
 @pytest.fixture
