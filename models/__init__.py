@@ -7,13 +7,16 @@ from models.clock import CalendarChange, CalendarDay, ClockPause, ClockRun
 from models.content import Acl, AclToken, Content, ContentPerson, ContentPlace, WorkflowVersion
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit, Letter
 from models.errand import Errand
+from models.grid import Building, GridLog
 from models.ledger import Counter, IdempotencyKey, JournalEntry, OutboxItem
 from models.notice import Notice
 from models.paper import Certificate, Document, Note, Paper
 from models.person import CourierProfile, Grant, GridMembership, LoginFailure, LoginSession, Person
 from models.release import ProcessMigration, ProcessRelease
 from models.resident import CareEntry, Resident
+from models.roster import RosterShift, TrainingMark
 from models.rule import Rule, RuleRun
+from models.station import JointStation, StationMember
 from models.substitution import Substitution
 from models.task import Task
 
@@ -22,6 +25,7 @@ __all__ = [
     "AclToken",
     "Agency",
     "Base",
+    "Building",
     "CalendarChange",
     "CalendarDay",
     "CareEntry",
@@ -38,11 +42,13 @@ __all__ = [
     "Document",
     "Errand",
     "Grant",
+    "GridLog",
     "GridMembership",
     "Handover",
     "HandoverLine",
     "HomeVisit",
     "IdempotencyKey",
+    "JointStation",
     "JournalEntry",
     "Letter",
     "LoginFailure",
@@ -56,10 +62,13 @@ __all__ = [
     "ProcessMigration",
     "ProcessRelease",
     "Resident",
+    "RosterShift",
     "Rule",
     "RuleRun",
     "ServiceItem",
+    "StationMember",
     "Substitution",
     "Task",
+    "TrainingMark",
     "WorkflowVersion",
 ]
