@@ -1,6 +1,7 @@
 """Nouns: tables, constraints, relations."""
 
 from models.agency import Agency
+from models.authority import AuthorityGrant, AuthorityItem, AuthorityUse
 from models.base import Base
 from models.case import Case, Material, ServiceItem
 from models.clock import CalendarChange, CalendarDay, ClockPause, ClockRun
@@ -8,6 +9,7 @@ from models.content import Acl, AclToken, Content, ContentPerson, ContentPlace, 
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit, Letter
 from models.errand import Errand
 from models.grid import Building, GridLog
+from models.item_place import ItemChannel, ItemHandler, ItemPlace, ItemSetting
 from models.ledger import Counter, IdempotencyKey, JournalEntry, OutboxItem
 from models.notice import Notice
 from models.paper import Certificate, Document, Note, Paper
@@ -24,6 +26,9 @@ __all__ = [
     "Acl",
     "AclToken",
     "Agency",
+    "AuthorityGrant",
+    "AuthorityItem",
+    "AuthorityUse",
     "Base",
     "Building",
     "CalendarChange",
@@ -48,6 +53,10 @@ __all__ = [
     "HandoverLine",
     "HomeVisit",
     "IdempotencyKey",
+    "ItemChannel",
+    "ItemHandler",
+    "ItemPlace",
+    "ItemSetting",
     "JointStation",
     "JournalEntry",
     "Letter",

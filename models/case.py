@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.agency import Agency
@@ -35,6 +35,8 @@ class Case(Content):
     """办件: one application of one person for one item."""
 
     __tablename__ = "case_file"
+    # What was decided in a period, for the reports.
+    __table_args__ = (Index("ix_case_file_decided_at", "decided_at", "item_id"),)
     __mapper_args__ = {"polymorphic_identity": "case"}
 
     id: Mapped[int] = mapped_column(ForeignKey("content.id"), primary_key=True)

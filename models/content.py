@@ -32,6 +32,23 @@ class Content(Tiers, Base):
         ),
         Index("ix_content_created", "created_at", "id"),
         Index("ix_content_deadline", "deadline", "id"),
+        # Counting cases of a period by place reads these alone (services/reports).
+        Index(
+            "ix_content_case_created",
+            "created_at",
+            "place_path",
+            "state",
+            sqlite_where=text("type = 'case'"),
+            postgresql_where=text("type = 'case'"),
+        ),
+        Index(
+            "ix_content_case_closed",
+            "closed_at",
+            "state",
+            "place_path",
+            sqlite_where=text("type = 'case' AND closed_at IS NOT NULL"),
+            postgresql_where=text("type = 'case' AND closed_at IS NOT NULL"),
+        ),
         *content_indexes(),
     )
     __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "content"}
