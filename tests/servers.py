@@ -30,8 +30,10 @@ def postgres_bin() -> Path | None:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """A cluster of its own; yields the URL of its maintenance database. Needs the package `postgresql`."""
+def postgres(*, durable: bool = False) -> Iterator[str]:
+    """A cluster of its own; yields the URL of its maintenance database. Needs the package `postgresql`.
+
+    Tests do without fsync; what measures asks for it (`durable`)."""
     binaries = postgres_bin()
     if binaries is None:
         raise RuntimeError("PostgreSQL is not installed; bin/test installs it, or: apt-get install postgresql")
@@ -62,7 +64,7 @@ def postgres() -> Iterator[str]:
         capture_output=True,
         cwd="/",
     )
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=300 -c shared_buffers=64MB"
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync={'on' if durable else 'off'} -c max_connections=300 -c shared_buffers=64MB"
     subprocess.run(
         [*become, binaries / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"],
         check=True,

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from catalogue import people
@@ -310,3 +310,7 @@ def _in_parts(session: Session, model: type, rows: list[dict], size: int = 2000)
     for start in range(0, len(rows), size):
         session.execute(insert(model), rows[start : start + size])
     session.flush()
+    if rows and "id" in rows[0] and isinstance(rows[0]["id"], int) and session.get_bind().dialect.name == "postgresql":
+        # Ids given by us: the next one that the database gives must lie beyond them.
+        name = model.__tablename__  # type: ignore[attr-defined]
+        session.execute(text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}"))

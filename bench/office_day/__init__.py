@@ -1,0 +1,1 @@
+"""A working day of a city as a benchmark: who comes when, what is done about it, and the clock in fast motion."""
