@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,7 +17,7 @@ from models.content import Content
 from models.paper import Document
 from process.access import Actor
 from process.refusals import InvalidInput
-from services import uploads
+from services import pictures, uploads
 from services.storage import FileStore
 
 PURPOSES = ("material", "photo", "signature", "attachment")
@@ -25,6 +26,8 @@ MAX_SIGNATURE = 2_000_000
 MIN_INK = 20
 _INK = 128
 _store: FileStore | None = None
+# Told of every document kept, in the same transaction: session, thing, document, who.
+listeners: list[Callable[[Session, Content, Document, Actor], None]] = []
 
 
 def configure(root: str | Path) -> None:
@@ -75,7 +78,7 @@ def signature_png(data_url: object) -> bytes:
         raise _unsigned("签名没有收到，请在签名框里重新签名。")
     try:
         raw = base64.b64decode(body, validate=True)
-        with Image.open(io.BytesIO(raw), formats=("PNG",)) as opened:
+        with pictures.opened(raw, ("PNG",)) as opened:
             if opened.width * opened.height > 16_000_000:
                 raise _unsigned("签名图片太大，请在签名框里重新签名。")
             opened.load()
@@ -126,4 +129,6 @@ def _keep(
     )
     session.add(document)
     session.flush()
+    for listener in listeners:
+        listener(session, content, document, actor)
     return document

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
-import warnings
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import pikepdf
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageOps
 
 from process.refusals import InvalidInput
+from services import pictures
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
@@ -117,12 +117,7 @@ def _kind(content: bytes) -> str | None:
 
 
 def _open_picture(content: bytes) -> Image.Image:
-    # WeasyPrint switches this on for the whole process when it is imported; half a document is not a document.
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
-    with warnings.catch_warnings():
-        # Our own limit below is stricter and speaks Chinese.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP"))
+    return pictures.opened(content, ("JPEG", "PNG", "WEBP"))
 
 
 def _picture(content: bytes, name: str, kind: str) -> CleanUpload:

@@ -7,7 +7,9 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageOps
+
+from services import pictures
 
 from .dates import official_date, official_datetime
 from .definition import Field, Paper
@@ -174,13 +176,11 @@ def image_uri(content: bytes) -> DataImage:
     """Decode and encode afresh: what reaches the page is pixels only, of bounded size."""
     if len(content) > MAX_IMAGE_BYTES:
         raise ValueError("too many bytes")
-    # WeasyPrint switches this on for the whole process when it is imported; half a signature is none.
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
-    with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as opened:
-        if opened.width * opened.height > MAX_IMAGE_PIXELS:
+    with pictures.opened(content, ("PNG", "JPEG", "WEBP")) as found:
+        if found.width * found.height > MAX_IMAGE_PIXELS:
             raise ValueError("too many pixels")
-        opened.load()
-        picture = ImageOps.exif_transpose(opened)
+        found.load()
+        picture = ImageOps.exif_transpose(found)
     picture.thumbnail((MAX_IMAGE_SIDE, MAX_IMAGE_SIDE))
     has_alpha = picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info
     target = io.BytesIO()

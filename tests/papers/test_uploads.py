@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import random
 import struct
@@ -11,8 +12,10 @@ from typing import Any
 
 import pikepdf
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
+from process.refusals import InvalidInput
+from services.files import signature_png
 from services.uploads import MAX_BYTES, UploadRefused, clean_filename, inspect, thumbnail
 
 
@@ -159,6 +162,19 @@ def test_a_truncated_picture_is_refused() -> None:
     for kind, name in (("JPEG", "a.jpg"), ("PNG", "a.png"), ("WEBP", "a.webp")):
         content = picture(kind)
         assert "损坏" in refused(content[: len(content) // 2], name)
+
+
+def test_half_a_signature_is_refused_wherever_pdfs_are_drawn() -> None:
+    import weasyprint.images  # noqa: F401  (it changes a switch of Pillow for the whole process)
+
+    # The switch is on from the first import alone; later ones do not turn it on again.
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    whole = picture("PNG")
+    head = "data:image/png;base64,"
+    assert signature_png(head + base64.b64encode(whole).decode())
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    with pytest.raises(InvalidInput, match="签名图片打不开"):
+        signature_png(head + base64.b64encode(whole[: len(whole) // 2]).decode())
 
 
 def test_huge_pixels_are_refused_before_they_are_unpacked() -> None:
