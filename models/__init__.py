@@ -19,6 +19,9 @@ from models.resident import CareEntry, Resident
 from models.roster import RosterShift, TrainingMark
 from models.rule import Rule, RuleRun
 from models.station import JointStation, StationMember
+from models.saved_filter import FilterDefault, SavedFilter
+from models.search import ContentSearch, NameReading
+from models.sheets import ListExport, SheetImport
 from models.substitution import Substitution
 from models.task import Task
 
@@ -41,11 +44,13 @@ __all__ = [
     "Content",
     "ContentPerson",
     "ContentPlace",
+    "ContentSearch",
     "Counter",
     "CourierProfile",
     "Delegation",
     "Document",
     "Errand",
+    "FilterDefault",
     "Grant",
     "GridLog",
     "GridMembership",
@@ -60,9 +65,11 @@ __all__ = [
     "JointStation",
     "JournalEntry",
     "Letter",
+    "ListExport",
     "LoginFailure",
     "LoginSession",
     "Material",
+    "NameReading",
     "Note",
     "Notice",
     "OutboxItem",
@@ -74,8 +81,10 @@ __all__ = [
     "RosterShift",
     "Rule",
     "RuleRun",
+    "SavedFilter",
     "ServiceItem",
     "StationMember",
+    "SheetImport",
     "Substitution",
     "Task",
     "TrainingMark",

@@ -24,6 +24,7 @@ REGISTERING = (
     "errands",
     "catalogue_items",
     "office_notices",
+    "search_index",
     "rules",
     "office_rules",
     "office_matters",

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import ColumnElement, or_
+from sqlalchemy.orm import Session
 
 from models.content import Content
 from process import access, pages
 from process.access import Actor
 from process.numbers import CHINA
 from process.pages import Key, Wanted
-from services.search import matching
+from services import search
 
 SORTS = (pages.DEADLINE, pages.NEWEST)
 
@@ -65,40 +65,39 @@ def _searched(
     limit: int,
     options: Sequence[Any],
 ) -> tuple[Sequence[Content], Key | None]:
-    """Words are looked for in every row, so here the database filters and sorts."""
-    statement = _narrowed(access.visible(select(Content), actor), actor, wanted)
-    statement = statement.where(matching(session, actor, words)).options(
-        selectinload(Content.places), selectinload(Content.people), *options
+    """The newest `search.MOST` that match, in the order of the list; what is further back needs another word."""
+    limits = search.Limits(
+        wanted.types, wanted.open_only or wanted.overdue_at is not None, tuple(_conditions(actor, wanted))
     )
+    keys = [_key(hit, order) for hit in search.find(session, actor, words, limits)]
+    keys.sort(key=lambda key: _place(key, order))
+    if after is not None:
+        keys = [key for key in keys if _place(key, order) > _place(after, order)]
+    rows: list[Content] = pages.load(session, actor, keys[:limit], options)
+    return rows, keys[limit - 1] if len(keys) > limit else None
+
+
+def _key(hit: search.Hit, order: str) -> Key:
     if order == pages.NEWEST:
-        rows = [(0, one) for one in _by_age(session, statement, after, limit + 1)]
-    else:
-        rows = []
-        still_open = Content.closed_at.is_(None)
-        parts = (
-            (statement.where(still_open, Content.deadline.is_not(None)), _by_deadline),
-            (statement.where(still_open, Content.deadline.is_(None)), _by_number),
-            (statement.where(not_(still_open)), _by_age),
-        )
-        for part, (narrowed, read) in enumerate(parts[: len(wanted.parts)]):
-            if len(rows) <= limit and (after is None or after.part <= part):
-                begin = after if after is not None and after.part == part else None
-                rows += [(part, one) for one in read(session, narrowed, begin, limit + 1 - len(rows))]
-    found = [one for _part, one in rows[:limit]]
-    if len(rows) <= limit:
-        return found, None
-    part, last = rows[limit - 1]
-    moment = last.deadline if order == pages.DEADLINE and part == 0 else last.created_at
-    assert moment is not None
-    return found, Key(part, moment, last.id)
+        return Key(0, hit.created_at, hit.id)
+    if hit.closed_at is not None:
+        return Key(2, hit.created_at, hit.id)
+    return Key(1, hit.created_at, hit.id) if hit.deadline is None else Key(0, hit.deadline, hit.id)
 
 
-def _narrowed(statement: Select[Any], actor: Actor, wanted: Wanted) -> Select[Any]:
+def _place(key: Key, order: str) -> tuple[int, float, int]:
+    """Where a key stands: deadlines rise, everything else begins with the newest."""
+    if order == pages.DEADLINE and key.part == 0:
+        return (0, key.at.timestamp(), key.id)
+    if order == pages.DEADLINE and key.part == 1:
+        return (1, 0.0, -key.id)
+    return (key.part, -key.at.timestamp(), -key.id)
+
+
+def _conditions(actor: Actor, wanted: Wanted) -> list[ColumnElement[bool]]:
     """What `pages` walks, as conditions; the desk and the board ask more, and have no words."""
     assert wanted.acting is None and wanted.pairs is None and wanted.closed_since is None
     conditions: list[ColumnElement[bool]] = []
-    if wanted.types is not None:
-        conditions.append(Content.type.in_(sorted(wanted.types)))
     if wanted.states is not None:
         conditions.append(Content.state.in_(sorted(wanted.states)))
     if wanted.path:
@@ -107,34 +106,10 @@ def _narrowed(statement: Select[Any], actor: Actor, wanted: Wanted) -> Select[An
         conditions.append(Content.assignee_id == wanted.assignee_id)
     if wanted.mine:
         conditions.append(own(actor))
-    if wanted.open_only:
-        conditions.append(Content.closed_at.is_(None))
     if wanted.overdue_at is not None:
-        conditions += [Content.closed_at.is_(None), Content.deadline < wanted.overdue_at]
+        conditions.append(Content.deadline < wanted.overdue_at)
     if wanted.created_from is not None:
         conditions.append(Content.created_at >= wanted.created_from)
     if wanted.created_before is not None:
         conditions.append(Content.created_at < wanted.created_before)
-    return statement.where(*conditions)
-
-
-def _by_deadline(session: Session, statement: Select[Any], after: Key | None, limit: int) -> Sequence[Content]:
-    if after is not None:
-        statement = statement.where(
-            or_(Content.deadline > after.at, and_(Content.deadline == after.at, Content.id > after.id))
-        )
-    return session.scalars(statement.order_by(Content.deadline, Content.id).limit(limit)).unique().all()
-
-
-def _by_number(session: Session, statement: Select[Any], after: Key | None, limit: int) -> Sequence[Content]:
-    if after is not None:
-        statement = statement.where(Content.id < after.id)
-    return session.scalars(statement.order_by(Content.id.desc()).limit(limit)).unique().all()
-
-
-def _by_age(session: Session, statement: Select[Any], after: Key | None, limit: int) -> Sequence[Content]:
-    if after is not None:
-        statement = statement.where(
-            or_(Content.created_at < after.at, and_(Content.created_at == after.at, Content.id < after.id))
-        )
-    return session.scalars(statement.order_by(Content.created_at.desc(), Content.id.desc()).limit(limit)).unique().all()
+    return conditions
