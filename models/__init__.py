@@ -3,6 +3,7 @@
 from models.agency import Agency
 from models.authority import AuthorityGrant, AuthorityItem, AuthorityUse
 from models.base import Base
+from models.care import CareDocument, CareEvent, DoorCall
 from models.case import Case, Material, ServiceItem
 from models.clock import CalendarChange, CalendarDay, ClockPause, ClockRun
 from models.content import Acl, AclToken, Content, ContentPerson, ContentPlace, WorkflowVersion
@@ -36,7 +37,9 @@ __all__ = [
     "Building",
     "CalendarChange",
     "CalendarDay",
+    "CareDocument",
     "CareEntry",
+    "CareEvent",
     "Case",
     "Certificate",
     "ClockPause",
@@ -49,6 +52,7 @@ __all__ = [
     "CourierProfile",
     "Delegation",
     "Document",
+    "DoorCall",
     "Errand",
     "FilterDefault",
     "Grant",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.agency import Agency
@@ -19,7 +19,6 @@ class Delegation(Content):
     """One agency carries a case to another for the resident; originals in custody are always somebody's."""
 
     __tablename__ = "delegation"
-    __mapper_args__ = {"polymorphic_identity": "delegation"}
 
     id: Mapped[int] = mapped_column(ForeignKey("content.id"), primary_key=True)
     case_id: Mapped[int | None] = mapped_column(ForeignKey("case_file.id"), index=True)
@@ -27,18 +26,27 @@ class Delegation(Content):
     addressee_id: Mapped[str] = mapped_column(ForeignKey("agency.id"), index=True)
     letter_id: Mapped[int | None] = mapped_column(ForeignKey("letter.id"))
     first_contact_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    # Set on a sub-ticket (转办, 协办): the ticket of which a part is passed on. Such a one has no case of its own.
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("delegation.id"), index=True)
+    # Where the resident fetches the result, when it is not the station that sent the ticket.
+    result_point_id: Mapped[str | None] = mapped_column(ForeignKey("agency.id"))
 
     case: Mapped[Case | None] = relationship(foreign_keys=[case_id])
+    parent: Mapped[Delegation | None] = relationship(remote_side="Delegation.id", foreign_keys=[parent_id])
+    result_point: Mapped[Agency | None] = relationship(foreign_keys=[result_point_id])
     addressee: Mapped[Agency] = relationship(foreign_keys=[addressee_id])
     letter: Mapped[Letter | None] = relationship(foreign_keys=[letter_id])
     first_contact: Mapped[Person | None] = relationship(foreign_keys=[first_contact_id])
     home_visit: Mapped[HomeVisit | None] = relationship(foreign_keys=[home_visit_id])
+
+    __mapper_args__ = {"polymorphic_identity": "delegation", "inherit_condition": id == Content.id}
 
 
 class HomeVisit(Content):
     """上门代办: staff come to the home; the visit starts a case or a delegation and follows it to the end."""
 
     __tablename__ = "home_visit"
+    __table_args__ = (Index("ix_home_visit_slot", "slot_start"), Index("ix_home_visit_refused", "refused_for"))
     __mapper_args__ = {"polymorphic_identity": "home_visit"}
 
     id: Mapped[int] = mapped_column(ForeignKey("content.id"), primary_key=True)
@@ -49,6 +57,8 @@ class HomeVisit(Content):
     slot_start: Mapped[datetime | None]
     slot_end: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
+    # Why nobody goes, in one word that can be counted; which other ways were offered stands in `fields`.
+    refused_for: Mapped[str | None] = mapped_column(String(30))
     case_id: Mapped[int | None] = mapped_column(ForeignKey("case_file.id"), index=True)
     letter_id: Mapped[int | None] = mapped_column(ForeignKey("letter.id"))
 
@@ -104,6 +114,8 @@ class Handover(Base):
     at: Mapped[datetime] = mapped_column(default=now)
     from_signature_id: Mapped[int | None] = mapped_column(ForeignKey("document.id"))
     to_signature_id: Mapped[int | None] = mapped_column(ForeignKey("document.id"))
+    # When the taker had counted and signed; empty while the papers are on their way.
+    signed_at: Mapped[datetime | None]
 
     lines: Mapped[list[HandoverLine]] = relationship(back_populates="handover", order_by="HandoverLine.position")
     from_person: Mapped[Person | None] = relationship(foreign_keys=[from_person_id])
@@ -126,5 +138,7 @@ class HandoverLine(Base):
     condition: Mapped[str] = mapped_column(String(60), default="")
     counted: Mapped[int | None]
     difference: Mapped[str] = mapped_column(String(200), default="")
+    # Counted, but not kept: why this line went back to the sender on a list of its own.
+    sent_back: Mapped[str | None] = mapped_column(String(200))
 
     handover: Mapped[Handover] = relationship(back_populates="lines")

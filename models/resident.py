@@ -47,6 +47,11 @@ class CareEntry(Base):
     resident_id: Mapped[int] = mapped_column(ForeignKey("resident.id"), unique=True)
     condition: Mapped[str] = mapped_column(String(30))
     proof: Mapped[str | None] = mapped_column(EncryptedText)
+    # The day on which the certificate or the doctor's note that was seen runs out; age needs none.
+    proof_until: Mapped[date | None]
+    needs: Mapped[str | None] = mapped_column(EncryptedText)
+    contact: Mapped[str | None] = mapped_column(EncryptedText)
+    contact_phone: Mapped[str | None] = mapped_column(EncryptedText)
     review_on: Mapped[date | None]
     opened_on: Mapped[date]
     ended_on: Mapped[date | None]

@@ -56,6 +56,8 @@ class Eligibility:
     reason: str
     alternatives: tuple[str, ...] = ()
     age: int | None = None
+    # Why not, in one word that can be counted: item, age, condition, proof.
+    why: str = ""
 
     @property
     def basis_zh(self) -> str:
@@ -88,16 +90,20 @@ def check(
     age = _age(person, on_day, leap_rule)
     if not item_allows_visit(item, categories):
         return _refused(
-            item, age, f"“{item.name}”不在上门代办范围内（限为老服务、社会救助、残疾服务类和点名列入的事项）。"
+            item, age, "item", f"“{item.name}”不在上门代办范围内（限为老服务、社会救助、残疾服务类和点名列入的事项）。"
         )
     if condition is not None and condition not in CONDITIONS:
-        return _refused(item, age, f"没有“{condition}”这种上门条件，请从{'、'.join(CONDITIONS.values())}中选择。")
+        return _refused(
+            item, age, "condition", f"没有“{condition}”这种上门条件，请从{'、'.join(CONDITIONS.values())}中选择。"
+        )
     if age is not None and age >= age_limit:
         return Eligibility(True, AGE, f"申请人满{age}周岁，符合“{age_limit}岁以上”。", age=age)
     if condition is None or condition == AGE:
-        return _refused(item, age, _too_young(age, age_limit))
+        return _refused(item, age, "age", _too_young(age, age_limit))
     if not proof_note.strip():
-        return _refused(item, age, f"选择了“{CONDITIONS[condition]}”，但没有写明依据。请注明看到的证件、病历或核实人。")
+        return _refused(
+            item, age, "proof", f"选择了“{CONDITIONS[condition]}”，但没有写明依据。请注明看到的证件、病历或核实人。"
+        )
     return Eligibility(True, condition, f"“{CONDITIONS[condition]}”，依据：{proof_note.strip()}。", age=age)
 
 
@@ -114,10 +120,16 @@ def _too_young(age: int | None, age_limit: int) -> str:
     return f"{known}，也没有记录{others}的情况。"
 
 
-def _refused(item: VisitableItem, age: int | None, why: str) -> Eligibility:
+def other_ways(item: VisitableItem) -> tuple[str, ...]:
+    """The ways that stand open for an item without a visit, in the order a clerk would say them."""
     offered = [channel for channel in OTHER_WAYS if channel in item.channels]
     offered += [channel for channel in _ALWAYS_OFFERED if channel not in offered]
     if not item.delegable:
         offered = [channel for channel in offered if channel not in ("proxy", "errand")]
+    return tuple(offered)
+
+
+def _refused(item: VisitableItem, age: int | None, why: str, reason: str) -> Eligibility:
+    offered = other_ways(item)
     ways = "、".join(OTHER_WAYS[channel] for channel in offered)
-    return Eligibility(False, "", f"{why}可以改用：{ways}。", tuple(offered), age)
+    return Eligibility(False, "", f"{reason}可以改用：{ways}。", offered, age, why)

@@ -232,4 +232,7 @@ def letter_signed(step: Step) -> None:
     """No letter, no sending: the ticket's own, or the one signed at the door."""
     ticket: Delegation = step.content
     letter = ticket.letter or (ticket.home_visit.letter if ticket.home_visit else None)
+    if letter is None and ticket.case is None and (ticket.private or {}).get("finding") in ("dead", "moved"):
+        # A report that somebody died or moved acts for nobody; there is no one left at that door to sign.
+        return
     letters.require(letter, clock.local_day(step.at), principal=ticket.applicant_id)

@@ -23,12 +23,12 @@ from process.inputs import clean_inputs
 from process.library import library
 from process.refusals import Forbidden, InvalidInput, NotAvailable, RequirementUnmet
 from process.registry import Step
-from services import case_forms, custody, delegations, files, letters
-from services.visits import ELIGIBILITY_CHECK
+from services import case_forms, custody, delegations, files, findings, letters
+from services.findings import ITEM as ELIGIBILITY_CHECK
 
 # The form at the door, one screen each; everything is handed in together by the step `collect`.
 SCREENS: Mapping[str, tuple[str, ...]] = {
-    "identity": ("identity_checked", "finding"),
+    "identity": ("identity_checked", "finding", "finding_note"),
     "papers": ("lines",),
     "photos": ("photos",),
     "letter": ("powers", "valid_until", "signature", "fingerprint", "witness_1", "witness_2"),
@@ -43,8 +43,14 @@ def screen(session: Session, visit: HomeVisit, name: str) -> Transition:
     whole = library.of(visit, session).transitions["collect"]
     asked = tuple(spec for spec in whole.inputs if spec.name in SCREENS[name])
     if visit.item.code != ELIGIBILITY_CHECK:
-        asked = tuple(spec for spec in asked if spec.name != "finding")
+        asked = tuple(spec for spec in asked if not spec.name.startswith("finding"))
     return replace(whole, inputs=asked)
+
+
+def screens_of(visit: HomeVisit, given: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """The screens this visit needs: whoever died or moved away shows no card, signs nothing and is not photographed."""
+    verdict = (given if given is not None else draft(visit)).get("finding")
+    return ("identity", "papers", "photos") if findings.not_met(visit, verdict) else tuple(SCREENS)
 
 
 def draft(visit: HomeVisit) -> dict[str, Any]:
@@ -57,12 +63,15 @@ def keep(session: Session, visit: HomeVisit, actor: Actor, name: str, given: Map
     require_at_door(session, visit, actor)
     cleaned = clean_inputs(screen(session, visit, name), given)
     match name:
-        case "identity" if visit.item.code == ELIGIBILITY_CHECK and not cleaned.get("finding"):
-            raise InvalidInput("请选择资格认证结论。", {"finding": "请选择资格认证结论"})
+        case "identity":
+            _require_identity(visit, cleaned)
+            if findings.is_check(visit):
+                findings.check(visit, cleaned, ["asked later"])
         case "papers":
-            custody.read_lines(cleaned["lines"], None)
-        case "photos" if visit.item.code == ELIGIBILITY_CHECK and not cleaned.get("photos"):
-            raise InvalidInput("待遇资格认证要有一张本人照片，请现场拍一张。", {"photos": "请现场拍一张本人照片"})
+            _require_lines(visit, cleaned)
+        case "photos" if findings.is_check(visit) and not findings.not_met(visit, draft(visit).get("finding")):
+            if not cleaned.get("photos"):
+                raise InvalidInput("待遇资格认证要有一张本人照片，请现场拍一张。", {"photos": "请现场拍一张本人照片"})
         case "letter":
             terms = letters.read_terms(cleaned, clock.local_day(now()), agent=actor.name)
             drawn = base64.b64encode(files.signature_png(terms.signature)).decode()
@@ -102,27 +111,43 @@ def _remember(visit: HomeVisit, key: str, value: Any) -> None:
     visit.private = {**(visit.private or {}), key: value}
 
 
+def _require_identity(visit: HomeVisit, given: Mapping[str, Any]) -> None:
+    if not given.get("identity_checked") and not findings.not_met(visit, given.get("finding")):
+        raise InvalidInput(
+            "请先出示工作证、核对身份证，核对好了再勾选。",
+            {"identity_checked": "请核对身份后勾选“已出示工作证并核对身份证”"},
+        )
+
+
+def _require_lines(visit: HomeVisit, given: Mapping[str, Any]) -> None:
+    """What is taken along stands on the list; a check takes nothing along but the finding."""
+    lines = given.get("lines") or []
+    if not lines and not findings.is_check(visit):
+        raise InvalidInput("请把收到的材料写上清单：收走什么就写什么。", {"lines": "请填写“收到的材料”"})
+    custody.read_lines(lines, None)
+
+
+@registry.requirement("identity_shown")
+def identity_shown(step: Step) -> None:
+    """The right person was met, or it is said how one knows that nobody lives here any more."""
+    _require_identity(step.content, step.inputs)
+
+
 @registry.requirement("letter_valid")
 def letter_valid(step: Step) -> None:
     """Signed, or a fingerprint before two witnesses; with powers and a period that make sense."""
-    letters.read_terms(step.inputs, clock.local_day(step.at), agent=step.actor.name)
+    if not findings.not_met(step.content, step.inputs.get("finding")):
+        letters.read_terms(step.inputs, clock.local_day(step.at), agent=step.actor.name)
 
 
 @registry.requirement("papers_listed")
 def papers_listed(step: Step) -> None:
     """What is taken along stands on the list; a check of being alive needs a finding and a photo."""
     visit: HomeVisit = step.content
-    custody.read_lines(step.inputs["lines"], None)
+    _require_lines(visit, step.inputs)
     photos = _photos(step)
-    if visit.item.code != ELIGIBILITY_CHECK:
-        return
-    errors = {}
-    if not step.inputs.get("finding"):
-        errors["finding"] = "请选择资格认证结论"
-    if not photos:
-        errors["photos"] = "请现场拍一张本人照片"
-    if errors:
-        raise InvalidInput("待遇资格认证还差：" + "；".join(errors.values()) + "。", errors)
+    if findings.is_check(visit):
+        findings.check(visit, step.inputs, photos)
 
 
 def _photos(step: Step) -> list[str]:
@@ -139,6 +164,8 @@ def _photos(step: Step) -> list[str]:
 def sign_letter(step: Step) -> None:
     visit: HomeVisit = step.content
     assert visit.applicant is not None
+    if findings.not_met(visit, step.inputs.get("finding")):
+        return
     terms = letters.read_terms(step.inputs, clock.local_day(step.at), agent=step.actor.name)
     letter = letters.write(step.session, visit, step.actor, visit.applicant, visit.item.title, terms, step.at)
     visit.letter_id = letter.id
@@ -151,20 +178,21 @@ def sign_letter(step: Step) -> None:
 def collect_papers(step: Step) -> None:
     """The leader signs for what is taken along; nothing leaves the home without standing on the list."""
     visit: HomeVisit = step.content
-    lines = custody.read_lines(step.inputs["lines"], None)
-    leader = custody.somebody(step.actor)
-    handover = custody.write(step.session, visit, "collect", custody.resident(visit.applicant), leader, lines, step.at)
-    for line in handover.lines:
-        line.counted = line.sheets
-    handover.from_signature_id = visit.letter.signature_id if visit.letter else None
+    lines = custody.read_lines(step.inputs.get("lines") or [], None)
+    if lines:
+        giver, leader = custody.resident(visit.applicant), custody.somebody(step.actor)
+        handover = custody.write(step.session, visit, "collect", giver, leader, lines, step.at)
+        for line in handover.lines:
+            line.counted = line.sheets
+        handover.from_signature_id = visit.letter.signature_id if visit.letter else None
+        step.details["handover"] = handover.id
     private = {**(visit.private or {})}
     private.pop(DRAFT, None)
-    private |= {
-        name: value for name, value in (("finding", step.inputs.get("finding")), ("photos", _photos(step))) if value
-    }
+    given = {name: step.inputs.get(name) for name in ("finding", "finding_note")} if findings.is_check(visit) else {}
+    private |= {name: value for name, value in (*given.items(), ("photos", _photos(step))) if value}
     visit.private = private
     visit.assignee_id = step.actor.person_id
-    step.details |= {"handover": handover.id, "lines": len(lines), "photos": len(private.get("photos", ()))}
+    step.details |= {"lines": len(lines), "photos": len(private.get("photos", ()))}
 
 
 @registry.effect("file_for_resident")
@@ -172,9 +200,19 @@ def file_for_resident(step: Step) -> None:
     """The same day: a case for the resident, and a ticket to whoever decides it."""
     visit: HomeVisit = step.content
     station = _station(step)
+    if findings.is_check(visit):
+        if not findings.not_met(visit, (visit.private or {}).get("finding")):
+            letters.require(visit.letter, clock.local_day(step.at), principal=visit.applicant_id)
+        sent = findings.forward_finding(step)
+        step.details["delegation" if sent.type == "delegation" else "forwarded"] = sent.uid
+        return
     letters.require(visit.letter, clock.local_day(step.at), principal=visit.applicant_id)
-    case = None if visit.item.code == ELIGIBILITY_CHECK else _file_case(step, visit)
-    if case is not None and not delegations.needs_carrying(visit.item):
+    if not visit.item.delegable:
+        raise RequirementUnmet(
+            f"“{visit.item.title}”须由本人到场办理，不能代办，网格长不能代为申报。请预约窗口，或改为上门协助本人网上申报。"
+        )
+    case = _file_case(step, visit)
+    if not delegations.needs_carrying(visit.item):
         return
     addressee = delegations.default_addressee(step.session, visit.item, station)
     ticket = delegations.open_ticket(
@@ -190,15 +228,6 @@ def file_for_resident(step: Step) -> None:
         allowed=True,
     )
     ticket.owner_id = visit.assignee_id or step.actor.person_id
-    if case is None:
-        # The finding and its photos are about a person's life: only encrypted, and only for the two ends.
-        private = visit.private or {}
-        ticket.private = {
-            **(private.get("form") or {}),
-            "finding": private.get("finding"),
-            "found_on": clock.local_day(step.at).isoformat(),
-            "photos": private.get("photos", []),
-        }
     step.session.flush()
     engine.follow(step, ticket, "send", comment=_message(visit))
     step.details["delegation"] = ticket.uid

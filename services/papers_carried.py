@@ -89,6 +89,9 @@ def authorisation_letter(occasion: Occasion) -> dict[str, Any] | None:
     )
     if letter is None:
         letter = _letter_of_case(session, content)
+    if letter is None and occasion.step is not None and isinstance(content, HomeVisit):
+        # Nobody was left at that door to sign one; on request an empty one can still be printed.
+        return None
     case = case_of(content)
     principal = letter.principal if letter is not None else content.applicant
     if principal is None:
@@ -145,6 +148,9 @@ def _letter_of_case(session: Session, content: Content) -> Letter | None:
 @data_for("visit_sheet")
 def visit_sheet(occasion: Occasion) -> dict[str, Any] | None:
     visit: HomeVisit = occasion.content
+    if visit.state == "requested" and occasion.step is not None:
+        # An hour that was only asked for is not a visit yet; the sheet comes with the leader's word.
+        return None
     person = visit.applicant
     assert person is not None, "a visit has somebody to visit"
     private, item = visit.private or {}, record_of(visit.item)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from models.agency import Agency
 from models.base import now
-from models.content import Content
+from models.case import ServiceItem
+from models.content import Content, ContentPerson
 from models.delegation import Delegation, HomeVisit
-from models.person import Grant, GridMembership, Person
 from models.resident import Resident
 from process import access, clock, eligibility, engine, registry
 from process.access import Actor
@@ -22,19 +22,24 @@ from process.identity import IdNumber, normalise_phone
 from process.inputs import LIMITS, clean_text
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
-from services import care, case_forms, delegation_steps, residents
+from services import (
+    booking,  # noqa: F401  registers what the steps of a slot need and do
+    care,
+    case_forms,
+    delegation_steps,
+    findings,
+    residents,
+    slots,
+)
 from services.catalogue_items import by_code, record_of
 
 PERSON_FIELDS = ("name", "id_number", "phone", "address", "household_address")
-ELIGIBILITY_CHECK = "social_insurance_eligibility_check"
-HEALTH = frozenset({"condition", "proof", "basis", "finding", "form"})
+ELIGIBILITY_CHECK = findings.ITEM
+HEALTH = frozenset({"condition", "proof", "basis", "finding", "finding_note", "form"})
 # The form at the door while it is being filled in.
 UNFINISHED = frozenset({"door"})
-VISITORS = ("grid_leader", "grid_service_worker")
-# Proposals until the agency decides: how long a slot is, and how far ahead one may be booked.
-SLOT = timedelta(hours=1)
-AHEAD = timedelta(days=60)
 BUSY = ("scheduled", "visiting")
+RELATIONS = ("本人", "配偶", "子女", "孙子女", "父母", "其他亲属", "邻居", "社区工作人员", "其他")
 
 
 # --- The request
@@ -54,7 +59,10 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> HomeVisit
         raise InvalidInput(
             f"上门条件应为{'、'.join(eligibility.CONDITIONS.values())}之一。", {"condition": "没有这种上门条件"}
         )
-    private: dict[str, Any] = {name: value for name, value in _details(data).items() if value}
+    _not_twice(session, actor, person, item)
+    private: dict[str, Any] = {
+        name: value for name, value in _requester(session, actor, person, _details(data)).items() if value
+    }
     if isinstance(data.get("form"), Mapping):
         private["form"] = case_forms.clean(case_forms.form_of(item), data["form"])
     visit = HomeVisit(
@@ -65,12 +73,18 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> HomeVisit
         applicant_id=person.id,
         applicant=person,
         unit_id=grid.parent_id,
-        fields={"item": item.code, "wish": _wish(data.get("wish"))},
+        fields={
+            "item": item.code,
+            "wish": _wish(data.get("wish")),
+            "insurer_region": findings.read_region(data.get("insurer_region")),
+        },
         private=private,
         search_text=f"{item.title} {person.name}"[:500],
     )
     answer = assess(visit, at)
     visit.eligible, visit.basis = answer.ok, answer.basis_zh if answer.ok else ""
+    if answer.ok and data.get("slot_start"):
+        _ask_for_hour(session, actor, visit, grid, data, at)
     engine.create(
         session,
         visit,
@@ -78,9 +92,52 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> HomeVisit
         type_id="home_visit",
         place=grid,
         at=at,
-        details={"eligible": answer.ok} | ({} if known else {"grid": "assumed"}),
+        details={"eligible": answer.ok}
+        | ({} if known else {"grid": "assumed"})
+        | ({"slot": visit.slot_start.isoformat()} if visit.slot_start else {}),
     )
+    if actor.resident_id is not None and actor.resident_id != person.id and actor.person_id is not None:
+        _let_requester_follow(session, visit, actor.person_id, at)
     return visit
+
+
+def _ask_for_hour(
+    session: Session, actor: Actor, visit: HomeVisit, grid: Agency, data: Mapping[str, Any], at: datetime
+) -> None:
+    """The hour is held from now on; a leader still confirms it."""
+    start = _moment(data["slot_start"], "slot_start", "上门时间")
+    off_hours = data.get("off_hours") in (True, "true", "1", "on", "y", 1) and actor.resident_id is None
+    slots.check_time(session, grid, start, at, off_hours=off_hours)
+    able = slots.visitors(session, grid.id)
+    named = data.get("visitor")
+    person = (
+        next((one for one in able if one.username == named), None)
+        if named
+        else slots.whoever_is_free(session, grid, start)
+    )
+    if person is None:
+        names = "、".join(one.name for one in able) or "本网格还没有登记网格长"
+        raise InvalidInput(f"没有找到这位上门人员。可以上门的是：{names}。", {"visitor": "不是本网格的网格长或服务员"})
+    slots.claim(session, grid, None, visit.applicant_id, person, start, at)
+    visit.slot_start, visit.slot_end, visit.assignee_id = start, start + slots.SLOT, person.id
+
+
+def _let_requester_follow(session: Session, visit: HomeVisit, person_id: int, at: datetime) -> None:
+    """A relative with an account sees how far the visit is, until it is over; nothing of what is in it."""
+    visit.people.append(ContentPerson(person_id=person_id, relation="requester", by_id=person_id, since=at))
+    session.flush()
+
+
+def end_requester(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
+    """The cause of a relative's sight is the visit: over with it."""
+    if step is None or content.type != "home_visit" or content.closed_at is None:
+        return
+    for row in content.people:
+        if row.relation == "requester" and row.until is None:
+            row.until = step.at
+
+
+registry.listeners.append(end_requester)
 
 
 def assess(visit: HomeVisit, at: datetime) -> Eligibility:
@@ -157,11 +214,55 @@ def _grids(session: Session, community: Agency) -> list[Agency]:
     return [grid for grid in session.scalars(under) if grid.exists_on(today)]
 
 
+def _not_twice(session: Session, actor: Actor, person: Resident, item: ServiceItem) -> None:
+    """A second press, or a second colleague: whoever may see the first request is told its number."""
+    if actor.resident_id is not None and actor.resident_id != person.id:
+        return
+    open_one = session.scalar(
+        access.visible(
+            select(HomeVisit).where(
+                HomeVisit.applicant_id == person.id,
+                HomeVisit.item_id == item.id,
+                HomeVisit.state.in_(("requested", "scheduled", "missed")),
+                HomeVisit.eligible.is_(True),
+            ),
+            actor,
+            HomeVisit,
+        ).limit(1)
+    )
+    if open_one is not None:
+        raise InvalidInput(
+            f"“{item.title}”已经预约过上门（{open_one.number}），不用再登记。要改时间的，请在那张单子上改。",
+            {"item": f"已有预约 {open_one.number}"},
+        )
+
+
+def _requester(session: Session, actor: Actor, person: Resident, details: dict[str, str]) -> dict[str, str]:
+    """A relative says who they are to the person, and can be called back."""
+    if actor.resident_id is None or actor.resident_id == person.id:
+        return details
+    own = session.get_one(Resident, actor.resident_id)
+    details["requested_by"] = details.get("requested_by") or own.name
+    details["requested_phone"] = details.get("requested_phone") or own.phone or ""
+    errors = {
+        name: word
+        for name, word in (("requested_relation", "请选择您与服务对象的关系"), ("requested_phone", "请填写您的电话"))
+        if not details.get(name)
+    }
+    if errors:
+        raise InvalidInput(f"替别人预约，{'；'.join(errors.values())}。", errors)
+    return details
+
+
 def _details(data: Mapping[str, Any]) -> dict[str, str]:
     """What the requester said; health proof and contacts are kept encrypted."""
     errors: dict[str, str] = {}
     found: dict[str, str] = {}
-    for name, limit, title in (("proof", LIMITS["longtext"], "依据说明"), ("requested_by", 60, "预约人")):
+    for name, limit, title in (
+        ("proof", LIMITS["longtext"], "依据说明"),
+        ("requested_by", 60, "预约人"),
+        ("requested_relation", 20, "与服务对象的关系"),
+    ):
         try:
             found[name] = clean_text(data.get(name) or "", limit)
         except ValueError as problem:
@@ -177,16 +278,15 @@ def _details(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _wish(value: Any) -> str | None:
-    if not value:
-        return None
+    return _moment(value, "wish", "希望的时间").isoformat() if value else None
+
+
+def _moment(value: Any, field: str, title: str) -> datetime:
     try:
-        wish = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError as error:
-        raise InvalidInput("希望的时间请写成 2026-03-05T14:30 的样子。", {"wish": "时间不对"}) from error
-    return (wish if wish.tzinfo else wish.replace(tzinfo=clock.CHINA)).isoformat()
-
-
-# --- The slot
+        raise InvalidInput(f"{title}请写成 2026-03-05T14:30 的样子。", {field: "时间不对"}) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=clock.CHINA)
 
 
 @registry.requirement("entitled")
@@ -195,95 +295,6 @@ def entitled(step: Step) -> None:
     answer = assess(step.content, step.at)
     if not answer.ok:
         raise RequirementUnmet(f"不符合上门条件：{answer.reason}")
-
-
-@registry.requirement("slot_free")
-def slot_free(step: Step) -> None:
-    """Neither the visitor nor the resident is somewhere else at that hour."""
-    visit: HomeVisit = step.content
-    start: datetime = step.inputs["slot_start"]
-    if start <= step.at:
-        raise InvalidInput("上门时间已经过去，请另选今后的时间。", {"slot_start": "时间已过"})
-    if start > step.at + AHEAD:
-        raise InvalidInput(f"上门时间最远约到 {AHEAD.days} 天以内，请另选。", {"slot_start": f"最远 {AHEAD.days} 天"})
-    visitor = visitor_of(step)
-    # Two leaders press at once: the second waits here and then finds the slot taken.
-    step.session.execute(select(Person.id).where(Person.id == visitor.id).with_for_update())
-    taken = step.session.scalars(
-        select(HomeVisit).where(
-            HomeVisit.id != visit.id,
-            HomeVisit.state.in_(BUSY),
-            HomeVisit.slot_start < start + SLOT,
-            HomeVisit.slot_end > start,
-        )
-    ).all()
-    if any(other.assignee_id == visitor.id for other in taken):
-        raise RequirementUnmet(
-            f"{visitor.name}在这个时间已约了别家，请换一个时间，或换另一位网格长去。",
-            {"slot_start": "与另一次上门冲突"},
-        )
-    if any(other.applicant_id == visit.applicant_id for other in taken):
-        raise RequirementUnmet(
-            "服务对象在这个时间已约了另一次上门，请换一个时间，或合并在一次办。", {"slot_start": "与另一次上门冲突"}
-        )
-
-
-def visitor_of(step: Step) -> Person:
-    """Whoever goes must lead or serve this very grid."""
-    visit: HomeVisit = step.content
-    named = step.inputs.get("visitor")
-    if named:
-        person = step.session.scalar(select(Person).where(Person.username == named, Person.active))
-    elif step.transition.id == "reschedule" and visit.assignee_id is not None:
-        person = step.session.get(Person, visit.assignee_id)
-    else:
-        person = step.session.get(Person, step.actor.person_id)
-    able = visitors(step.session, visit)
-    if person is None or person.id not in {one.id for one in able}:
-        names = "、".join(f"{one.name}（{one.username}）" for one in able) or "本网格还没有登记"
-        who = f"{person.name}不是这个网格的网格长或服务员" if person else "没有找到这位上门人员"
-        raise InvalidInput(f"{who}，不能上门。可以上门的是：{names}。", {"visitor": "不是本网格的网格长或服务员"})
-    return person
-
-
-def visitors(session: Session, visit: HomeVisit) -> list[Person]:
-    """Leaders and service workers of the grid of this visit today."""
-    today = clock.local_day(now())
-    posts = select(Grant.person_id).where(
-        Grant.role.in_(VISITORS),
-        Grant.place_id == visit.place_id,
-        (Grant.since.is_(None)) | (Grant.since <= today),
-        (Grant.until.is_(None)) | (Grant.until >= today),
-    )
-    members = select(GridMembership.person_id).where(
-        GridMembership.grid_id == visit.place_id,
-        GridMembership.capacity.in_(VISITORS),
-        (GridMembership.since.is_(None)) | (GridMembership.since <= today),
-        (GridMembership.until.is_(None)) | (GridMembership.until >= today),
-    )
-    return list(
-        session.scalars(select(Person).where(Person.active, Person.id.in_(posts.union(members))).order_by(Person.id))
-    )
-
-
-@registry.effect("book_slot")
-def book_slot(step: Step) -> None:
-    visit: HomeVisit = step.content
-    answer = assess(visit, step.at)
-    visit.eligible, visit.basis = answer.ok, answer.basis_zh
-    visit.slot_start = step.inputs["slot_start"]
-    visit.slot_end = visit.slot_start + SLOT
-    visit.assignee_id = visitor_of(step).id
-    step.details["slot"] = visit.slot_start.isoformat()
-
-
-@registry.effect("count_attempt")
-def count_attempt(step: Step) -> None:
-    """Nobody home: the slot is free again and the attempt counts."""
-    visit: HomeVisit = step.content
-    visit.attempts += 1
-    visit.slot_start = visit.slot_end = None
-    step.details["attempts"] = visit.attempts
 
 
 # --- Afterwards
@@ -345,18 +356,21 @@ def update_care_register(step: Step) -> None:
     visit: HomeVisit = step.content
     assert visit.applicant is not None
     private = visit.private or {}
+    if findings.end_entry(step):
+        return
     entry = care.enter(
         step.session,
         step.actor,
         visit.applicant,
         condition=visit.condition if visit.basis else eligibility.AGE,
         proof=private.get("proof"),
+        contact=private.get("requested_by"),
+        contact_phone=private.get("requested_phone"),
         at=step.at,
         review_on=step.inputs.get("review_on"),
+        reason=f"上门 {visit.number}",
+        keep=True,
     )
-    gone = {"dead": "已去世", "moved": "已迁出"}.get(private.get("finding", ""))
-    if gone:
-        care.end(step.session, step.actor, entry, gone, step.at)
     step.details["review_on"] = entry.review_on.isoformat() if entry.review_on else None
 
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalogue import loader as catalogue
 from models.base import now
 from models.case import Case
 from models.delegation import Delegation, Handover, HomeVisit
@@ -23,7 +24,7 @@ from process import access, engine
 from process.access import Actor
 from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
-from services import actions, care, custody, doorstep, files, papers_out, visits
+from services import actions, care, custody, doorstep, files, findings, papers_out, slots, visits
 from tests.services.fertility import certificate_of, draw_all
 
 As = Callable[[str], Actor]
@@ -72,10 +73,14 @@ def request_visit(session: Session, actor: Actor, **changes: Any) -> HomeVisit:
     return visit
 
 
-def tomorrow(hour: int = 10, days: int = 1) -> datetime:
-    return datetime.combine(
-        (now() + timedelta(days=days)).astimezone(CHINA).date(), datetime.min.time(), CHINA
-    ).replace(hour=hour)
+def tomorrow(hour: int = 10, days: int = 1, minute: int = 0) -> datetime:
+    """That hour of the next working day, or of the one so many working days from now."""
+    day = now().astimezone(CHINA).date()
+    for _ in range(days):
+        day += timedelta(days=1)
+        while not catalogue.work_calendar().is_working_day(day):
+            day += timedelta(days=1)
+    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=CHINA)
 
 
 def at_the_door(session: Session, leader: Actor, clerk: Actor, **changes: Any) -> HomeVisit:
@@ -103,7 +108,7 @@ def test_the_whole_story_of_a_senior_card(session: Session, actor: As) -> None:
 
     engine.fire(visit, "schedule", leader, inputs={"slot_start": tomorrow()})
     assert visit.assignee_id == leader.person_id
-    assert visit.slot_end - visit.slot_start == visits.SLOT
+    assert visit.slot_end - visit.slot_start == slots.SLOT
     assert session.scalar(select(Paper.paper).where(Paper.content_id == visit.id)) == "visit_sheet"
     engine.fire(visit, "set_off", leader)
     engine.fire(visit, "collect", leader, inputs=collection())
@@ -259,7 +264,7 @@ def test_slots(session: Session, actor: As, person: Any) -> None:
     again = request_visit(session, clerk, item="social_insurance_eligibility_check")
     with pytest.raises(RequirementUnmet, match="服务对象在这个时间"):
         engine.fire(again, "schedule", clerk, inputs={"slot_start": tomorrow(10), "visitor": "dx-c01-g1-leader-b"})
-    engine.fire(again, "schedule", clerk, inputs={"slot_start": tomorrow(12), "visitor": "dx-c01-g1-leader-b"})
+    engine.fire(again, "schedule", clerk, inputs={"slot_start": tomorrow(14), "visitor": "dx-c01-g1-leader-b"})
     assert again.assignee_id == person("dx-c01-g1-leader-b").id
 
     engine.fire(first, "set_off", leader)
@@ -373,7 +378,9 @@ def test_an_eligibility_check_sends_only_the_finding(session: Session, actor: As
     assert visit.case is None and session.scalar(select(Case)) is None
     assert ticket.state == "sent" and ticket.private["finding"] == "alive" and ticket.private["photos"] == [photo.uid]
     assert "alive" not in str(ticket.fields)
-    engine.fire(ticket, "receive", window, inputs={"lines": [{"line": 1, "counted": 1}]})
+    sent = custody.latest(session, ticket, "send")
+    assert [line.name for line in sent.lines] == [findings.SHEET, "本人居民身份证"]
+    engine.fire(ticket, "receive", window, inputs={"lines": [{"line": n, "counted": 1} for n in (1, 2)]})
     for step in ("start", "decide", "send_result"):
         engine.fire(ticket, step, window)
     engine.fire(ticket, "take_over", clerk)
@@ -458,6 +465,10 @@ def test_the_form_of_the_item_goes_along(session: Session, actor: As) -> None:
 def test_a_relative_asks_but_changes_nothing(session: Session, actor: As) -> None:
     request_visit(session, actor("community.clerk"))
     visit = request_visit(
-        session, actor("resident"), place=None, applicant={**OLD_LADY, "phone": "13899999999", "address": "别处"}
+        session,
+        actor("resident"),
+        place=None,
+        applicant={**OLD_LADY, "phone": "13899999999", "address": "别处"},
+        requested_relation="孙子女",
     )
     assert (visit.place_id, visit.applicant.phone) == ("dx-c01-g1", "13800000018")

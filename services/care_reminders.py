@@ -1,0 +1,128 @@
+"""提醒在前: every morning the leaders hear whose proof runs out, whom to look at again, and who turns 80 — before anybody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.agency import Agency
+from models.base import now
+from models.ledger import OutboxItem
+from models.person import Person
+from models.resident import CareEntry, Resident
+from process import clock, outbox
+from process.masking import mask_name
+from process.numbers import CHINA
+from process.words import N_
+from services import care, care_lists, notices, slots
+
+JOB = "care.remind"
+# Before the desks are opened.
+MORNING = time(6, 30)
+# A grid with many old people hears of them over some days, not all in one morning.
+AT_ONCE = 15
+TEXTS = {
+    "care:proof": N_("名册：%(who)s 的证明 %(day)s 到期，请提醒换新的并复核。"),
+    "care:review": N_("名册：%(who)s 该在 %(day)s 前复核了，请上门看看。"),
+    "care:turns_80": N_("%(who)s %(day)s 满80周岁，还没列入名册，请主动上门问问。"),
+}
+
+
+@dataclass(frozen=True)
+class Reminder:
+    """One person, one date, told once to each of the leaders."""
+
+    kind: str
+    key: str
+    who: str
+    day: date
+    home_id: str
+
+
+def remind(session: Session, args: Mapping[str, Any]) -> int:
+    """The worker's call in the morning. Told twice it changes nothing; the row for tomorrow is put in the same transaction."""
+    at = now()
+    told = sum(tell(session, grid_id, found) for grid_id, found in by_home(session, at).items())
+    put(session, at)
+    return told
+
+
+def arm(session: Session) -> None:
+    """Puts the row of the next morning, unless one waits already."""
+    waiting = session.scalar(
+        select(OutboxItem.id).where(OutboxItem.job == JOB, OutboxItem.status.in_(("waiting", "leased"))).limit(1)
+    )
+    if waiting is None:
+        put(session, now())
+
+
+def put(session: Session, at: datetime) -> None:
+    morning = datetime.combine(clock.local_day(at), MORNING, CHINA)
+    if morning <= at:
+        morning += timedelta(days=1)
+    outbox.put(session, JOB, delay=morning - at, day=clock.local_day(morning).isoformat())
+
+
+def by_home(session: Session, at: datetime) -> dict[str, list[Reminder]]:
+    """What there is to be told, by grid, soonest first."""
+    found: dict[str, list[Reminder]] = {}
+    for one in sorted(_all(session, clock.local_day(at)), key=lambda r: (r.day, r.key)):
+        found.setdefault(one.home_id, []).append(one)
+    return found
+
+
+def _all(session: Session, today: date) -> Iterator[Reminder]:
+    until = today + care_lists.SOON
+    register = select(CareEntry, Resident, Agency.id).join(CareEntry.resident).join(Agency, care.homes())
+    for entry, person, home in session.execute(
+        register.where(CareEntry.ended_on.is_(None), CareEntry.proof_until <= until)
+    ):
+        yield Reminder("care:proof", f"proof:{entry.id}:{entry.proof_until}", person.name, entry.proof_until, home)
+    for entry, person, home in session.execute(
+        register.where(CareEntry.ended_on.is_(None), CareEntry.review_on <= until)
+    ):
+        yield Reminder("care:review", f"review:{entry.id}:{entry.review_on}", person.name, entry.review_on, home)
+    born = select(Resident, Agency.id).join(Agency, care.homes())
+    for person, home in session.execute(
+        born.outerjoin(CareEntry, CareEntry.resident_id == Resident.id).where(
+            CareEntry.id.is_(None),
+            Resident.birth_date > care_lists.birthday_limit(today),
+            Resident.birth_date <= care_lists.birthday_limit(until),
+        )
+    ):
+        day = care_lists.turns_80(person.birth_date)
+        yield Reminder("care:turns_80", f"turns80:{person.id}", person.name, day, home)
+
+
+def tell(session: Session, home_id: str, found: list[Reminder]) -> int:
+    """Tells the leaders of a grid; a home without leaders tells the community that answers for it."""
+    home = session.get_one(Agency, home_id)
+    leaders: list[Person | Agency] = list(slots.visitors(session, home_id)) if home.kind == "grid" else []
+    if not leaders:
+        leaders = [home.parent or home] if home.kind == "grid" else [home]
+    told = 0
+    for leader in leaders:
+        mine = 0
+        for one in found:
+            if mine >= AT_ONCE:
+                break
+            mine += (
+                notices.notify(
+                    session,
+                    None,
+                    to=leader,
+                    kind=one.kind,
+                    text=TEXTS[one.kind],
+                    params={"who": mask_name(one.who), "day": f"{one.day.month}月{one.day.day}日"},
+                    once=f"care:{one.key}",
+                    action=one.kind,
+                )
+                is not None
+            )
+        told += mine
+    return told
