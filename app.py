@@ -6,6 +6,7 @@ import blueprints
 import cli
 import jobs.clocks
 import jobs.handlers  # noqa: F401  registers the job handlers
+import jobs.messages
 import services
 from blueprints import context, errors, headers, leftovers, sessions, unit_of_work
 from catalogue import loader as catalogue
@@ -16,6 +17,7 @@ from process import journal, library, transactions
 from process.refusals import DefinitionError
 from services import papers_out
 from services.files import configure as configure_files
+from services.messages import channels as message_channels
 
 
 def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
@@ -46,6 +48,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     if not settings.storage_url.startswith("file:"):
         raise ConfigError("STORAGE_URL: this version keeps files in a folder only; use file:///folder")
     configure_files(settings.storage_url)
+    message_channels.configure(settings)
     papers_out.configure(settings.base_url, demo=settings.demo)
     services.register()
     papers_out.configure(settings.base_url, demo=settings.demo)

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 ROOT = Path(__file__).resolve().parent
 SHORTEST_SECRET = 32
+SHORTEST_GATEWAY_SECRET = 16
 # A Unix socket's path has at most 107 bytes; a longer one fails in Redis with a message nobody understands.
 LONGEST_SOCKET_PATH = 107
 
@@ -43,6 +44,13 @@ class Settings:
     journal_algorithm: str = "sha256"
     journal_heads: Path = ROOT / "var" / "journal-heads.jsonl"
     journal_key: Path = ROOT / "var" / "journal.key"
+    # The ways on which people are told outside the application; empty: not set up (see docs/messages.md).
+    sms_gateway_url: str = field(default="", repr=False)
+    sms_gateway_secret: str = field(default="", repr=False)
+    sms_sender: str = "代办"
+    work_chat_url: str = field(default="", repr=False)
+    work_chat_secret: str = field(default="", repr=False)
+    work_chat_kind: str = "wecom"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -65,6 +73,12 @@ class Settings:
             journal_algorithm=_algorithm(env.get("JOURNAL_ALGORITHM") or "sha256"),
             journal_heads=_outside("JOURNAL_HEADS", env.get("JOURNAL_HEADS") or str(var / "journal-heads.jsonl")),
             journal_key=_outside("JOURNAL_KEY", env.get("JOURNAL_KEY") or str(var / "journal.key")),
+            sms_gateway_url=_gateway("SMS_GATEWAY_URL", env.get("SMS_GATEWAY_URL") or ""),
+            sms_gateway_secret=_gateway_secret(env.get("SMS_GATEWAY_URL") or "", env.get("SMS_GATEWAY_SECRET") or ""),
+            sms_sender=_sender(env.get("SMS_SENDER") or "代办"),
+            work_chat_url=_gateway("WORK_CHAT_URL", env.get("WORK_CHAT_URL") or ""),
+            work_chat_secret=env.get("WORK_CHAT_SECRET") or "",
+            work_chat_kind=_chat_kind(env.get("WORK_CHAT_KIND") or "wecom"),
         )
 
     @property
@@ -255,6 +269,37 @@ def _base_url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ConfigError(f"BASE_URL: {_shown(value)} is no web address; {right}")
     return value.rstrip("/")
+
+
+def _gateway(name: str, value: str) -> str:
+    """Where messages are handed over; the address may carry a key, so it is never shown."""
+    if not value:
+        return ""
+    parts = _split(name, value, "use the address that the provider gave you")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+        raise ConfigError(f"{name}: this is no web address; use the address that the provider gave you, with https://")
+    return value
+
+
+def _gateway_secret(url: str, value: str) -> str:
+    if url and len(value) < SHORTEST_GATEWAY_SECRET:
+        raise ConfigError(
+            f"SMS_GATEWAY_SECRET: {len(value)} characters are too few for SMS_GATEWAY_URL, it needs at least "
+            f"{SHORTEST_GATEWAY_SECRET}; use the key that the provider gave you"
+        )
+    return value
+
+
+def _sender(value: str) -> str:
+    if len(value) > 20 or not value.isprintable() or set(value) & set("【】[]"):
+        raise ConfigError("SMS_SENDER: the signature of text messages has at most 20 characters and no brackets")
+    return value
+
+
+def _chat_kind(value: str) -> str:
+    if value not in {"wecom", "dingtalk"}:
+        raise ConfigError(f"WORK_CHAT_KIND: {value!r} is not known; use wecom or dingtalk")
+    return value
 
 
 def _split(name: str, value: str, right: str) -> SplitResult:

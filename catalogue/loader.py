@@ -9,6 +9,7 @@ from typing import Any
 
 from catalogue.calendars import work_calendar
 from catalogue.items import read_items, read_schemes
+from catalogue.messages import messages
 from catalogue.reading import FOLDER, known, load, record, renamed, unique
 from catalogue.records import (
     CatalogueError,
@@ -150,7 +151,7 @@ def demo_accounts() -> Mapping[str, DemoAccount]:
 
 def check() -> None:
     """Read everything now, so that a wrong file stops the start instead of a clerk."""
-    for read in (organisations, roles, channels, lists, schemes, forms, items, demo_accounts, work_calendar):
+    for read in (organisations, roles, channels, lists, schemes, forms, items, demo_accounts, work_calendar, messages):
         read()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from process import outbox
-from process.outbox import PAPERS, QUICK, Needs
+from process.outbox import NETWORK, PAPERS, QUICK, Needs
 from process.words import N_
 
 
@@ -58,6 +58,22 @@ KINDS: dict[str, Kind] = {
         N_("还有在办件留在旧版本。请看出错的原因，排除后再试一次；已经换好的不会再换。"),
         BULK,
     ),
+    "messages.send": Kind(
+        "system_admin",
+        N_("发短信、发工作群"),
+        N_("请先到“通知渠道”看通道是否正常。恢复后再试一次；已打电话告知的，放弃。"),
+        Needs(queue=NETWORK, lease=timedelta(seconds=60)),
+    ),
+    "messages.remind": Kind(
+        "system_admin",
+        N_("提醒补齐容缺材料"),
+        N_("提醒没有发出。请看该件还欠不欠材料：还欠的，再试一次；已补齐或已办结的，放弃。"),
+    ),
+    "messages.unclaimed": Kind(
+        "system_admin",
+        N_("提醒没人认领的任务"),
+        N_("提醒没有发出。请看任务是否还在任务板上：还没人认领的，再试一次；已认领的，放弃。"),
+    ),
     "rules.run": Kind(
         "system_admin",
         N_("自动规则"),
@@ -85,4 +101,4 @@ def jobs_of(owner: str) -> Iterator[str]:
 
 declare(KINDS)
 
-__all__ = ["KINDS", "OTHER", "PAPERS", "QUICK", "Kind", "declare", "jobs_of", "kind"]
+__all__ = ["KINDS", "NETWORK", "OTHER", "PAPERS", "QUICK", "Kind", "declare", "jobs_of", "kind"]

@@ -12,6 +12,7 @@ from models.errand import Errand
 from models.grid import Building, GridLog
 from models.item_place import ItemChannel, ItemHandler, ItemPlace, ItemSetting
 from models.ledger import Counter, IdempotencyKey, JournalEntry, OutboxItem
+from models.message import ContactPreference, Delivery, Message
 from models.notice import Notice
 from models.paper import Certificate, Document, Note, Paper
 from models.person import CourierProfile, Grant, GridMembership, LoginFailure, LoginSession, Person
@@ -44,6 +45,7 @@ __all__ = [
     "Certificate",
     "ClockPause",
     "ClockRun",
+    "ContactPreference",
     "Content",
     "ContentPerson",
     "ContentPlace",
@@ -51,6 +53,7 @@ __all__ = [
     "Counter",
     "CourierProfile",
     "Delegation",
+    "Delivery",
     "Document",
     "DoorCall",
     "Errand",
@@ -73,6 +76,7 @@ __all__ = [
     "LoginFailure",
     "LoginSession",
     "Material",
+    "Message",
     "NameReading",
     "Note",
     "Notice",
@@ -87,8 +91,8 @@ __all__ = [
     "RuleRun",
     "SavedFilter",
     "ServiceItem",
-    "StationMember",
     "SheetImport",
+    "StationMember",
     "Substitution",
     "Task",
     "TrainingMark",

@@ -28,8 +28,8 @@ SWEPT_AT_ONCE = 5_000
 COUNTED, ALL = 10_000, 1 << 62
 
 # One queue for each kind of worker. What a job needs beyond the ordinary stands in `kinds`, filled by jobs/kinds.py.
-QUICK, PAPERS = "quick", "papers"
-QUEUES = (QUICK, PAPERS)
+QUICK, PAPERS, NETWORK = "quick", "papers", "network"
+QUEUES = (QUICK, PAPERS, NETWORK)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ REGISTERING = (
     "errands",
     "catalogue_items",
     "office_notices",
+    "messages.listening",
+    "messages.replies",
     "search_index",
     "rules",
     "office_rules",

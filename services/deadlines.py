@@ -22,18 +22,14 @@ from process.calendar_days import WorkCalendar
 from process.definition import Definition, Transition
 from process.explanation import MOVED
 from process.library import library
-from process.words import N_
 from services import notices
+from services.messages import staff
 
 RECOMPUTE = "clock.recompute"
 # So many things are reckoned anew in one transaction: short enough for the lease and for whoever wants to write meanwhile.
 SLICE = 100
 # Other processes may use the old calendar until their half minute is over; a second round finds what they still wrote.
 STRAGGLERS = timedelta(seconds=calendars.CACHE_SECONDS + 15)
-TEXTS = {
-    watching.NEAR: N_("%(number)s 的期限快到了：%(when)s 前要办好。"),
-    watching.LATE: N_("%(number)s 已过期限：应在 %(when)s 前办好。"),
-}
 
 
 def warn(session: Session, args: Mapping[str, Any]) -> bool:
@@ -49,7 +45,7 @@ def warn(session: Session, args: Mapping[str, Any]) -> bool:
             alarm.content,
             to=reader,
             kind=f"clock:{alarm.kind}",
-            text=TEXTS[alarm.kind],
+            text=staff.words(f"clock:{alarm.kind}"),
             params={"when": alarm.deadline.isoformat()},
             once=alarm.once,
             state=alarm.content.state,

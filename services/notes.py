@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy.orm import Session
 
 from models.base import now
@@ -11,6 +13,9 @@ from process import access, journal
 from process.access import Actor
 from process.inputs import clean_text
 from process.refusals import Forbidden, InvalidInput
+
+# Told of every line added, in the same transaction: session, thing, line, who.
+listeners: list[Callable[[Session, Content, Note, Actor], None]] = []
 
 
 def add(session: Session, content: Content, actor: Actor, *, audience: str, text: str) -> Note:
@@ -30,4 +35,6 @@ def add(session: Session, content: Content, actor: Actor, *, audience: str, text
     note = Note(content_id=content.id, audience=audience, text=words, author_id=actor.person_id, at=now())
     session.add(note)
     journal.record(session, "note:add", actor, content=content, details={"audience": audience})
+    for listener in listeners:
+        listener(session, content, note, actor)
     return note

@@ -1,4 +1,5 @@
-"""Telling somebody in the application: one line on the desk, written once, read once, journalled without personal data."""
+"""Telling a colleague: one line on the desk, written once, read once, journalled without personal data; whatever else
+they hear of it (the work chat) hangs on this line, so that there is one way of telling."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from models.person import Person
 from process import access, journal
 from process.access import Actor
 from process.refusals import NotFound
+from services.messages import staff
 
 LIMIT = 100
 # The longest texts and parameters that are kept; whoever writes rules is told before (see models/notice.py).
@@ -71,7 +73,9 @@ def notify(
         return None
     recipient = {"person": to.id} if isinstance(to, Person) else {"unit": to.id}
     journal.record(session, action, actor, content=content, details={"kind": kind, "notice": notice_id, **recipient})
-    return session.get_one(Notice, notice_id)
+    notice = session.get_one(Notice, notice_id)
+    staff.also_by_chat(session, notice)
+    return notice
 
 
 def _insert(session: Session) -> Any:

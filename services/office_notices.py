@@ -13,28 +13,31 @@ from models.task import CONSULT, OPEN, SIGNER, Task
 from process import registry, tasks
 from process.access import Actor
 from process.registry import Step
-from process.words import N_
 from services import notices
+from services.messages import staff
 
-SENTENCES = {
-    "office:transfer": N_("转派给您办理"),
-    "office:consult": N_("请您出意见，办完自动回到委派人"),
-    "office:add_signer": N_("请您会签"),
-    "office:copy": N_("抄送给您"),
-    "office:urge": N_("有人催办，请尽快办理"),
-    "task:answered": N_("您委派的意见已经回来"),
-    "task:agreed": N_("会签同意"),
-    "task:refused": N_("会签不同意，请看理由"),
-}
+# The words stand in catalogue/messages.yaml, with everything else that is told.
+EVENTS = frozenset(
+    {
+        "office:transfer",
+        "office:consult",
+        "office:add_signer",
+        "office:copy",
+        "office:urge",
+        "task:answered",
+        "task:agreed",
+        "task:refused",
+    }
+)
 
 
 def tell(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
     """Listens to the verbs of the office; the words written with them stay in the thing and are not repeated in the notice."""
-    if event not in SENTENCES:
+    if event not in EVENTS:
         return
     for reader in _readers(session, content, event):
         if not (isinstance(reader, Person) and reader.id == actor.person_id):
-            notices.notify(session, content, to=reader, kind=event, text=SENTENCES[event], actor=actor)
+            notices.notify(session, content, to=reader, kind=event, text=staff.words(event), actor=actor)
 
 
 def _readers(session: Session, content: Content, event: str) -> list[Any]:

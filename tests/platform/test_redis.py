@@ -66,4 +66,12 @@ def test_an_outside_redis_is_not_started_here(tmp_path):
     names = [
         child.name for child in children(Settings.from_env({"DAIBAN_VAR": str(tmp_path), "REDIS_URL": "redis://h/0"}))
     ]
-    assert names == ["prepare", "web", "relay", "worker-quick-1", "worker-papers-1", "worker-papers-2"]
+    assert names == [
+        "prepare",
+        "web",
+        "relay",
+        "worker-quick-1",
+        "worker-papers-1",
+        "worker-papers-2",
+        "worker-network-1",
+    ]

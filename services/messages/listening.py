@@ -1,0 +1,208 @@
+"""When somebody is told: one function for each occasion, called by the steps that bring it about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalogue.messages import messages
+from models.agency import Agency
+from models.base import now
+from models.case import Case
+from models.content import Content
+from models.delegation import Delegation, HomeVisit
+from models.message import Message
+from process import clock, outbox, registry
+from process.access import Actor
+from process.registry import Step
+from services import materials
+from services.messages import colleagues, facts, telling
+from services.messages.wording import Facts
+
+REMIND = "messages.remind"
+# In the morning, when people can still go somewhere.
+REMIND_AT = 9
+Heard = Callable[[Session, Any, str, Actor, "Step | None"], None]
+
+
+def hear(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
+    """Listens to every step; most concern nobody outside."""
+    heard = OCCASIONS.get((content.type, event))
+    if heard is not None:
+        heard(session, content, event, actor, step)
+    if step is not None and step.details.get("differences"):
+        colleagues.difference(session, content, step)
+    if isinstance(content, HomeVisit) and heard is None:
+        visit(session, content, event, actor, step)
+
+
+def resident(
+    session: Session, content: Content, occasion: str, found: Facts, once: str = "", actor: Actor | None = None
+) -> Message | None:
+    """Tells the applicant of a thing, if it has one."""
+    if content.applicant is None:
+        return None
+    mark = once or f"{content.uid}:{content.version}"
+    return telling.tell(session, occasion, content.applicant, found, content=content, once=mark, actor=actor)
+
+
+# --- Cases
+
+
+def accepted(session: Session, case: Case, event: str, actor: Actor, step: Step | None) -> None:
+    """The promise of a carried case runs from here, too; what is owed is said in the same message."""
+    if event == "accept":
+        resident(session, case, "accepted", facts.of(session, case), once=f"{case.uid}")
+        return
+    due = _owed_until(case)
+    if due is None:
+        return
+    today = clock.local_day(now())
+    resident(session, case, "accepted_owing", facts.owed(session, case, due, today))
+    for days in messages().owed_days:
+        at = clock.end_of(due - timedelta(days=days + 1)) + timedelta(hours=REMIND_AT)
+        if at > now():
+            outbox.put(
+                session, REMIND, district=case.district, delay=at - now(), uid=case.uid, due=due.isoformat(), days=days
+            )
+
+
+def _owed_until(case: Case) -> date | None:
+    text = (case.fields or {}).get(materials.OWED, {}).get("due")
+    return date.fromisoformat(text) if text else None
+
+
+def remind(session: Session, args: Mapping[str, Any]) -> bool:
+    """The worker's call some days before a promise ends: said only while something is still owed under this very promise."""
+    case = session.scalar(select(Case).where(Case.uid == args["uid"]).with_for_update(of=Case))
+    if case is None or case.closed_at is not None or _owed_until(case) != date.fromisoformat(args["due"]):
+        return False
+    due, today = date.fromisoformat(args["due"]), clock.local_day(now())
+    if today > due or not materials.owed(case):
+        return False
+    found = facts.owed(session, case, due, today)
+    return resident(session, case, "owed_soon", found, f"{case.uid}:{due.isoformat()}:{args['days']}") is not None
+
+
+def missing(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
+    """Everything at once; a ticket whose case says it already says it not a second time."""
+    if isinstance(content, Delegation) and content.case is not None:
+        return
+    comment = str(step.inputs.get("comment") or "") if step is not None else ""
+    resident(session, content, "missing", facts.defects(session, content, comment, now()))
+
+
+def issued(session: Session, case: Case, event: str, actor: Actor, step: Step | None) -> None:
+    """Ready where it can be collected: what travels on a ticket is not there yet."""
+    if telling.open_ticket(session, case) is not None or _visited(session, case):
+        return
+    unit = session.get(Agency, case.result_unit_id or case.unit_id or case.place_id) or case.place
+    resident(session, case, "result_ready", facts.at(session, case, unit), once=case.uid)
+
+
+def _visited(session: Session, case: Case) -> bool:
+    statement = select(HomeVisit.id).where(HomeVisit.case_id == case.id, HomeVisit.closed_at.is_(None)).limit(1)
+    return session.scalar(statement) is not None
+
+
+def sent_off(session: Session, case: Case, event: str, actor: Actor, step: Step | None) -> None:
+    """Only what went by express is on its way; everything else is in the resident's hands."""
+    if step is None or step.inputs.get("way") != "express":
+        return
+    number = str(step.inputs.get("express_number") or "")
+    found = replace(facts.of(session, case), express=number or "（未登记）")
+    resident(session, case, "result_sent", found, once=case.uid)
+
+
+def against(session: Session, case: Case, event: str, actor: Actor, step: Step | None) -> None:
+    unit = telling.answerable(session, case)
+    resident(session, case, "decided_against", facts.at(session, case, unit), once=case.uid)
+
+
+# --- Tickets
+
+
+def handed_on(session: Session, ticket: Delegation, event: str, actor: Actor, step: Step | None) -> None:
+    resident(session, ticket, "handed_on", facts.handed(session, ticket))
+
+
+def taken_over(session: Session, ticket: Delegation, event: str, actor: Actor, step: Step | None) -> None:
+    """The result is at the station; one that a visit brings home is told with the visit."""
+    if ticket.home_visit_id is None and (ticket.case is None or ticket.case.state == "issued"):
+        resident(session, ticket, "result_ready", facts.at(session, ticket, ticket.place), once=ticket.uid)
+
+
+# --- Visits
+
+
+def visit(session: Session, visit: HomeVisit, event: str, actor: Actor, step: Step | None) -> None:
+    """Fixed the first time, moved whenever a later step leaves another time in the book."""
+    if visit.slot_start is None or visit.state != "scheduled":
+        return
+    earlier = session.scalar(
+        select(Message.key)
+        .where(Message.content_id == visit.id, Message.occasion.in_(("visit_fixed", "visit_moved")))
+        .order_by(Message.id.desc())
+        .limit(1)
+    )
+    mark = f"{visit.uid}:{int(visit.slot_start.timestamp())}"
+    if earlier is not None and f":{mark}:" in f"{earlier}:":
+        return
+    occasion = "visit_fixed" if earlier is None else "visit_moved"
+    resident(session, visit, occasion, facts.visit(session, visit), f"{mark}:{visit.version}")
+
+
+def at_door(session: Session, visit: HomeVisit, event: str, actor: Actor, step: Step | None) -> None:
+    resident(session, visit, "result_at_door", facts.of(session, visit), once=visit.uid)
+
+
+def declined(session: Session, visit: HomeVisit, event: str, actor: Actor, step: Step | None) -> None:
+    text = " ".join(str(step.inputs.get("comment") or "").split()) if step is not None else ""
+    resident(session, visit, "visit_declined", replace(facts.of(session, visit), text=text), once=visit.uid)
+
+
+# --- What colleagues hear
+
+
+def rated(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
+    score = int(step.inputs.get("score") or 0) if step is not None else 0
+    if 1 <= score <= messages().low_mark:
+        colleagues.low_rating(session, content, score)
+
+
+def complained(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
+    colleagues.complaint(session, content)
+
+
+def on_board(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
+    colleagues.watch_errand(session, content)
+
+
+OCCASIONS: Mapping[tuple[str, str], Heard] = {
+    ("case", "accept"): accepted,
+    ("case", "defer"): accepted,
+    ("case", "supplement_needed"): missing,
+    ("case", "issue"): issued,
+    ("case", "deliver"): sent_off,
+    ("case", "refuse"): against,
+    ("case", "reject_intake"): against,
+    ("case", "rate"): rated,
+    ("delegation", "send"): handed_on,
+    ("delegation", "request_materials"): missing,
+    ("delegation", "take_over"): taken_over,
+    ("delegation", "close"): rated,
+    ("home_visit", "decline"): declined,
+    ("home_visit", "result_ready"): at_door,
+    ("home_visit", "close"): rated,
+    ("complaint", "create"): complained,
+    ("errand", "post"): on_board,
+    ("errand", "reopen"): on_board,
+    ("errand", "release"): on_board,
+}
+
+registry.listeners.append(hear)
