@@ -7,6 +7,7 @@ from models.care import CareDocument, CareEvent, DoorCall
 from models.case import Case, Material, ServiceItem
 from models.clock import CalendarChange, CalendarDay, ClockPause, ClockRun
 from models.content import Acl, AclToken, Content, ContentPerson, ContentPlace, WorkflowVersion
+from models.courier_run import CourierRun, RunLine
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit, Letter
 from models.errand import Errand
 from models.grid import Building, GridLog
@@ -52,6 +53,7 @@ __all__ = [
     "ContentSearch",
     "Counter",
     "CourierProfile",
+    "CourierRun",
     "Delegation",
     "Delivery",
     "Document",
@@ -89,6 +91,7 @@ __all__ = [
     "RosterShift",
     "Rule",
     "RuleRun",
+    "RunLine",
     "SavedFilter",
     "ServiceItem",
     "SheetImport",

@@ -22,6 +22,7 @@ REGISTERING = (
     "custody",
     "care",
     "errands",
+    "courier_runs",
     "catalogue_items",
     "office_notices",
     "messages.listening",

@@ -24,6 +24,7 @@ vendor bootstrap 5.3.9 MIT static/vendor/bootstrap dist/css/bootstrap.min.css
 vendor htmx.org 4.0.1 0BSD static/vendor/htmx dist/htmx.min.js
 vendor sortablejs 1.15.7 MIT static/vendor/sortablejs Sortable.min.js
 vendor signature_pad 5.1.4 MIT static/vendor/signature_pad dist/signature_pad.umd.min.js
+vendor jsqr 1.4.0 Apache-2.0 static/vendor/jsqr dist/jsQR.js
 vendor axe-core 4.14.1 MPL-2.0 tests/vendor axe.min.js
 
 python3 - "$work/list" <<'PY'

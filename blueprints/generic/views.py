@@ -36,10 +36,11 @@ OWN_LIST = {
     "delegation": "delegations.index",
     "home_visit": "visits.index",
     "errand": "errands.board",
+    "courier_run": "delegations.runs",
     "certificate": "certificates.index",
     "service_item": "catalogue.index",
 }
-OWN_FORM = {"case": "cases.new", "home_visit": "visits.new", "errand": "errands.new"}
+OWN_FORM = {"case": "cases.new", "home_visit": "visits.new", "errand": "errands.new", "courier_run": "delegations.new_run"}
 FILTERS = ("q", "state", "unit", "since", "until", "only", "sort")
 ONLY = ("open", "mine", "overdue")
 
