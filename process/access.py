@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -166,6 +167,13 @@ def visible(statement: S, actor: Actor, entity: Any = Content) -> S:
 
 def condition(actor: Actor, entity: Any = Content) -> ColumnElement[bool]:
     """The policy as one SQL condition on the columns of content."""
+    seeing = tuple(sorted(relation for relation, given in library.participants.items() if VIEW in given))
+    return _condition(actor, entity, seeing)
+
+
+@lru_cache(maxsize=1024)
+def _condition(actor: Actor, entity: Any, seeing: tuple[str, ...]) -> ColumnElement[bool]:
+    # Writing the expression down costs more than running it, and the same people ask again and again.
     parts: list[ColumnElement[bool]] = [entity.acl_id.in_(_acls(["anyone"]))]
     if actor.person_id is not None and actor.acting_for is None:
         parts.append(and_(entity.owner_id == actor.person_id, entity.acl_id.in_(_acls(["owner"]))))
@@ -178,7 +186,7 @@ def condition(actor: Actor, entity: Any = Content) -> ColumnElement[bool]:
                 select(ContentPerson.content_id).where(
                     ContentPerson.person_id.in_(sorted(actor.persons)),
                     ContentPerson.until.is_(None),
-                    ContentPerson.relation.in_([r for r, given in library.participants.items() if VIEW in given]),
+                    ContentPerson.relation.in_(seeing),
                 )
             )
         )

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.orm import Session, joinedload, with_polymorphic
+from sqlalchemy.orm import Session, joinedload
 
 from models.base import now
-from models.content import Content
+from models.content import Content, every_kind
 from process import clock, engine, guards, pages
 from process.access import Actor
 from process.definition import DID, MOMENTARY_TOKENS, RELATIONS, SPECIAL_TOKENS, Transition
@@ -101,7 +101,7 @@ def desk(session: Session, actor: Actor, *, at: datetime | None = None, after: K
 
 
 def _load(session: Session, actor: Actor, keys: Sequence[Key]) -> list[Content]:
-    entity = with_polymorphic(Content, "*")
+    entity = every_kind()
     options = (joinedload(entity.applicant), joinedload(entity.unit), joinedload(entity.assignee))
     return [c for c in pages.load(session, actor, keys, options, entity) if c.type not in NOT_WORK]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from sqlalchemy import and_, func, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload, with_polymorphic
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models.agency import Agency
-from models.content import Content
+from models.content import Content, every_kind
 from models.person import GridMembership, Person
 from process import access, engine, guards
 from process.access import Actor
@@ -227,7 +227,7 @@ def inbox(
     session: Session, actor: Actor, units: list[str], *, type_id: str = "", after: str = "", limit: int = PAGE
 ) -> InboxPage:
     """What lies with these units, most urgent first; what has no deadline comes last."""
-    entity = with_polymorphic(Content, "*")
+    entity = every_kind()
     statement = select(entity).where(
         entity.unit_id.in_(units), entity.closed_at.is_(None), entity.type.not_in(NOT_WORK)
     )

@@ -10,20 +10,17 @@ from sqlalchemy.orm import Session
 
 from models.case import Case, ServiceItem
 from models.content import Content
-from models.delegation import Delegation, HomeVisit
-from models.errand import Errand
 from models.paper import Certificate, Paper
 from process import access
 from process.access import Actor
+from services import linked
 
-# Asked for every answer about a thing, so they are built once.
+# Asked for every answer about a thing, so it is built once.
 _PAPERS = (
     select(Paper.paper, Paper.title, Paper.number, Paper.status, Paper.error)
     .where(Paper.content_id == bindparam("content_id"))
     .order_by(Paper.id)
 )
-# On the table alone: the mapped class would join the columns that every thing has.
-_ERRANDS = select(Errand.__table__.c.id).where(Errand.related_id.in_(bindparam("ids", expanding=True)))
 
 
 def materials(content: Content) -> list[dict[str, Any]]:
@@ -65,16 +62,7 @@ def papers(session: Session, content: Content) -> list[dict[str, Any]]:
 
 def related(session: Session, content: Content, actor: Actor) -> list[dict[str, Any]]:
     """Certificates, tickets, visits and errands of a case, and the case of those; only what this actor may see."""
-    ids: set[int] = set()
-    case_id = content.id if isinstance(content, Case) else getattr(content, "case_id", None)
-    if case_id is not None:
-        ids.add(case_id)
-        for model in (Certificate, Delegation, HomeVisit):
-            ids |= set(session.scalars(select(model.id).where(model.case_id == case_id)))
-    if isinstance(content, Errand) and content.related_id is not None:
-        ids.add(content.related_id)
-    ids |= set(session.connection().scalars(_ERRANDS, {"ids": sorted({*ids, content.id})}))
-    ids.discard(content.id)
+    ids = linked.ids(session, content)
     if not ids:
         return []
     rows = session.execute(

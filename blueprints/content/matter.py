@@ -26,7 +26,7 @@ from process.field_rules import HIDDEN, MASKED
 from process.library import library
 from process.masking import mask_name
 from process.words import N_
-from services import visits
+from services import linked, visits
 from services.catalogue_items import record_of
 from services.errands import code_for
 
@@ -141,22 +141,7 @@ def _own(content: Content, full: bool, rights: Mapping[str, str]) -> Any:
 
 def _linked(session: Session, content: Content, actor: Actor) -> Any:
     """Things joined to this one, each only if the actor may see it."""
-    ids: set[int] = set()
-    for name in ("case_id", "home_visit_id", "related_id", "replaces_id"):
-        if getattr(content, name, None):
-            ids.add(getattr(content, name))
-    parent = (content.fields or {}).get("parent")
-    if parent:
-        # What waits for this thing to end.
-        ids |= set(session.scalars(select(Content.id).where(Content.uid == str(parent))))
-    case_id = content.id if isinstance(content, Case) else getattr(content, "case_id", None)
-    conditions = [Errand.related_id == content.id]
-    found = set(session.scalars(select(Errand.id).where(*conditions)))
-    if case_id:
-        found |= set(session.scalars(select(Delegation.id).where(Delegation.case_id == case_id)))
-        found |= set(session.scalars(select(HomeVisit.id).where(HomeVisit.case_id == case_id)))
-        found |= set(session.scalars(select(Certificate.id).where(Certificate.case_id == case_id)))
-    ids = (ids | found) - {content.id}
+    ids = linked.ids(session, content)
     if not ids:
         return None
     rows = session.execute(
@@ -168,15 +153,15 @@ def _linked(session: Session, content: Content, actor: Actor) -> Any:
         )
     ).all()
     facts = []
-    for linked in rows:
-        state = library.version(linked.workflow_version, session).states[linked.state]
+    for one in rows:
+        state = library.version(one.workflow_version, session).states[one.state]
         facts.append(
             SimpleNamespace(
-                label=present.title_of(library.type(linked.type)),
+                label=present.title_of(library.type(one.type)),
                 wide=False,
                 value=SimpleNamespace(
-                    number=linked.number or _("还没有编号"),
-                    url=url_for("content.show", uid=linked.uid),
+                    number=one.number or _("还没有编号"),
+                    url=url_for("content.show", uid=one.uid),
                     state=present.state_view(state),
                 ),
             )

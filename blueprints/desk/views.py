@@ -9,13 +9,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload, with_polymorphic
+from sqlalchemy.orm import selectinload
 
 from blueprints import present
 from blueprints.context import current_actor, db_session, load_or_404
 from blueprints.desk import opinions
 from models.base import now
-from models.content import Content
+from models.content import Content, every_kind
 from process import access, engine, guards, pages
 from process.refusals import Refusal
 from services import actions
@@ -108,7 +108,7 @@ def search() -> ResponseReturnValue:
     actor, session = current_actor(), db_session()
     found: list[Content] = []
     if q:
-        entity = with_polymorphic(Content, "*")
+        entity = every_kind()
         statement = access.visible(select(entity), actor, entity).options(
             *present.list_options(entity), selectinload(entity.places), selectinload(entity.people)
         )
