@@ -5,6 +5,7 @@ from __future__ import annotations
 import blueprints
 import cli
 import jobs.clocks
+import jobs.exchange  # noqa: F401  registers the carrier of letters
 import jobs.handlers  # noqa: F401  registers the job handlers
 import jobs.messages
 import services
@@ -16,6 +17,7 @@ from models.crypto import vault
 from process import journal, library, transactions
 from process.refusals import DefinitionError
 from services import papers_out
+from services.exchange import keys as exchange_keys
 from services.files import configure as configure_files
 from services.messages import channels as message_channels
 
@@ -50,6 +52,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     configure_files(settings.storage_url)
     message_channels.configure(settings)
     papers_out.configure(settings.base_url, demo=settings.demo)
+    exchange_keys.configure(settings.var / "exchange.key")
     services.register()
     papers_out.configure(settings.base_url, demo=settings.demo)
     catalogue.check()

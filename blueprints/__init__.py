@@ -25,6 +25,8 @@ FEATURES = (
     "admin",
     "calendar",
     "notices",
+    "exchange",
+    "letterbox",
     "health",
     "api",
 )

@@ -66,6 +66,13 @@ PLACES = (
         frozenset({"red_courier", "errand_dispatcher", "community_clerk", "window_clerk"} | WATCHING),
     ),
     (_l("我的任务"), _l("我的"), "errands.mine", "phone", frozenset({"red_courier"})),
+    (
+        _l("跨市通办"),
+        _l("通办"),
+        "exchange.index",
+        "globe",
+        frozenset({"window_clerk", "community_clerk", "all_round_worker", "remote_authority", "system_admin"}),
+    ),
     (_l("全部业务"), _l("业务"), "generic.index", "menu", frozenset()),
     (_l("事项"), _l("事项"), "catalogue.index", "catalogue", frozenset()),
     (
@@ -89,6 +96,10 @@ PLACES = (
 BELOW = {
     "access.grants": ("access.person", "access.give", "access.end", "access.substitution_for"),
     "generic.index": ("generic.listed", "generic.new"),
+    "exchange.index": (
+        *("exchange.new", "exchange.letters", "exchange.terminal", "exchange.printed", "exchange.statistics"),
+        *("exchange.partners", "exchange.partner", "exchange.new_partner", "exchange.items"),
+    ),
 }
 
 

@@ -74,6 +74,17 @@ KINDS: dict[str, Kind] = {
         N_("提醒没人认领的任务"),
         N_("提醒没有发出。请看任务是否还在任务板上：还没人认领的，再试一次；已认领的，放弃。"),
     ),
+    "exchange.send": Kind(
+        "system_admin",
+        N_("向通办伙伴发函件"),
+        N_("请到“通办伙伴”页看这条线路的情况。函件都还在，线路恢复后点“马上再试”；这一行再试一次或放弃都不会丢件。"),
+        Needs(queue=NETWORK, lease=timedelta(seconds=120), attempts=8),
+    ),
+    "exchange.overdue": Kind(
+        "system_admin",
+        N_("提醒通办函件没有回执"),
+        N_("提醒没有发出。请到“通办伙伴”页看这封函件有没有回执：没有的，再试一次；已有的，放弃。"),
+    ),
     "rules.run": Kind(
         "system_admin",
         N_("自动规则"),

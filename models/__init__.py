@@ -10,6 +10,7 @@ from models.content import Acl, AclToken, Content, ContentPerson, ContentPlace, 
 from models.courier_run import CourierRun, RunLine
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit, Letter
 from models.errand import Errand
+from models.exchange import Envelope, ExchangeRefusal, ExchangeTicket, Partner, PartnerItem, PartnerKey
 from models.grid import Building, GridLog
 from models.item_place import ItemChannel, ItemHandler, ItemPlace, ItemSetting
 from models.ledger import Counter, IdempotencyKey, JournalEntry, OutboxItem
@@ -58,7 +59,10 @@ __all__ = [
     "Delivery",
     "Document",
     "DoorCall",
+    "Envelope",
     "Errand",
+    "ExchangeRefusal",
+    "ExchangeTicket",
     "FilterDefault",
     "Grant",
     "GridLog",
@@ -84,6 +88,9 @@ __all__ = [
     "Notice",
     "OutboxItem",
     "Paper",
+    "Partner",
+    "PartnerItem",
+    "PartnerKey",
     "Person",
     "ProcessMigration",
     "ProcessRelease",

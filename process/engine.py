@@ -166,13 +166,22 @@ def fire(
 
 
 def fire_unattended(
-    content: Content, transition_id: str, *, at: datetime | None = None, because: str = "", cause: Step | None = None
+    content: Content,
+    transition_id: str,
+    *,
+    at: datetime | None = None,
+    because: str = "",
+    cause: Step | None = None,
+    inputs: Mapping[str, Any] | None = None,
 ) -> Step:
-    """Takes a timer's, an automatic or a join's step: nobody acts, so nobody's guard is asked; everything else is as in `fire`."""
+    """Takes a timer's, an automatic or a join's step: nobody acts, so nobody's guard is asked; everything else is as in `fire`.
+
+    `inputs`: what was typed elsewhere, where the step was taken by a person of another installation."""
     session = _session(content)
     definition = library.of(content, session)
     transition = definition.transitions[transition_id]
-    step = Step(session, content, transition, NOBODY, {}, at or now(), content.state, None, cause)
+    cleaned = clean_inputs(transition, inputs) if inputs is not None else {}
+    step = Step(session, content, transition, NOBODY, cleaned, at or now(), content.state, None, cause)
     step.details["trigger"] = because or transition.trigger
     return _take(step, definition)
 

@@ -31,6 +31,7 @@ REGISTERING = (
     "rules",
     "office_rules",
     "office_matters",
+    "exchange",
 )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from blueprints import present
 from blueprints.content.facts import filled_in
+from blueprints.exchange.tickets import facts as other_half
 from catalogue import loader as catalogue
 from models.case import Case, Material
 from models.content import Content
@@ -44,6 +45,7 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
             _own(content, full and not health, field_access.rights(session, content, actor, full=full)),
             _linked(session, content, actor),
             filled_in(session, content, actor, full, hidden),
+            other_half(session, content, full),
         )
         if s is not None and s.facts
     ]
