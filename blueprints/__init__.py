@@ -16,6 +16,7 @@ FEATURES = (
     "visits",
     "errands",
     "places",
+    "grid",
     "catalogue",
     "generic",
     "workflows",

@@ -50,6 +50,29 @@ PLACES = (
         "visit",
         frozenset({"grid_leader", "community_clerk", "all_round_worker"} | WATCHING),
     ),
+    (
+        _l("网格工作"),
+        _l("日志"),
+        "grid.index",
+        "board",
+        frozenset(
+            {
+                "grid_leader",
+                "grid_worker",
+                "grid_service_worker",
+                "grid_publicist",
+                "community_clerk",
+                "station_head",
+                "training_officer",
+                "system_admin",
+                "community_police",
+                "traffic_police",
+                "urban_officer",
+                "mediator",
+            }
+            | WATCHING
+        ),
+    ),
     (_l("办件"), _l("办件"), "cases.index", "case", frozenset(CASEWORK | WATCHING | {"applicant"})),
     (
         _l("证照"),

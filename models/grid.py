@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.agency import Agency
 from models.base import Base, BigId, EncryptedText, Path, new_uid, now
 from models.person import Person
+from models.resident import CareEntry
 
 
 class Building(Base):
@@ -62,6 +63,8 @@ class GridLog(Base):
     what: Mapped[str] = mapped_column(EncryptedText)
     where_it_was: Mapped[str | None] = mapped_column(EncryptedText)
     building_id: Mapped[int | None] = mapped_column(ForeignKey("building.id"), index=True)
+    # Whom of the care register one looked after, where the entry is such a visit.
+    care_entry_id: Mapped[int | None] = mapped_column(ForeignKey("care_entry.id"), index=True)
     minutes: Mapped[int]
     photo_key: Mapped[str | None] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -73,3 +76,4 @@ class GridLog(Base):
     grid: Mapped[Agency] = relationship()
     person: Mapped[Person] = relationship()
     building: Mapped[Building | None] = relationship()
+    care_entry: Mapped[CareEntry | None] = relationship()

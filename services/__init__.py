@@ -31,6 +31,8 @@ REGISTERING = (
     "rules",
     "office_rules",
     "office_matters",
+    "grid_members",
+    "joint_stations",
     "exchange",
 )
 

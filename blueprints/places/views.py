@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +22,7 @@ from process.library import library
 from process.refusals import NotFound
 from process.relations import HEAD
 from process.words import N_
-from services import jurisdiction, places, role_grants
+from services import grid_rights, jurisdiction, places, points, role_grants, rosters
 from services.places import Grid
 
 bp = Blueprint("places", __name__, url_prefix="/places")
@@ -38,6 +39,9 @@ KINDS = {
     "grid": N_("网格"),
     "town": N_("镇"),
     "village": N_("村"),
+    "sub_centre": N_("政务服务分中心"),
+    "extended_outlet": N_("延伸服务网点"),
+    "bank_outlet": N_("政银通银行网点"),
 }
 
 
@@ -170,10 +174,41 @@ def show(place_id: str) -> ResponseReturnValue:
         else None,
         work=work,
         members=_members(found) if agency.kind == "grid" else [],
+        duty=_on_duty(agency, below, today),
+        grid_work=_grid_work(agency),
+        serves=[a.name for a in points.within_reach(session, agency)] if agency.kind in points.KINDS else [],
         capacities=_capacities(),
         inbox_url=url_for("places.inbox", place_id=place_id) if inside else None,
         inbox_total=sum(inbox_counts.values()),
     )
+
+
+def _on_duty(agency: Agency, below: list[Agency], today: date) -> list[Any]:
+    """Who sits at the window today, as it stands on the notice at the door."""
+    here = [agency.id, *(a.id for a in below if a.kind in places.DESKS)]
+    if agency.kind == "community_station" and agency.parent_id:
+        here.append(agency.parent_id)
+    return [
+        SimpleNamespace(name=shift.person.name, shift=_(rosters.SHIFTS[shift.shift]))
+        for shift in rosters.on_duty(db_session(), here, today)
+    ]
+
+
+def _grid_work(agency: Agency) -> list[Any]:
+    """The registers that hang on this place, for colleagues."""
+    actor = current_actor()
+    if not grid_rights.works_in_office(actor):
+        return []
+    found = []
+    if agency.kind == "grid":
+        found.append((_("值守和成员"), url_for("grid.duty", place_id=agency.id)))
+    if agency.kind in ("community", "village", "grid"):
+        found.append((_("楼栋登记"), url_for("grid.buildings_of", place_id=agency.id)))
+    if agency.kind in rosters.KINDS:
+        found.append((_("值班表"), url_for("grid.roster", place_id=agency.id)))
+    if jurisdiction.of(actor).administers(agency.path):
+        found.append((_("改基本情况"), url_for("grid.point_details", place_id=agency.id)))
+    return [SimpleNamespace(label=label, url=url) for label, url in found]
 
 
 def _place(place_id: str) -> Agency:
@@ -195,6 +230,7 @@ def _facts(agency: Agency) -> list[tuple[str, str, bool]]:
         (_("办公时间"), details.get("hours"), "hours"),
         (_("户数"), details.get("households"), "households"),
         (_("区域"), "、".join(details.get("zones") or ()), "zones"),
+        *((_(label), details.get(name), name) for name, label, _low, _high in points.NUMBERS),
     )
     return [(label, str(value), agency.illustrative or name in invented) for label, value, name in rows if value]
 
