@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Response, make_response, render_template, request
+from types import SimpleNamespace
+
+from flask import Response, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
@@ -15,7 +17,7 @@ from models.content import Content
 from process import access
 from process.library import library
 from process.refusals import InvalidInput
-from services import personal
+from services import generic, personal, readers
 
 
 @bp.route("/c/<uid>/fields/<name>/full", methods=["GET", "POST"], endpoint="reveal")
@@ -73,21 +75,58 @@ def _words(content: Content, name: str, value: object) -> str:
 @bp.get("/me/readings", endpoint="readings")
 @login_required
 def readings() -> ResponseReturnValue:
-    """谁看过我的信息: for the resident, with the reason each reader gave."""
-    rows = [
-        {
-            "when": present.moment(one.entry.at),
-            "iso": one.entry.at.isoformat(),
-            "who": one.entry.person.name if one.entry.person else "",
-            "unit": one.entry.unit.name if one.entry.unit else "",
-            "post": one.entry.person.title if one.entry.person else "",
-            "kind": present.title_of(library.types[one.type_id]) if one.type_id in library.types else "",
-            "uid": one.uid,
-            "number": one.number,
-            "field": label_of(one.field) if one.field else "",
-            "by_program": (one.entry.details or {}).get("by") == "api",
-            "reason": one.entry.comment or "",
-        }
-        for one in personal.readings(db_session(), current_actor())
-    ]
-    return render_template("access/readings.html", rows=rows)
+    """谁看过、谁办过: for the resident, in plain words, with the reason each reader gave."""
+    session, actor = db_session(), current_actor()
+    things = readers.own_things(session, actor)
+    kind, thing = request.args.get("kind", ""), request.args.get("thing", "")
+    kind = kind if kind in (readers.VIEWED, readers.HANDLED) else ""
+    thing = thing if any(thing == one.uid for one in things) else ""
+    before = request.args.get("before", "")
+    told = readers.told(
+        session,
+        actor,
+        kind=kind,
+        thing=thing,
+        before=int(before) if before.isdecimal() and len(before) < 19 else None,
+    )
+    kept = {"kind": kind or None, "thing": thing or None}
+    return render_template(
+        "access/readings.html",
+        rows=[_row(one) for one in told.events],
+        filters=[
+            SimpleNamespace(
+                label=label,
+                url=url_for("access.readings", **{**kept, "kind": key or None}),
+                active=key == kind,
+                count=None,
+            )
+            for key, label in (("", _("全部")), (readers.VIEWED, _("谁看过")), (readers.HANDLED, _("谁办过")))
+        ],
+        things=[(one.uid, f"{present.number_of(one)} {one.title}") for one in things],
+        thing=thing,
+        kind=kind,
+        later=bool(before),
+        next_url=url_for("access.readings", **kept, before=told.further) if told.further else None,
+        complaint_url=url_for("generic.new", type_id="complaint")
+        if "complaint" in library.types and generic.may_start(actor, library.types["complaint"])
+        else None,
+    )
+
+
+def _row(one: readers.Event) -> dict[str, object]:
+    kind = library.types.get(one.thing.type_id)
+    return {
+        "kind": one.kind,
+        "when": present.moment(one.at),
+        "iso": one.at.isoformat(),
+        "who": _("%(name)s 代 %(absent)s", name=one.who, absent=one.for_whom) if one.for_whom else one.who,
+        "unit": one.unit,
+        # The post as the staff card says it usually begins with the office, which stands before it already.
+        "post": one.post.removeprefix(one.unit) if one.unit else one.post,
+        "what": label_of(one.what),
+        "reason": one.reason,
+        "type": present.title_of(kind) if kind is not None else "",
+        "title": one.thing.title,
+        "uid": one.thing.uid,
+        "number": one.thing.number,
+    }
