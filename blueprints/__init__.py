@@ -28,6 +28,7 @@ FEATURES = (
     "notices",
     "exchange",
     "letterbox",
+    "lists",
     "health",
     "api",
 )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.paper import Paper
 from process import timers, transactions
-from services import papers_out, process_changes, rules
+from services import exports, papers_out, process_changes, rules
 
 Handler = Callable[[Session, Mapping[str, Any]], None]
 GivingUp = Callable[[Session, Mapping[str, Any], str], None]
@@ -94,3 +94,14 @@ def migrate(session: Session, args: Mapping[str, Any]) -> None:
 def run_rules(session: Session, args: Mapping[str, Any]) -> None:
     """Carries out the rules that waited for this event."""
     rules.run(session, int(args["content_id"]), str(args["event"]))
+
+
+@handles(exports.JOB)
+def export_list(session: Session, args: Mapping[str, Any]) -> None:
+    """Makes the Excel file of a long list."""
+    exports.make(session, int(args["export_id"]))
+
+
+@gives_up(exports.JOB)
+def export_given_up(session: Session, args: Mapping[str, Any], sentence: str) -> None:
+    exports.give_up(session, int(args["export_id"]), sentence)

@@ -85,6 +85,12 @@ KINDS: dict[str, Kind] = {
         N_("提醒通办函件没有回执"),
         N_("提醒没有发出。请到“通办伙伴”页看这封函件有没有回执：没有的，再试一次；已有的，放弃。"),
     ),
+    "lists.export": Kind(
+        "system_admin",
+        N_("导出清单"),
+        N_("Excel 文件没有生成。请看是不是存储已满，排除后再试一次；不再需要的，放弃，由本人重新导出。"),
+        BULK,
+    ),
     "rules.run": Kind(
         "system_admin",
         N_("自动规则"),

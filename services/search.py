@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -126,8 +127,31 @@ def find(session: Session, actor: Actor, query: str, limits: Limits = ANYTHING, 
     return sorted(found.values(), key=lambda hit: -hit.id)[:most]
 
 
+_TOKEN = re.compile(r"~([it])([0-9a-f]{64})")
+
+
+def is_token(words: str) -> bool:
+    """Stands in an address for a whole ID or phone number."""
+    return _TOKEN.fullmatch(words) is not None
+
+
+def for_address(words: str) -> str:
+    """What may stand in an address: the words themselves, or for a whole ID or phone number its blind index."""
+    try:
+        return f"~i{Resident.index_of(IdNumber.parse(words).value)}"
+    except InvalidIdNumber:
+        pass
+    try:
+        return f"~t{Resident.index_of(normalise_phone(words))}"
+    except InvalidPhone:
+        return words
+
+
 def whose(session: Session, words: str) -> Sequence[Resident] | None:
-    """The people behind a whole ID or phone number; None: it is none."""
+    """The people behind a whole ID or phone number, or behind what stands for it in an address; None: it is none."""
+    if mark := _TOKEN.fullmatch(words):
+        index = Resident.id_index if mark[1] == "i" else Resident.phone_index
+        return list(session.scalars(select(Resident).where(index == mark[2])))
     if not looks_personal(words):
         return None
     try:
@@ -249,3 +273,8 @@ def _in_windows(session: Session, question: Asked, statement: Select[Any], most:
             break
     session.execute(text("SET LOCAL enable_seqscan = on"))
     return rows
+
+
+def too_short(words: str) -> bool:
+    """Some word has too few characters to be looked for."""
+    return any(Word.of(word) is None for word in words.split()[:MAX_WORDS])

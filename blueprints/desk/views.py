@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 
 from blueprints import present
-from blueprints.context import current_actor, db_session, load_or_404
+from blueprints.context import current_actor, db_session
 from blueprints.desk import opinions
+from blueprints.lists import bulk as listed_bulk
+from blueprints.lists import finding
 from models.base import now
-from models.content import Content, every_kind
-from process import access, engine, guards, pages
-from process.refusals import Refusal
-from services import actions
+from process import pages
 from services.desk import Work
 from services.desk import desk as read_desk
-from services.search import matching
 
 bp = Blueprint("desk", __name__, url_prefix="/desk")
-SEARCH_LIMIT = 50
 
 
 @bp.get("/")
@@ -59,13 +54,8 @@ def index() -> ResponseReturnValue:
         SimpleNamespace(label=_("今天"), value=len(desk.today), tone=None),
         SimpleNamespace(label=_("本周及以后"), value=len(desk.week), tone=None),
     ]
-    pickable = {
-        t.id: t
-        for w in [*desk.late, *desk.today, *desk.week]
-        for t in w.transitions
-        if t.primary and not any(i.required for i in t.inputs)
-    }
-    bulk = [SimpleNamespace(id=t.id, label=present.title_of(t)) for t in pickable.values()]
+    works = [(w.content, w.transitions) for w in [*desk.late, *desk.today, *desk.week]]
+    bulk = listed_bulk.offered(session, actor, works)
     return render_template(
         "desk/index.html",
         today=present.day(now()),
@@ -81,43 +71,15 @@ def index() -> ResponseReturnValue:
 @login_required
 def bulk() -> ResponseReturnValue:
     """The same step for several things, each through the one door; one that refuses does not stop the others."""
-    actor, session = current_actor(), db_session()
-    done, refused = 0, []
-    for uid in request.form.getlist("uid")[:200]:
-        content = load_or_404(Content, uid)
-        try:
-            with session.begin_nested():
-                actions.perform(content, request.form.get("action", ""), actor)
-            done += 1
-        except Refusal as refusal:
-            refused.append(f"{content.number or content.title}：{refusal.detail}")
-    if done:
-        flash(_("已办 %(n)d 件。", n=done), "success")
-    for sentence in refused[:10]:
-        flash(sentence, "error")
-    if not done and not refused:
-        flash(_("请先勾选要办的事。"), "info")
-    return redirect(url_for("desk.index"), 303)
+    action = request.form.get("action", "")
+    return listed_bulk.run(
+        action if action[:2] in (listed_bulk.STEP, listed_bulk.VERB) else f"{listed_bulk.STEP}{action}",
+        url_for("desk.index"),
+    )
 
 
 @bp.get("/search")
 @login_required
 def search() -> ResponseReturnValue:
-    """Number, name, item, or a whole ID number; only what the actor may see."""
-    q = " ".join(request.args.get("q", "").split())[:100]
-    actor, session = current_actor(), db_session()
-    found: list[Content] = []
-    if q:
-        entity = every_kind()
-        statement = access.visible(select(entity), actor, entity).options(
-            *present.list_options(entity), selectinload(entity.places), selectinload(entity.people)
-        )
-        statement = (
-            statement.where(matching(session, actor, q, entity))
-            .order_by(entity.closed_at.is_not(None), entity.id.desc())
-            .limit(SEARCH_LIMIT)
-        )
-        found = list(session.scalars(statement).unique())
-    guards.prefetch(session, found)
-    rows = [present.row(session, c, actor, engine.available(c, actor)) for c in found]
-    return render_template("desk/search.html", q=q, rows=rows, limit=SEARCH_LIMIT)
+    """Number, name, item, or what stands for a whole ID number; only what the actor may see."""
+    return finding.page(" ".join(request.args.get("q", "").split())[:100])

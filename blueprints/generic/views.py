@@ -17,12 +17,14 @@ from blueprints.context import current_actor, db_session
 from blueprints.dynamic_forms import is_mendable, label_of
 from blueprints.generic.columns import Columns, columns_of
 from blueprints.generic.forms import new_form, sent, show_errors
+from blueprints.lists import bulk
 from extensions import db
 from models.agency import Agency
 from models.base import now
 from models.content import Content
 from process import engine, guards, pages
 from process.access import Actor
+from process.definition import Transition
 from process.library import GROUPS, ContentType, library
 from process.pages import Key, Wanted
 from process.refusals import InvalidInput, NotFound, Refusal
@@ -40,7 +42,12 @@ OWN_LIST = {
     "certificate": "certificates.index",
     "service_item": "catalogue.index",
 }
-OWN_FORM = {"case": "cases.new", "home_visit": "visits.new", "errand": "errands.new", "courier_run": "delegations.new_run"}
+OWN_FORM = {
+    "case": "cases.new",
+    "home_visit": "visits.new",
+    "errand": "errands.new",
+    "courier_run": "delegations.new_run",
+}
 FILTERS = ("q", "state", "unit", "since", "until", "only", "sort")
 ONLY = ("open", "mine", "overdue")
 
@@ -111,6 +118,7 @@ def listed(type_id: str) -> ResponseReturnValue:
     )
     guards.prefetch(session, rows)
     columns = columns_of(session, actor, kind, rows)
+    steps = {content.id: engine.available(content, actor) for content in rows}
     kept = {name: value for name, value in chosen.items() if value}
     return render_template(
         "generic/list.html",
@@ -119,7 +127,8 @@ def listed(type_id: str) -> ResponseReturnValue:
         what=label_of(kind.description),
         notes=[_(note) for note in kind.notes],
         columns=columns.titles,
-        rows=[_line(content, actor, columns) for content in rows],
+        rows=[_line(content, actor, columns, steps[content.id]) for content in rows],
+        bulk_actions=bulk.offered(session, actor, [(content, steps[content.id]) for content in rows]),
         states=[(state.id, present.title_of(state)) for state in definition.states.values()],
         units=[] if actor.resident_id is not None else field_choices.agencies(session, actor),
         chosen=chosen,
@@ -203,8 +212,8 @@ def _shortcuts(kind: ContentType, chosen: dict[str, str], actor: Actor) -> list[
     return found
 
 
-def _line(content: Content, actor: Actor, columns: Columns) -> Any:
-    row = present.row(db_session(), content, actor, engine.available(content, actor))
+def _line(content: Content, actor: Actor, columns: Columns, steps: list[Transition]) -> Any:
+    row = present.row(db_session(), content, actor, steps)
     return SimpleNamespace(row=row, cells=columns.cells(content), created=present.day(content.created_at))
 
 

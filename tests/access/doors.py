@@ -31,6 +31,7 @@ FIXED = {
     "name": "applicant.id_number",
     "step": "first",
     "place_id": "dx-c01",
+    "key": "cases",
     "type_id": "errand",
     "verb": "transfer",
 }

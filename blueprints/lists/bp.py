@@ -1,0 +1,5 @@
+"""The doors beside the lists."""
+
+from flask import Blueprint
+
+bp = Blueprint("lists", __name__, url_prefix="/lists")

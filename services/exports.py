@@ -1,0 +1,229 @@
+"""A list as an Excel file: exactly what its reader sees, asked for with a reason when it is long, in the journal before it is handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.base import now
+from models.content import Content
+from models.sheets import ListExport
+from process import field_access, guards, journal, outbox
+from process.access import Actor, load_actor
+from process.clock import local_day
+from process.field_rules import HIDDEN, MASKED
+from process.inputs import clean_text
+from process.library import Field, library
+from process.masking import mask_name
+from process.numbers import CHINA
+from process.refusals import InvalidInput, NotFound
+from services import drip, files, lists, sheets
+from services.lists import ListKind
+
+JOB = "lists.export"
+# Proposals until the agency decides: up to here at once, up to there with a reason, beyond not at all.
+AT_ONCE, WITH_REASON, MOST = 200, 500, 5_000
+KEPT = timedelta(days=7)
+LONGEST_REASON, SHORTEST_REASON = 120, 4
+COLUMNS = 4
+HEADINGS = ("编号", "业务", "申请人", "标题", "状态", "经手单位", "经手人", "期限", "登记单位", "登记日期", "办结日期")
+SHORT_KINDS = ("choice", "date", "datetime", "number", "bool", "text")
+
+
+def request(session: Session, actor: Actor, key: str, values: Mapping[str, Any], reason: Any = "") -> ListExport:
+    """Makes the file, or has it made when it is long. What stands in it is decided by the rights of whoever asked."""
+    kind = lists.kind_of(key)
+    if actor.person_id is None:
+        raise NotFound()
+    query = lists.cleaned(kind, values)
+    rows = lists.count(session, actor, kind, query, MOST + 1)
+    if rows == 0:
+        raise InvalidInput("这个筛选里现在没有您能看的件，没有可以导出的。请换个条件。")
+    if rows > MOST:
+        raise InvalidInput(
+            f"符合条件的超过 {MOST} 件，一次最多导出 {MOST} 件。请按日期、单位或状态分几次导出。", {"rows": "太多"}
+        )
+    why = _reason(reason, rows)
+    drip.exporting(session, actor, rows)
+    made = ListExport(
+        district=_district(actor),
+        person_id=actor.person_id,
+        list=key,
+        title=kind.title,
+        query=query,
+        words=lists.in_words(session, kind, query)[:500],
+        reason=why,
+        rows=rows,
+        at=now(),
+    )
+    session.add(made)
+    session.flush()
+    journal.record(
+        session,
+        "list:export",
+        actor,
+        stream=f"person:{actor.person_id}",
+        comment=why or None,
+        details={"list": key, "filter": made.words, "rows": rows, "export": made.uid},
+    )
+    if rows > AT_ONCE:
+        outbox.put(session, JOB, district=made.district, export_id=made.id)
+    else:
+        fill(session, made, actor)
+    return made
+
+
+def make(session: Session, export_id: int) -> None:
+    """The worker's part; done twice it changes nothing. Whoever lost their rights meanwhile gets what they may see now."""
+    made = session.get(ListExport, export_id)
+    if made is None or made.status == "ready":
+        return
+    fill(session, made, load_actor(session, made.person_id, local_day(now())))
+
+
+def give_up(session: Session, export_id: int, sentence: str) -> None:
+    """What is written where the reader sees it when the last attempt failed."""
+    made = session.get(ListExport, export_id)
+    if made is not None and made.status != "ready":
+        made.status, made.problem = "failed", sentence[:300]
+
+
+def fill(session: Session, made: ListExport, actor: Actor) -> None:
+    """Writes the file and what was in it."""
+    kind = lists.kind_of(made.list)
+    specs = _specs(kind)
+    who = f"{actor.name}（{actor.unit_name}）" if actor.unit_name else actor.name
+    at = now()
+    body, count = sheets.made(
+        made.title,
+        (
+            f"筛选：{made.words}",
+            f"导出：{who}，{at.astimezone(CHINA):%Y-%m-%d %H:%M}，编号 {made.uid}"
+            + (f"，用途：{made.reason}" if made.reason else ""),
+            "姓名等个人信息已按规定打码。仅限本次工作使用，不得外传。",
+        ),
+        (*HEADINGS, *(spec.title.zh for spec in specs)),
+        _rows(session, actor, kind, made.query, specs),
+        who=who,
+        at=at,
+    )
+    made.sha256, made.rows = files.store().put(body), count
+    made.status, made.ready_at = "ready", at
+
+
+def load(session: Session, actor: Actor, uid: str) -> ListExport:
+    """One's own export; nobody else's, whatever one is."""
+    found = session.scalar(select(ListExport).where(ListExport.uid == uid, ListExport.person_id == actor.person_id))
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def fetch(session: Session, actor: Actor, uid: str) -> tuple[ListExport, bytes]:
+    """The file, as long as it is kept; that it was fetched is remembered once."""
+    found = load(session, actor, uid)
+    if found.status != "ready" or found.sha256 is None:
+        raise NotFound("文件还没有生成好。请稍候刷新“我的导出”再取。")
+    if found.at < now() - KEPT:
+        raise NotFound("这个文件已过 7 天，不再提供。需要的话请重新导出。")
+    return found, files.store().read(found.sha256)
+
+
+def mine(session: Session, actor: Actor, limit: int = 30) -> list[ListExport]:
+    """What this person has taken out, the newest first."""
+    return list(
+        session.scalars(
+            select(ListExport)
+            .where(ListExport.person_id == actor.person_id)
+            .order_by(ListExport.at.desc(), ListExport.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def keys_in_use(session: Session, at: datetime) -> list[str]:
+    """Files of exports that are still kept, for whoever clears the store."""
+    return [
+        key
+        for key in session.scalars(
+            select(ListExport.sha256).where(ListExport.sha256.is_not(None), ListExport.at >= at - KEPT)
+        )
+        if key
+    ]
+
+
+def filename(made: ListExport) -> str:
+    return f"{made.title}-{made.at.astimezone(CHINA):%Y%m%d-%H%M}.xlsx"
+
+
+def _reason(reason: Any, rows: int) -> str:
+    try:
+        text = clean_text(reason or "", LONGEST_REASON)
+    except ValueError as problem:
+        raise InvalidInput(f"用途{problem}。", {"reason": str(problem)}) from problem
+    if rows > WITH_REASON and len(text) < SHORTEST_REASON:
+        raise InvalidInput(
+            f"这个筛选有 {rows} 件，超过 {WITH_REASON} 件要写明用途，例如“季度督查核对台账”。", {"reason": "请写明用途"}
+        )
+    return text
+
+
+def _district(actor: Actor) -> str:
+    return actor.unit_path.strip("/").split("/")[0][:40] if actor.unit_path else ""
+
+
+def _specs(kind: ListKind) -> list[Field]:
+    """The plain fields that the list itself shows as columns."""
+    if not kind.key.startswith(lists.TYPE):
+        return []
+    known = library.types[kind.key.removeprefix(lists.TYPE)]
+    if not known.generic:
+        return []
+    plain = [spec for spec in known.fields if not spec.private and spec.kind in SHORT_KINDS and spec.name != "title"]
+    return ([spec for spec in plain if spec.column] or [s for s in plain if s.kind != "text"])[:COLUMNS]
+
+
+def _rows(
+    session: Session, actor: Actor, kind: ListKind, query: Mapping[str, str], specs: list[Field]
+) -> Iterator[list[str]]:
+    for part in lists.things(session, actor, kind, query, MOST):
+        guards.prefetch(session, list(part))
+        for content in part:
+            yield [*_cells(session, content), *(_field(session, content, spec, actor) for spec in specs)]
+
+
+def _cells(session: Session, content: Content) -> list[str]:
+    definition = library.of(content, session)
+    return [
+        content.number or "",
+        library.type(content.type).title.zh,
+        mask_name(content.applicant.name) if content.applicant else "",
+        content.title,
+        definition.states[content.state].title.zh,
+        content.unit.name if content.unit else "",
+        content.assignee.name if content.assignee else "",
+        _day(content.deadline if content.closed_at is None else None),
+        content.place.name,
+        _day(content.created_at),
+        _day(content.closed_at),
+    ]
+
+
+def _field(session: Session, content: Content, spec: Field, actor: Actor) -> str:
+    value = (content.fields or {}).get(spec.name)
+    held = field_access.right(session, content, spec, actor)
+    if value in (None, "", [], {}) or held == HIDDEN:
+        return ""
+    if held == MASKED:
+        return field_access.masked(spec, value) or ""
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    return next((title.zh for name, title in spec.options if name == str(value)), str(value))
+
+
+def _day(moment: datetime | None) -> str:
+    return f"{moment.astimezone(CHINA):%Y-%m-%d}" if moment is not None else ""
