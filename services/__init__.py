@@ -23,6 +23,7 @@ REGISTERING = (
     "care",
     "errands",
     "courier_runs",
+    "run_arrivals",
     "catalogue_items",
     "office_notices",
     "messages.listening",

@@ -17,7 +17,7 @@ from models.errand import Errand
 from models.person import CourierProfile, Grant, Person
 from process import access
 from process.access import Actor
-from services import case_routing, courier_runs, custody, errands
+from services import case_routing, custody, errands, run_lines
 
 MAX_WAITING = 100
 
@@ -58,7 +58,7 @@ def waiting(session: Session, actor: Actor, start: Agency) -> list[Waiting]:
             or_(
                 *(
                     (Delegation.state == state) & (Handover.action == action)
-                    for state, action in courier_runs.UNDER_WAY.items()
+                    for state, action in run_lines.UNDER_WAY.items()
                 )
             ),
             Handover.to_person_id.is_(None),

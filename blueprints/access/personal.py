@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 from flask import Response, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -89,14 +90,14 @@ def readings() -> ResponseReturnValue:
         thing=thing,
         before=int(before) if before.isdecimal() and len(before) < 19 else None,
     )
-    kept = {"kind": kind or None, "thing": thing or None}
+    kept: dict[str, Any] = {"kind": kind or None, "thing": thing or None}
     return render_template(
         "access/readings.html",
         rows=[_row(one) for one in told.events],
         filters=[
             SimpleNamespace(
                 label=label,
-                url=url_for("access.readings", **{**kept, "kind": key or None}),
+                url=url_for("access.readings", kind=key or None, thing=thing or None),
                 active=key == kind,
                 count=None,
             )

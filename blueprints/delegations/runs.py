@@ -23,7 +23,7 @@ from process import access, engine
 from process.access import Actor
 from process.library import library
 from process.refusals import InvalidInput, NotFound, Refusal
-from services import actions, courier_runs, run_reading
+from services import actions, courier_runs, run_arrivals, run_lines, run_reading
 
 PAGE = 30
 DAYS = 30
@@ -100,7 +100,7 @@ def _row(session: Session, run: CourierRun, actor: Actor) -> Any:
         state=present.state_view(definition.states[run.state]),
         ticked=sum(ticked for _label, _all, ticked in ends),
         envelopes=sum(count for _label, count, _ticked in ends),
-        missing=sum(line.envelopes for line in courier_runs.missing(run)),
+        missing=sum(line.envelopes for line in run_lines.missing(run)),
         left=present.moment(run.left_at),
     )
 
@@ -240,7 +240,7 @@ def _page(run: CourierRun, failed: tuple[str, Refusal] | None = None) -> str:
 
 
 def _line(session: Session, line: Any, actor: Actor, scan: str) -> Any:
-    mine = any(line.to_unit.path.startswith(path) for path in courier_runs.receiving_paths(actor))
+    mine = any(line.to_unit.path.startswith(path) for path in run_arrivals.receiving_paths(actor))
     whose = line.ended_by if line.state in (ARRIVED, MISSING) else line.loaded_by
     seen = access.may(actor, access.VIEW, line.ticket, session)
     return SimpleNamespace(

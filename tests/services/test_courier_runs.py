@@ -17,7 +17,7 @@ from models.person import CourierProfile
 from process import access, engine
 from process.access import Actor
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
-from services import actions, courier_runs, custody, run_reading, scanning
+from services import actions, custody, run_lines, run_reading, scanning
 from tests.services.test_delegations import drawn, sees
 from tests.services.test_scanning import as_listed, check_code, pile, send_result_back
 
@@ -301,7 +301,7 @@ def test_wrong_hands_tick_nothing(session: Session, actor: As) -> None:
 
 def test_a_run_has_a_limit(session: Session, actor: As, monkeypatch: pytest.MonkeyPatch) -> None:
     clerk = actor("community.clerk")
-    monkeypatch.setattr(courier_runs, "MAX_LINES", 2)
+    monkeypatch.setattr(run_lines, "MAX_LINES", 2)
     tickets = pile(session, clerk, 3)
     with pytest.raises(InvalidInput, match="一趟最多 2 件"):
         new_run(session, clerk, *tickets)
