@@ -95,18 +95,28 @@ def _street_centre(session: Session, visit: HomeVisit) -> Agency | None:
     return case_routing.front_office(session, street) if street is not None else None
 
 
-@registry.effect("record_refusal")
-def record_refusal(step: Step) -> None:
-    """Why nobody goes, and what was offered instead; both stay on the visit and are counted."""
-    from services import visits
-
-    visit: HomeVisit = step.content
-    answer = visits.assess(visit, step.at)
-    reason = "missed" if step.transition.id == "give_up" else step.inputs.get("reason") or answer.why
-    if not reason:
+@registry.requirement("refusal_explained")
+def refusal_explained(step: Step) -> None:
+    """Somebody whom the rule allows a visit is not sent away without a reason that can be counted."""
+    if not _reason(step):
         raise InvalidInput(
             "按规则这次可以上门。确实不能上门的，请选择原因，以便统计和复查。", {"reason": "请选择不能上门的原因"}
         )
+
+
+def _reason(step: Step) -> str:
+    from services import visits
+
+    if step.transition.id == "give_up":
+        return "missed"
+    return step.inputs.get("reason") or visits.assess(step.content, step.at).why
+
+
+@registry.effect("record_refusal")
+def record_refusal(step: Step) -> None:
+    """Why nobody goes, and what was offered instead; both stay on the visit and are counted."""
+    visit: HomeVisit = step.content
+    reason = _reason(step)
     channels = step.inputs.get("channels") or list(eligibility.other_ways(record_of(visit.item)))
     visit.refused_for = reason
     visit.fields = {**(visit.fields or {}), "offered": channels}
@@ -139,5 +149,5 @@ def counted(session: Session, actor: Actor, start: datetime, end: datetime) -> R
         actor,
         HomeVisit,
     )
-    rows: dict[str | None, int] = dict(session.execute(mine).tuples().all())
+    rows = {reason: count for reason, count in session.execute(mine)}
     return Refused(sum(rows.values()), {reason: count for reason, count in rows.items() if reason})

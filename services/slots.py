@@ -87,6 +87,12 @@ def hours_of(agency: Agency | None) -> list[tuple[time, time]]:
     return [(time.fromisoformat(start), time.fromisoformat(end)) for start, end in USUAL_HOURS]
 
 
+def in_hours(agency: Agency | None, start: datetime) -> bool:
+    """Whether a whole visit that begins then lies in the hours of this grid."""
+    first, last = start.astimezone(CHINA), (start + SLOT).astimezone(CHINA)
+    return any(begin <= first.time() and last.time() <= end for begin, end in hours_of(agency))
+
+
 def is_worked(session: Session, day: date) -> bool:
     """A year without a calendar has no day that could be promised."""
     calendar = clock.calendar(session)
@@ -237,11 +243,10 @@ def check_time(session: Session, grid: Agency, start: datetime, at: datetime, *,
     if off_hours:
         return
     day = local.date()
-    spans = hours_of(grid)
     worked = is_worked(session, day)
-    if worked and any(first <= local.time() and end.time() <= last for first, last in spans):
+    if worked and in_hours(grid, start):
         return
-    hours = "、".join(f"{first:%H:%M}–{last:%H:%M}" for first, last in spans)
+    hours = "、".join(f"{first:%H:%M}–{last:%H:%M}" for first, last in hours_of(grid))
     why = f"不在上门服务时间（{hours}）内" if worked else "不是工作日"
     raise InvalidInput(
         f"{say(start)}{why}。{offer(session, grid, at, visit=None, first=day)}"

@@ -135,6 +135,7 @@ def end_requester(session: Session, content: Content, event: str, actor: Actor, 
     for row in content.people:
         if row.relation == "requester" and row.until is None:
             row.until = step.at
+    session.flush()
 
 
 registry.listeners.append(end_requester)

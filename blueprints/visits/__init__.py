@@ -1,4 +1,4 @@
-from blueprints.visits import answers, care, door, views
+from blueprints.visits import answers, care, counts, door, reading, route, slot, views
 from blueprints.visits.bp import bp
 
-__all__ = ["answers", "bp", "care", "door", "views"]
+__all__ = ["answers", "bp", "care", "counts", "door", "reading", "route", "slot", "views"]

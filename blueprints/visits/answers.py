@@ -9,7 +9,6 @@ from flask_login import login_required
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 
-from blueprints.content.actions import FEATURE_LINKS
 from blueprints.context import current_actor, db_session, load_or_404
 from blueprints.dynamic_forms import is_mendable, item_form, posted, show_refusal
 from blueprints.visits.bp import bp
@@ -60,6 +59,3 @@ def links(session: Session, visit: HomeVisit, actor: Actor) -> list[tuple[str, s
     if visit.state in doorstep.ASKING and access.may(actor, "edit", visit, session) and questions(visit) is not None:
         return [(_("填申请表"), url_for("visits.answers", uid=visit.uid))]
     return []
-
-
-FEATURE_LINKS["home_visit"] = links

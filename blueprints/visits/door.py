@@ -25,9 +25,8 @@ from process import access, clock, engine
 from process.library import library
 from process.refusals import Refusal
 from process.words import N_
-from services import actions, delegations, doorstep, files, letters
+from services import actions, delegations, doorstep, files, findings, letters, visit_day
 from services.catalogue_items import record_of
-from services.visits import ELIGIBILITY_CHECK
 
 STEPS = (
     ("identity", N_("身份")),
@@ -62,7 +61,7 @@ def door(uid: str) -> ResponseReturnValue:
     visit = load_or_404(HomeVisit, uid, access.VIEW_FULL)
     doorstep.require_at_door(db_session(), visit, current_actor())
     kept = doorstep.draft(visit).get("screens", [])
-    following = next((key for key in doorstep.SCREENS if key not in kept), None)
+    following = next((key for key in doorstep.screens_of(visit) if key not in kept), None)
     return redirect(
         url_for("visits.door_step", uid=uid, step=following) if following else url_for("visits.door_list", uid=uid), 303
     )
@@ -92,14 +91,11 @@ def door_step(uid: str, step: str) -> ResponseReturnValue:
             form.form_errors.clear()
             show_refusal(asked, refusal)
         return _screen(visit, step, form, asked), 422
+    needed = doorstep.screens_of(visit)
+    following = next((key for key in needed if KEYS.index(key) > KEYS.index(step)), None)
     return redirect(
-        url_for("visits.door_list" if step == "letter" else "visits.door_step", uid=uid, **_next(step)), 303
+        url_for("visits.door_step", uid=uid, step=following) if following else url_for("visits.door_list", uid=uid), 303
     )
-
-
-def _next(step: str) -> dict[str, str]:
-    following = KEYS[KEYS.index(step) + 1]
-    return {} if following == "list" else {"step": following}
 
 
 def _form(visit: HomeVisit, step: str) -> FlaskForm:
@@ -253,7 +249,7 @@ def door_list(uid: str) -> ResponseReturnValue:
     missing = [
         SimpleNamespace(label=_(label), url=url_for("visits.door_step", uid=uid, step=key))
         for key, label in STEPS
-        if key in doorstep.SCREENS and key not in doorstep.draft(visit).get("screens", [])
+        if key in doorstep.screens_of(visit) and key not in doorstep.draft(visit).get("screens", [])
     ]
     return _screen(visit, "list", None, powers=powers, errors=errors, missing=missing)
 
@@ -267,7 +263,10 @@ def done(uid: str) -> ResponseReturnValue:
     file = definition.transitions["file"]
     allowed = file in engine.available(visit, current_actor())
     where = ""
-    if visit.item.code == ELIGIBILITY_CHECK or delegations.needs_carrying(visit.item):
+    if findings.is_check(visit):
+        payer = findings.payer_of(db_session(), findings.finding_of(visit, clock.local_day(now())).region)
+        where = (payer or delegations.default_addressee(db_session(), visit.item, visit.place)).name
+    elif delegations.needs_carrying(visit.item):
         where = delegations.default_addressee(db_session(), visit.item, visit.place).name
     return _screen(
         visit,
@@ -275,6 +274,17 @@ def done(uid: str) -> ResponseReturnValue:
         None,
         file_url=url_for("content.do", uid=uid, transition="file") if allowed else None,
         where=where,
+        next_stop=_next_stop(visit),
+    )
+
+
+def _next_stop(visit: HomeVisit) -> Any:
+    """Who is next on today's route."""
+    other = visit_day.following(db_session(), current_actor(), visit)
+    if other is None or other.slot_start is None:
+        return None
+    return SimpleNamespace(
+        when=present.moment(other.slot_start), url=url_for("visits.route", grid=other.place_id) + f"#stop-{other.uid}"
     )
 
 

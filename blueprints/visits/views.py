@@ -29,7 +29,7 @@ from process import access, clock, eligibility, engine, guards
 from process.access import Actor
 from process.refusals import InvalidInput, Refusal
 from process.words import N_
-from services import actions, custody, visits
+from services import actions, care, custody, visit_counts, visit_day, visits
 
 LIMIT = 200
 GROUPS = (
@@ -77,8 +77,15 @@ def index() -> ResponseReturnValue:
         finished=finished,
         today=present.day(now()),
         new_url=url_for("visits.new"),
-        care_url=url_for("visits.register") if actor.roles.intersection(("grid_leader", "community_clerk")) else None,
+        care_url=url_for("visits.register") if actor.roles.intersection(care.KEEPERS) else None,
+        route_url=url_for("visits.route") if actor.roles.intersection(visit_day.WALKERS) else None,
+        counts_url=url_for("visits.counts") if visit_counts.scope(actor) else None,
+        may_ask=actor.resident_id is not None or bool(actor.roles.intersection(ASKING)),
     )
+
+
+# Who may register a request (process/types/home_visit.yaml says the same of each place).
+ASKING = ("grid_leader", "community_clerk", "all_round_worker")
 
 
 def _group(visit: HomeVisit, today: Any) -> str:
@@ -135,7 +142,16 @@ def _request_form(session: Session, actor: Actor, data: dict[str, Any]) -> Flask
             description=_("未满80周岁的必填：看到的证件、病历，或由谁核实。只有本网格网格长和社区服务站看得到。"),
         )
         wish = DateTimeLocalField(_("希望的时间"), [Optional()], format="%Y-%m-%dT%H:%M")
-        requested_by = StringField(_("预约人"), [Optional()], description=_("家属代为预约的，写姓名和关系。"))
+        insurer_region = StringField(
+            _("待遇发放地"), [Optional()], description=_("只有待遇资格认证要填，例如“成都市”。认证结果转给那里。")
+        )
+        requested_by = StringField(_("预约人"), [Optional()], description=_("本人预约的不填；家属代为预约的写姓名。"))
+        requested_relation = SelectField(
+            _("与服务对象的关系"),
+            [Optional()],
+            choices=[SelectChoice("", _("请选择")), *(SelectChoice(one, _(one)) for one in visits.RELATIONS)],
+            validate_choice=False,
+        )
         requested_phone = StringField(_("预约人电话"), [Optional()])
 
     return RequestForm(data=data)
@@ -169,7 +185,14 @@ def new() -> ResponseReturnValue:
     """Asking for a visit: a resident, a relative, or the station for either."""
     session, actor = db_session(), current_actor()
     form = _request_form(
-        session, actor, {"item": request.args.get("item", ""), "condition": eligibility.AGE, **_own(session, actor)}
+        session,
+        actor,
+        {
+            "item": request.args.get("item", ""),
+            "condition": eligibility.AGE,
+            **_own(session, actor),
+            **_of_register(session, actor, request.args.get("entry", "")),
+        },
     )
     if request.method == "POST":
         data = posted(form)
@@ -190,13 +213,37 @@ def new() -> ResponseReturnValue:
             }
             show_refusal(form, refusal)
             return render_template("visits/new.html", form=form), 422
+        seen = session.scalar(access.visible(select(HomeVisit.id).where(HomeVisit.id == visit.id), actor, HomeVisit))
         if answer.ok:
-            flash(_("已预约 %(number)s，网格长排好时间后会联系您。", number=visit.number), "success")
+            flash(_("已预约 %(number)s。请接着选上门时间，选好就为您留着。", number=visit.number), "success")
+            if seen:
+                return redirect(url_for("visits.slot", uid=visit.uid), 303)
+        elif seen:
+            flash(_("已登记 %(number)s，但不符合上门条件：%(why)s", number=visit.number, why=answer.reason), "warning")
+            return redirect(url_for("visits.ways", uid=visit.uid), 303)
         else:
             flash(_("已登记 %(number)s，但不符合上门条件：%(why)s", number=visit.number, why=answer.reason), "warning")
-        seen = session.scalar(access.visible(select(HomeVisit.id).where(HomeVisit.id == visit.id), actor, HomeVisit))
-        return redirect(url_for("content.show", uid=visit.uid) if seen else url_for("desk.index"), 303)
+        return redirect(url_for("desk.index"), 303)
     return render_template("visits/new.html", form=form)
+
+
+def _of_register(session: Session, actor: Actor, number: str) -> dict[str, Any]:
+    """Somebody on the register is not asked again for what stands there."""
+    if not number.isdecimal() or len(number) > 15:
+        return {}
+    entry = care.load(session, actor, int(number))
+    person = entry.resident
+    return {
+        "applicant_name": person.name,
+        "applicant_id_number": person.id_number,
+        "applicant_phone": person.phone or entry.contact_phone,
+        "applicant_address": person.address,
+        "place": person.grid_id,
+        "condition": entry.condition,
+        "proof": entry.proof,
+        "requested_by": entry.contact,
+        "requested_phone": entry.contact_phone,
+    }
 
 
 def _own(session: Session, actor: Actor) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from models.person import Person
 from process import clock
 from process.access import Actor, load_actor
 from process.numbers import CHINA
-from services import actions
+from services import actions, slots
 from services.installation import SEED
 
 OPEN, CLOSE = time(8, 40), time(17, 10)
@@ -61,9 +61,13 @@ class Office:
         return datetime.combine(day, time(hour), CHINA)
 
     def slot(self, leader: str, wanted: datetime) -> datetime:
-        """The first hour from `wanted` on at which the leader is not in another home."""
-        while any(who == leader and abs(taken - wanted) < timedelta(hours=1) for who, taken in self._slots):
-            wanted += timedelta(minutes=60)
+        """The first hour from `wanted` on in which homes are visited and the leader is not in another one."""
+        while not slots.in_hours(None, wanted) or any(
+            who == leader and abs(taken - wanted) < timedelta(hours=1) for who, taken in self._slots
+        ):
+            wanted += timedelta(minutes=30)
+            if wanted.astimezone(CHINA).time() > CLOSE:
+                wanted = self.ahead((clock.local_day(wanted) - clock.local_day(self.today)).days + 1, 9)
         self._slots.add((leader, wanted))
         return wanted
 
