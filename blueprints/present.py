@@ -270,6 +270,11 @@ JOURNAL_WORDS = {
     "clock:late": N_("提醒：已过期限"),
     "clock:recalculated": N_("工作日历变动，期限重算"),
     "notice:send": N_("发出提醒"),
+    "authority:return": N_("授权结束，交回"),
+    "item:place": N_("改各地办法"),
+    "item:owner": N_("改事项归属"),
+    "item:channels": N_("开关渠道"),
+    "item:assist": N_("网上指导代办"),
 }
 
 
@@ -319,7 +324,8 @@ def entries(
                     "who": entry.person.name if entry.person else "",
                     "for_whom": entry.substitute_for.name if entry.substitute_for else "",
                     "title": entry_title(content, definition, entry.action) + _to_whom(entry, named),
-                    "text": (entry.comment or _detail_text(entry.details)) if full else "",
+                    # Under whose authority a step was taken stands beside what was said.
+                    "text": "；".join(t for t in (entry.comment, _detail_text(entry.details)) if t) if full else "",
                     "kind": entry_kind,
                 }
             )

@@ -35,6 +35,7 @@ __all__ = [
 ORGANISATION_KINDS = (
     "city", "district", "street", "street_centre", "errand_station",
     "community", "community_station", "errand_point", "grid",
+    "department", "approvals_office", "company",
 )  # fmt: skip
 FIELD_KINDS = (
     "text", "longtext", "date", "choice", "id_number", "phone", "person_name", "address", "number", "bool",

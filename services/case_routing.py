@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
+
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
+from models.authority import AuthorityGrant
+from models.base import now
 from models.case import Case, ServiceItem
+from models.resident import Resident
 from process import engine, registry
 from process.access import Actor
+from process.clock import local_day
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
+from services import authority, item_places
+from services.item_channels import ASSISTED
 
-STREET_KINDS = ("street", "town", "street_centre")
+STREET_KINDS = ("street", "town", "street_centre", "sub_centre", "extended_outlet", "bank_outlet")
 NEAR_KINDS = ("community", "community_station", "errand_point", "grid", "village")
 
 
@@ -43,18 +52,53 @@ def decided_by_community(item: ServiceItem) -> bool:
     return item.decide_level == "village"
 
 
-def deciding_unit(session: Session, case: Case) -> Agency:
-    """A village item is decided by the community, everything else at the street's front office.
+@dataclass(frozen=True)
+class Route:
+    """Who decides, whose decision it is by the catalogue, and by which grant it is another's."""
 
-    Items of district and city are carried by this installation for show and are decided at the street, too."""
-    if decided_by_community(case.item):
-        near = above(case.place, "community", "village") or (
-            case.applicant.community if case.applicant and case.place.kind not in STREET_KINDS else None
+    unit: Agency
+    home: Agency
+    grant: AuthorityGrant | None = None
+
+
+def route(session: Session, item: ServiceItem, place: Agency, applicant: Resident | None, day: date) -> Route:
+    """Where a case filed here on that day is decided: by level or owner, by powers of the place, or under a grant."""
+    home = _home(session, item, place, applicant)
+    grant = authority.covering(session, item, home, authority.DECIDE, day, place.path)
+    return Route(front_office(session, grant.taker), home, grant) if grant is not None else Route(home, home)
+
+
+def _home(session: Session, item: ServiceItem, place: Agency, applicant: Resident | None) -> Agency:
+    owner = item_places.owner_of(session, item)
+    powerful = next((row for row in item_places.above(session, item, place.path) if row.same_power), None)
+    if powerful is not None:
+        # 同权: what an owner decides elsewhere, or the catalogue leaves higher up, is decided here.
+        return front_office(session, powerful.place)
+    if owner is not None:
+        return front_office(session, owner)
+    if decided_by_community(item):
+        near = above(place, "community", "village") or (
+            applicant.community if applicant and place.kind not in STREET_KINDS else None
         )
         if near is not None:
             return near
-    street = above(case.place, "street", "town")
-    return front_office(session, street) if street is not None else case.place
+    street = above(place, "street", "town")
+    return front_office(session, street) if street is not None else place
+
+
+def deciding_unit(session: Session, case: Case) -> Agency:
+    """A village item is decided by the community, an owner's by its owner, everything else at the street's front office,
+    unless somebody else holds the power or the authority.
+
+    Items of district and city that have no owner are carried by this installation for show and are decided at the street, too."""
+    if case.deciding_unit is not None and case.active_place("addressee") is not None:
+        return case.deciding_unit
+    return route(session, case.item, case.place, case.applicant, local_day(case.filed_at or now())).unit
+
+
+def addressee_for(session: Session, item: ServiceItem, place: Agency) -> Agency:
+    """To whom a ticket for this item goes from here, today."""
+    return route(session, item, place, None, local_day(now())).unit
 
 
 def open_to(step: Step, case: Case, agency: Agency) -> None:
@@ -62,6 +106,11 @@ def open_to(step: Step, case: Case, agency: Agency) -> None:
     engine.add_place(step, case, "addressee", agency)
     case.deciding_unit_id = agency.id
     hand_to(case, agency.id)
+    step.session.expire(case, ["deciding_unit"])
+    decided = route(step.session, case.item, case.place, case.applicant, local_day(step.at))
+    if decided.grant is not None and decided.unit.id == agency.id:
+        authority.note_route(step.session, case, decided.grant)
+    lay_before_handler(step, case, agency)
 
 
 def hand_to(case: Case, unit_id: str) -> None:
@@ -70,37 +119,94 @@ def hand_to(case: Case, unit_id: str) -> None:
         case.unit_id, case.assignee_id = unit_id, None
 
 
+def lay_before_handler(step: Step, case: Case, unit: Agency) -> None:
+    """办理人员: where colleagues are named for the item, a new case is laid before one of them; anybody of the unit may still take it."""
+    if case.assignee_id is not None or case.unit_id != unit.id:
+        return
+    person = item_places.suggested(step.session, case.item, unit)
+    if person is not None:
+        case.assignee_id = person.id
+        step.details["handler"] = person.id
+
+
+def must_carry(session: Session, case: Case) -> bool:
+    """Whether the place that took a case in can only pass it on with a ticket."""
+    there = case.active_place("addressee")
+    if there is not None:
+        return False
+    return not may_accept(session, case.item, case.place, local_day(now()))
+
+
+def may_accept(session: Session, item: ServiceItem, place: Agency, day: date) -> bool:
+    """受理级别: by the level of the catalogue, by what the street brought down, by powers of the place, or by a grant."""
+    owner = item_places.owner_of(session, item)
+    if owner is None or item_places.same_power_at(session, item, place) is not None:
+        by_level = item.accept_level in (None, "village") or place.kind in STREET_KINDS
+        return by_level or item_places.villages_accept(session, item, place)
+    by_level = item.accept_level in (None, "village") or (item.accept_level == "street" and place.kind in STREET_KINDS)
+    if by_level or place.path.startswith(owner.path) or item_places.villages_accept(session, item, place):
+        return True
+    return authority.acceptable_at(session, item, front_office(session, owner), place, day) is not None
+
+
 @registry.requirement("accepted_here")
 def accepted_here(step: Step) -> None:
-    """受理级别: a street item is accepted by the street; the community carries it there."""
+    """受理级别: a street item is accepted by the street, an owner's by its owner; the community carries it there."""
     case: Case = step.content
-    if case.item.accept_level in (None, "village") or case.place.kind in STREET_KINDS:
+    if may_accept(step.session, case.item, case.place, local_day(step.at)):
         return
     if step.cause is not None and step.cause.content.type == "delegation":
         return
     there = case.active_place("addressee")
-    if there is not None and there.place.kind in STREET_KINDS:
+    if there is not None and not case.place_path.startswith(there.place_path):
         if step.actor.holds("window_clerk", there.place_path):
             return
-        raise RequirementUnmet(f"“{case.item.title}”由街道受理，这件已转到{there.place.name}，请等对方受理。")
+        raise RequirementUnmet(f"“{case.item.title}”由{_level(case)}受理，这件已转到{there.place.name}，请等对方受理。")
     office = deciding_unit(step.session, case)
     raise RequirementUnmet(
-        f"“{case.item.title}”由街道受理，{case.place.name}不能直接受理。请开“代办单”转交{office.name}办理。",
+        f"“{case.item.title}”由{_level(case)}受理，{case.place.name}不能直接受理。请开“代办单”转交{office.name}办理。",
         {"addressee": office.id},
     )
 
 
+def _level(case: Case) -> str:
+    return "街道" if case.item.accept_level == "street" else "上级单位"
+
+
 @registry.effect("route_case")
 def route_case(step: Step) -> None:
-    """Filed there or online, the deciding unit has it at once; from elsewhere only a delegation carries it."""
+    """Filed there or online, the deciding unit has it at once; from elsewhere only a delegation carries it. What was accepted
+    here for an owner goes to the owner's desk by itself: its papers were looked at by whoever accepted."""
     case: Case = step.content
-    unit = deciding_unit(step.session, case)
+    decided = route(step.session, case.item, case.place, case.applicant, local_day(step.at))
+    unit = decided.unit
     if case.active_place("addressee") is None:
         case.deciding_unit_id = unit.id
-        if unit.path == case.place_path or is_online(case) or case.place_path.startswith(unit.path):
+        near = unit.path == case.place_path or case.place_path.startswith(unit.path)
+        if near or _by_themselves(step, case) or _accepted_for(step, case, decided):
             engine.add_place(step, case, "addressee", unit)
+            authority.note_route(step.session, case, decided.grant)
+        step.session.expire(case, ["deciding_unit"])
     there = case.active_place("addressee")
     hand_to(case, there.place_id if there is not None else case.place_id)
+    if there is not None:
+        lay_before_handler(step, case, there.place)
+
+
+def _accepted_for(step: Step, case: Case, decided: Route) -> bool:
+    """Accepted at this place for an owner elsewhere, by level or by a grant to accept."""
+    if step.transition.id not in ("accept", "defer") or item_places.owner_of(step.session, case.item) is None:
+        return False
+    grant = authority.acceptable_at(step.session, case.item, decided.home, case.place, local_day(step.at))
+    if grant is not None:
+        authority.note_route(step.session, case, grant)
+    return True
+
+
+def _by_themselves(step: Step, case: Case) -> bool:
+    """Online; or in the e-filing zone, where staff opened the filing and the applicants saw it through themselves."""
+    own = case.applicant_id is not None and step.actor.resident_id == case.applicant_id
+    return is_online(case) or (case.channel == ASSISTED and own)
 
 
 def is_online(case: Case) -> bool:

@@ -20,7 +20,7 @@ from process.access import Actor
 from process.library import library
 from process.refusals import Forbidden, InvalidInput, RequirementUnmet, Stale
 from process.registry import Step
-from services import case_forms, case_routing, files, materials, residents
+from services import case_forms, case_routing, files, item_channels, item_places, materials, residents
 from services.case_routing import open_to  # noqa: F401  part of what other services use
 from services.catalogue_items import by_code, record_of
 
@@ -42,13 +42,16 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Case:
     staff = _files_for_others(actor, place)
     if not staff and actor.resident_id is None and not engine.may_create(actor, library.type("case"), place):
         raise Forbidden(f"您在{place.name}没有收件的权限，请到本单位的窗口新建，或请{place.name}办理。")
+    channel = _channel(data.get("channel"), place, staff)
+    item_places.require_offered(session, item, place, clock.local_day(at))
+    item_channels.require_open(session, item, channel)
     applicant_data = _applicant_data(session, actor, data, staff)
     form = case_forms.form_of(item)
     resident, answers = _read(session, form, data, applicant_data, place if staff else None)
     case = Case(
         title=item.title,
         item_id=item.id,
-        channel=_channel(data.get("channel"), place, staff),
+        channel=channel,
         applicant_id=resident.id,
         assisted_by_id=actor.person_id if staff else None,
         fields={},

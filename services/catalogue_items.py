@@ -15,6 +15,7 @@ from models.case import ServiceItem
 from process import engine
 from process.access import Actor
 from process.refusals import InvalidInput
+from services.shipped_levels import load_levels
 
 HOME_CATALOGUE_PLACE = "dongxin"
 
@@ -46,12 +47,18 @@ def load_items(session: Session, actor: Actor) -> int:
         engine.fire(item, "publish", actor)
         new += 1
     session.flush()
+    load_levels(session)
     return new
 
 
 def record_of(item: ServiceItem) -> ItemRecord:
     """The catalogue record behind an item: materials, form, limits."""
     return catalogue.item(item.code)
+
+
+def of_code(session: Session, code: str) -> ServiceItem | None:
+    """The item of the catalogue whatever its state, for those who keep it."""
+    return session.scalar(select(ServiceItem).where(ServiceItem.code == code))
 
 
 def by_code(session: Session, code: Any, on: date) -> ServiceItem:

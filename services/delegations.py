@@ -177,11 +177,11 @@ def addressee_of(session: Session, agency_id: Any) -> Agency:
 
 
 def default_addressee(session: Session, item: ServiceItem, place: Agency) -> Agency:
-    """The street's front office above this place: it decides, or passes on what district and city decide."""
+    """Who decides: the street's front office above this place, the owner of the item, or whoever holds the authority today."""
     street = case_routing.above(place, "street", "town")
     if street is None or needs_carrying(item) is False:
         raise InvalidInput(f"没有找到可以转交“{item.title}”的上级单位，请选择转交给谁。", {"addressee": "请选择单位"})
-    return case_routing.front_office(session, street)
+    return case_routing.addressee_for(session, item, place)
 
 
 def needs_carrying(item: ServiceItem) -> bool:

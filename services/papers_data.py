@@ -18,6 +18,7 @@ from process import clock, numbers
 from process.calendar_days import CalendarMissing
 from process.identity import IdNumber
 from services import (
+    authority,
     case_routing,
     cases,
     materials,
@@ -62,7 +63,7 @@ def acceptance_notice(occasion: Occasion) -> dict[str, Any] | None:
         "delivery_way": "窗口领取、快递送达" if "express_delivery" in item.channels else "窗口领取",
         "query_code": query_code(case),
         "query_place": f"{papers_out.base_url()}/progress" if papers_out.base_url() else "",
-        "agency": unit.name,
+        "agency": authority.issuing_line(occasion.session, case, unit.name),
         "clerk_name": occasion.actor.name,
         "clerk_phone": office.phone(unit),
         "complaints_phone": office.complaints_phone(unit),
@@ -145,7 +146,7 @@ def fertility_registration_card(occasion: Occasion) -> dict[str, Any] | None:
         "existing_children": values.get("children_count"),
         "expected_order": in_words(values.get("child_order")),
         "registered_on": clock.local_day(issued or occasion.at),
-        "agency": office.government(unit),
+        "agency": authority.issuing_line(occasion.session, case, office.government(unit)),
         "handler_name": handler,
         "services": office.FERTILITY_SERVICES,
         "contacts": office.fertility_contacts(unit, case_routing.above(case.place, "community", "village")),
@@ -174,7 +175,7 @@ def senior_card(occasion: Occasion) -> dict[str, Any] | None:
         "emergency_phone": values.get("emergency_contact_phone"),
         "issued_on": clock.local_day(issued or occasion.at),
         "valid_note": office.SENIOR_CARD_NOTE,
-        "agency": office.government(unit),
+        "agency": authority.issuing_line(occasion.session, case, office.government(unit)),
         "handler_name": case.reviewer.name if case.reviewer is not None else occasion.actor.name,
     }
 

@@ -91,13 +91,12 @@ def file() -> ResponseReturnValue:
             raise
         return _screen(refusal=refusal, left_out=left_out, status=422)
     flash(_("已收件 %(number)s：%(title)s。", number=case.number, title=case.title), "success")
-    if must_delegate(case):
+    if case_routing.must_carry(session, case):
+        unit = case_routing.deciding_unit(session, case).name
         flash(
-            _(
-                "“%(title)s”由街道受理：请签代办委托书，开代办单转交%(unit)s。",
-                title=case.title,
-                unit=case_routing.deciding_unit(session, case).name,
-            ),
+            _("“%(title)s”由街道受理：请签代办委托书，开代办单转交%(unit)s。", title=case.title, unit=unit)
+            if case.item.accept_level == "street"
+            else _("“%(title)s”由%(unit)s受理：请签代办委托书，开代办单转交过去。", title=case.title, unit=unit),
             "info",
         )
     return redirect(url_for("content.show", uid=case.uid), 303)
@@ -111,11 +110,6 @@ def _require_choice(item: ServiceItem | None, data: dict[str, Any]) -> None:
     if not data["applicant_id_number"].strip():
         errors["applicant_id_number"] = _("请填写身份证号码。")
     raise InvalidInput("".join(errors.values()), errors)
-
-
-def must_delegate(case: Case) -> bool:
-    """S0-06: a community takes a street item in but cannot accept it itself."""
-    return case.item.accept_level not in (None, "village") and case.place.kind not in case_routing.STREET_KINDS
 
 
 def read_lines(item: ServiceItem) -> list[dict[str, Any]]:

@@ -131,8 +131,13 @@ def doubtful(record: ServiceItem) -> tuple[str, ...]:
     return tuple(str(FIELD_WORDS[name]) for name in record.illustrative_fields if name in FIELD_WORDS)
 
 
-def filing_links(record: ServiceItem, actor: Actor, fileable: bool) -> list[dict[str, Any]]:
-    """Where this reader can file: staff at the counter or at the door, residents online."""
+ONLINE_WAYS = frozenset({"online_pc", "online_mobile", "wechat_account", "app"})
+
+
+def filing_links(
+    record: ServiceItem, actor: Actor, fileable: bool, open_ways: frozenset[str] = frozenset()
+) -> list[dict[str, Any]]:
+    """Where this reader can file: staff at the counter, beside the resident or at the door, residents online; open ways only."""
     if not fileable:
         return []
     links = []
@@ -144,6 +149,14 @@ def filing_links(record: ServiceItem, actor: Actor, fileable: bool) -> list[dict
                 "hint": _("申请人在窗口，打开综合受理"),
             }
         )
+        if "filing_zone" in open_ways:
+            links.append(
+                {
+                    "label": _("网上指导代办"),
+                    "url": url_for("catalogue.assist", code=record.id),
+                    "hint": _("您建草稿，申请人用自己的账号接着填、自己申报"),
+                }
+            )
     if record.modes.home_visit and actor.roles & VISIT_ROLES and "visits.new" in current_app.view_functions:
         links.append(
             {
@@ -152,7 +165,9 @@ def filing_links(record: ServiceItem, actor: Actor, fileable: bool) -> list[dict
                 "hint": _("申请人出不了门，由网格上门"),
             }
         )
-    if record.modes.online and (actor.resident_id is not None or actor.person_id is None):
+    # Some items say 网上办 without naming the way; where ways are named, one of them must be open.
+    online = bool(open_ways & ONLINE_WAYS) or (record.modes.online and ONLINE_WAYS.isdisjoint(record.channels))
+    if online and (actor.resident_id is not None or actor.person_id is None):
         hint = _("手机或电脑填报，不用跑") if actor.person_id else _("先登录，再填报")
         links.append({"label": _("网上申报"), "url": url_for("public.apply", code=record.id), "hint": hint})
     return links

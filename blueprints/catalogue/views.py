@@ -5,14 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
 
-from blueprints.catalogue import offers, sample
+from blueprints.catalogue import authority, offers, places, sample
+from blueprints.catalogue.bp import bp
 from blueprints.context import current_actor, db_session
 from catalogue import loader as catalogue
 from catalogue.records import MODE_NAMES
@@ -21,13 +22,13 @@ from extensions import limiter
 from models.base import now
 from models.case import ServiceItem
 from process import access
+from process.access import Actor
 from process.clock import local_day
 from process.drawing import draw
 from process.eligibility import CONDITIONS, item_allows_visit
 from process.library import library
 from process.refusals import NotFound
 
-bp = Blueprint("catalogue", __name__, url_prefix="/items")
 ELSEWHERE = "elsewhere"
 
 
@@ -130,6 +131,7 @@ def guide(code: str) -> ResponseReturnValue:
         )
         for m in record.materials
     ]
+    facts = places.facts(item)
     steps = [
         SimpleNamespace(
             number=s.number, name=s.name, who=offers.name_of(roles[s.actor]) if s.actor in roles else s.actor
@@ -143,15 +145,28 @@ def guide(code: str) -> ResponseReturnValue:
         offer=offers.offer(record, fileable),
         materials=materials,
         steps=steps,
-        channels=[offers.name_of(catalogue.channels()[c]) for c in record.channels],
+        channels=[offers.name_of(catalogue.channels()[c]) for c in facts.channels],
+        facts=facts,
+        grants=[authority.row(grant) for grant in facts.grants],
+        managing=_managing(item, actor),
         visits=visits,
         conditions_for_visit=[_(condition) for condition in CONDITIONS.values()],
         promised=offers.days_text(record.promised_days, record.direct),
         legal=offers.days_text(record.legal_days),
         doubtful=offers.doubtful(record),
-        links=offers.filing_links(record, actor, fileable),
+        links=offers.filing_links(record, actor, fileable, frozenset(facts.channels)),
         drawing=Markup(draw(library.workflows["case"], locale=str(get_locale()))),
     )
+
+
+def _managing(item: ServiceItem, actor: Actor) -> list[tuple[str, str]]:
+    """The pages of whoever keeps this item, as (label, address)."""
+    if places.MANAGER not in actor.roles:
+        return []
+    return [
+        (_("各地办法和归属"), url_for("catalogue.item_places_page", code=item.code)),
+        (_("渠道开关"), url_for("catalogue.item_channels_page", code=item.code)),
+    ]
 
 
 @bp.get("/<code>/letter.pdf")

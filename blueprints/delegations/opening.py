@@ -28,7 +28,7 @@ from process.masking import mask_id_number
 from process.refusals import InvalidInput, Refusal
 from services import actions, case_routing, delegations, letters
 
-ADDRESSEES = ("street_centre", "street", "district", "community")
+ADDRESSEES = ("street_centre", "street", "district", "approvals_office", "department", "company", "community")
 LETTER_FIELDS = ("powers", "valid_until", "fingerprint", "witness_1", "witness_2", "signature")
 
 

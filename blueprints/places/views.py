@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from flask_login import login_required
 
 from blueprints import present
+from blueprints.catalogue.authority import row as grant_row
 from blueprints.context import current_actor, db_session
 from catalogue import loader as catalogue
 from models.agency import Agency
@@ -22,7 +23,7 @@ from process.library import library
 from process.refusals import NotFound
 from process.relations import HEAD
 from process.words import N_
-from services import grid_rights, jurisdiction, places, points, role_grants, rosters
+from services import authority, grid_rights, item_places, jurisdiction, places, points, role_grants, rosters
 from services.places import Grid
 
 bp = Blueprint("places", __name__, url_prefix="/places")
@@ -39,6 +40,9 @@ KINDS = {
     "grid": N_("网格"),
     "town": N_("镇"),
     "village": N_("村"),
+    "department": N_("部门"),
+    "approvals_office": N_("审批办"),
+    "company": N_("公司"),
     "sub_centre": N_("政务服务分中心"),
     "extended_outlet": N_("延伸服务网点"),
     "bank_outlet": N_("政银通银行网点"),
@@ -178,6 +182,8 @@ def show(place_id: str) -> ResponseReturnValue:
         grid_work=_grid_work(agency),
         serves=[a.name for a in points.within_reach(session, agency)] if agency.kind in points.KINDS else [],
         capacities=_capacities(),
+        authority=[grant_row(grant) for grant in authority.of_place(session, agency, today)],
+        powers=item_places.powers_at(session, agency),
         inbox_url=url_for("places.inbox", place_id=place_id) if inside else None,
         inbox_total=sum(inbox_counts.values()),
     )
