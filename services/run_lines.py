@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from models.agency import Agency
 from models.courier_run import ARRIVED, DROPPED, LISTED, LOADED, MISSING, TRAVELLING, CourierRun, RunLine
@@ -21,8 +21,15 @@ from services import codes, custody, errands
 
 # More does not fit on the paper of one run.
 MAX_LINES = 80
-# Which list lies in the envelope, by where the ticket stands.
-UNDER_WAY = {"sent": "send", "result_sent": "result"}
+# Lists that lie in an envelope, by the state in which the ticket is while they travel; None: any before its end.
+UNDER_WAY: Mapping[str, str | None] = {
+    "send": "sent",
+    "pass_on": "sent",
+    "result": "result_sent",
+    "supply": None,
+    "send_back": None,
+    "answer": None,
+}
 
 
 def codes_in(raw: Any) -> list[str]:
@@ -31,10 +38,20 @@ def codes_in(raw: Any) -> list[str]:
 
 
 def under_way(session: Session, ticket: Delegation) -> Handover | None:
-    """The list that lies in the envelope while the ticket's papers are between two units; else nothing travels."""
-    action = UNDER_WAY.get(ticket.state)
-    handover = custody.latest(session, ticket, action) if action else None
-    return handover if handover is not None and handover.to_person_id is None else None
+    """The list that lies in the envelope while papers of the ticket are between two units; else nothing travels."""
+    if ticket.closed_at is not None:
+        return None
+    newest = session.scalar(
+        select(Handover)
+        .where(Handover.content_id == ticket.id, Handover.action.in_(UNDER_WAY))
+        .options(selectinload(Handover.lines))
+        .order_by(Handover.id.desc())
+        .limit(1)
+    )
+    # Whoever takes over is known by name only once they have counted.
+    if newest is None or newest.to_person_id is not None or newest.to_unit_id is None:
+        return None
+    return newest if UNDER_WAY[newest.action] in (None, ticket.state) else None
 
 
 def to_carry(session: Session, actor: Actor, run_path: str, raw: str) -> tuple[Delegation, Handover]:

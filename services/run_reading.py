@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, exists, func, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from models.agency import Agency
 from models.courier_run import ARRIVED, BACK, DROPPED, LOADED, MISSING, TRAVELLING, CourierRun, RunLine
@@ -51,15 +51,23 @@ def starts(session: Session, actor: Actor) -> list[Agency]:
 
 def waiting(session: Session, actor: Actor, start: Agency) -> list[Waiting]:
     """What lies at this unit, listed and signed out, and is in no run and on no courier's board."""
+    newer = aliased(Handover)
     statement = (
         select(Delegation, Handover)
         .join(Handover, Handover.content_id == Delegation.id)
         .where(
             or_(
                 *(
-                    (Delegation.state == state) & (Handover.action == action)
-                    for state, action in run_lines.UNDER_WAY.items()
+                    (Handover.action == action)
+                    & (Delegation.state == state if state else Delegation.closed_at.is_(None))
+                    for action, state in run_lines.UNDER_WAY.items()
                 )
+            ),
+            # A ticket that was sent, returned and sent again has an older list, which lies in no envelope any more.
+            ~exists().where(
+                newer.content_id == Delegation.id,
+                newer.action.in_(run_lines.UNDER_WAY),
+                newer.id > Handover.id,
             ),
             Handover.to_person_id.is_(None),
             Handover.from_unit_id.in_(select(Agency.id).where(access.within(Agency.path, start.path))),

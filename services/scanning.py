@@ -22,8 +22,8 @@ from services.codes import Code
 
 # Who signs for papers anywhere; at which place, the definition says for each ticket.
 RECEIVERS = frozenset({"window_clerk", "back_office_reviewer", "community_clerk", "all_round_worker", "delegate"})
-# The step that signs for papers, and the list that is counted for it.
-STEPS = {"receive": "send", "take_over": "result"}
+# The step that signs for papers, and the lists that are counted for it.
+STEPS = {"receive": ("send", "pass_on"), "take_over": ("result",)}
 MAX_ROWS = 100
 READY, DONE, WAITING, ENDED, NOT_OURS, UNKNOWN = "ready", "done", "waiting", "ended", "not_ours", "unknown"
 
@@ -100,11 +100,15 @@ def _was_ours(actor: Actor, ticket: Delegation) -> bool:
 
 def _seen(session: Session, actor: Actor, code: Code, ticket: Delegation) -> Found:
     open_now = {step.id for step in engine.available(ticket, actor)}
-    for step, action in STEPS.items():
-        handover = custody.latest(session, ticket, action) if step in open_now else None
-        if handover is not None:
-            return Found(code.shown, READY, "", ticket, step, handover)
     number = ticket.number or code.shown
+    for step, lists in STEPS.items():
+        handover = custody.latest(session, ticket, *lists) if step in open_now else None
+        if handover is not None and handover.lines:
+            return Found(code.shown, READY, "", ticket, step, handover)
+        if step in open_now:
+            return Found(code.shown, WAITING, f"{number}没有随附材料，请打开这一件接收。", ticket)
+    if "count_further" in open_now:
+        return Found(code.shown, WAITING, f"{number}有补送或退回的材料，请打开这一件逐份清点。", ticket)
     match ticket.state:
         case "sent":
             verdict, said = WAITING, f"是转给{ticket.addressee.name}的，由对方清点接收"

@@ -179,6 +179,17 @@ def test_what_cannot_travel_is_named(session: Session, actor: As) -> None:
     assert new_run(session, clerk, first).lines
 
 
+def test_a_list_that_was_sent_again_waits_once(session: Session, actor: As) -> None:
+    clerk, window = actor("community.clerk"), actor("window.clerk")
+    (ticket,) = pile(session, clerk, 1)
+    engine.fire(ticket, "return", window, inputs={"comment": "清单写错"})
+    assert not run_reading.waiting(session, clerk, ticket.place)
+    engine.fire(ticket, "revise", clerk)
+    engine.fire(ticket, "send", clerk)
+    assert [one.number for one in run_reading.waiting(session, clerk, ticket.place)] == [ticket.number]
+    assert new_run(session, clerk, ticket).lines[0].handover_id == custody.latest(session, ticket, "send").id
+
+
 def test_the_database_keeps_an_envelope_out_of_a_second_run(session: Session, actor: As) -> None:
     clerk = actor("community.clerk")
     (ticket,) = pile(session, clerk, 1)
