@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,7 @@ from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 from process.numbers import CHINA
 from process.office import VERBS
 from process.words import N_
+from services import notes as notes_of
 
 WEEKDAYS = "一二三四五六日"
 
@@ -270,12 +271,25 @@ JOURNAL_WORDS = {
     "clock:late": N_("提醒：已过期限"),
     "clock:recalculated": N_("工作日历变动，期限重算"),
     "notice:send": N_("发出提醒"),
+    "message:tell": N_("告知办事人"),
+    "message:resend": N_("重发短信"),
+    "message:failed": N_("短信未送达"),
+    "message:told": N_("已电话告知"),
+    "message:unreached": N_("电话没有打通"),
     "authority:return": N_("授权结束，交回"),
     "item:place": N_("改各地办法"),
     "item:owner": N_("改事项归属"),
     "item:channels": N_("开关渠道"),
     "item:assist": N_("网上指导代办"),
 }
+
+
+# Steps whose words go from one office to another; filled in by the features that have such.
+BETWEEN_OFFICES: set[str] = set()
+
+
+# What features add to the time line, or say beside its lines: session, thing, reader, the filter, the lines so far.
+FURTHER: list[Callable[[Session, Content, Actor, str, list[dict[str, Any]]], None]] = []
 
 
 def entries(
@@ -293,7 +307,7 @@ def entries(
                 select(JournalEntry)
                 .where(JournalEntry.content_id == content.id)
                 # That somebody was told is in the journal and at the bell; here it would only hide what was done.
-                .where(JournalEntry.action != "notice:send")
+                .where(JournalEntry.action.not_in(("notice:send", "message:tell")))
                 .options(joinedload(JournalEntry.person), joinedload(JournalEntry.substitute_for))
                 .order_by(JournalEntry.id.desc())
                 .limit(limit)
@@ -325,7 +339,9 @@ def entries(
                     "for_whom": entry.substitute_for.name if entry.substitute_for else "",
                     "title": entry_title(content, definition, entry.action) + _to_whom(entry, named),
                     # Under whose authority a step was taken stands beside what was said.
-                    "text": "；".join(t for t in (entry.comment, _detail_text(entry.details)) if t) if full else "",
+                    "text": "；".join(t for t in (entry.comment, _detail_text(entry.details)) if t)
+                    if full and (insider or entry.action not in BETWEEN_OFFICES)
+                    else "",
                     "kind": entry_kind,
                 }
             )
@@ -339,7 +355,9 @@ def entries(
         )
         for note in session.scalars(notes):
             note_kind = "note" if note.audience == "internal" else "message"
-            if (note_kind == "note" and not insider) or (kind and kind != note_kind):
+            if (note_kind == "note" and not notes_of.reads(session, actor, note, insider)) or (
+                kind and kind != note_kind
+            ):
                 continue
             found.append(
                 {
@@ -348,9 +366,10 @@ def entries(
                     "iso": note.at.isoformat(),
                     "who": note.author.name if note.author else "",
                     "for_whom": "",
-                    "title": gettext("内部备注") if note_kind == "note" else gettext("留言"),
+                    "title": _note_title(note),
                     "text": note.text,
                     "kind": note_kind,
+                    "note_id": note.id,
                 }
             )
     if full and kind in ("", "document"):
@@ -373,8 +392,16 @@ def entries(
                     "kind": "document",
                 }
             )
+    for further in FURTHER:
+        further(session, content, actor, kind, found)
     found.sort(key=lambda e: e["at"], reverse=True)
     return found[:limit]
+
+
+def _note_title(note: Note) -> str:
+    if note.audience != "internal":
+        return gettext("留言")
+    return gettext("内部备注（只给本单位）") if note.unit_id else gettext("内部备注")
 
 
 def _named(session: Session, rows: Sequence[JournalEntry]) -> dict[Any, str]:

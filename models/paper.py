@@ -99,6 +99,8 @@ class Note(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     content_id: Mapped[int] = mapped_column(ForeignKey("content.id"), index=True)
     audience: Mapped[str] = mapped_column(String(10))
+    # An internal line for one unit only; empty, and both agencies of a ticket read it.
+    unit_id: Mapped[str | None] = mapped_column(ForeignKey("agency.id"))
     text: Mapped[str] = mapped_column(Text)
     author_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     at: Mapped[datetime] = mapped_column(default=now)

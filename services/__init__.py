@@ -16,6 +16,10 @@ REGISTERING = (
     "papers_data",
     "delegations",
     "delegation_steps",
+    "successors",
+    "further",
+    "sub_tickets",
+    "sub_ticket_steps",
     "visits",
     "doorstep",
     "letters",
@@ -28,13 +32,13 @@ REGISTERING = (
     "office_notices",
     "messages.listening",
     "messages.replies",
-    "search_index",
     "rules",
     "office_rules",
     "office_matters",
     "grid_members",
     "joint_stations",
     "exchange",
+    "search_index",
 )
 
 

@@ -14,11 +14,10 @@ from catalogue import loader as catalogue
 from models.agency import Agency
 from models.case import Case, Material
 from models.content import Content
-from models.delegation import Handover, HandoverLine
+from models.delegation import Delegation, Handover, HandoverLine
 from models.paper import Document
 from models.person import Person
 from models.resident import Resident
-from process import journal
 from process.access import Actor
 from process.inputs import MAX_SHEETS
 from process.refusals import InvalidInput, RequirementUnmet
@@ -32,6 +31,11 @@ ACTIONS: Mapping[str, str] = {
     "send": N_("转交"),
     "return": N_("退回"),
     "result": N_("结果交出"),
+    "send_back": N_("退回其中几份"),
+    "supply": N_("补送"),
+    "pass_on": N_("随转办单送出"),
+    "answer": N_("随答复交回"),
+    "succeed": N_("移交接替单位"),
     "give_back": N_("归还本人"),
     "carry": N_("跑腿取件"),
     "arrive": N_("跑腿送达"),
@@ -167,104 +171,46 @@ def latest(session: Session, content: Content, *actions: str) -> Handover | None
     )
 
 
-@dataclass(frozen=True)
-class Count:
-    """What the receiver found for one line; `listed` is None for a paper that stands on no list."""
-
-    listed: HandoverLine | None
-    name: str
-    counted: int
-    difference: str
-
-    @property
-    def differs(self) -> bool:
-        return self.counted != (self.listed.sheets if self.listed else 0)
-
-
-def read_count(handover: Handover, given: Sequence[Mapping[str, Any]]) -> list[Count]:
-    """Every line must be counted, and a number that differs needs its note before anybody signs."""
-    by_position = {line.position: line for line in handover.lines}
-    by_name = {line.name: line for line in handover.lines}
-    errors: dict[str, str] = {}
-    seen: dict[int, Count] = {}
-    extra: list[Count] = []
-    for index, row in enumerate(given):
-        name = str(row.get("material") or "")
-        listed = by_position.get(row["line"]) if "line" in row else by_name.get(name)
-        if listed is None and not name:
-            listed = by_position.get(index + 1)
-        number = listed.position if listed else index + 1
-        label = f"第 {number} 行“{listed.name if listed else name or '未写名称'}”"
-        counted = row.get("counted", row.get("sheets"))
-        if counted is None:
-            errors[f"lines-{number - 1}-counted"] = f"{label}还没有清点"
-            continue
-        if not isinstance(counted, int) or not 0 <= counted <= MAX_SHEETS:
-            errors[f"lines-{number - 1}-counted"] = f"{label}的实点数应在 0 到 {MAX_SHEETS} 之间"
-            continue
-        count = Count(listed, listed.name if listed else name, counted, str(row.get("difference") or "").strip())
-        if count.differs and not count.difference:
-            said = f"清单上是 {listed.sheets} 份，实点 {counted} 份" if listed else "清单上没有"
-            errors[f"lines-{number - 1}-difference"] = f"{label}{said}，请写明差异再签收"
-        if listed is None and not name:
-            errors[f"lines-{number - 1}-material"] = f"第 {number} 行不在清单上，请写明材料名称"
-        if listed is None:
-            extra.append(count)
-        else:
-            seen[listed.position] = count
-    for line in handover.lines:
-        field = f"lines-{line.position - 1}-counted"
-        if line.position not in seen and field not in errors:
-            errors[field] = f"第 {line.position} 行“{line.name}”还没有清点"
-    if errors:
-        raise InvalidInput("清点还没有完成：" + "；".join(dict.fromkeys(errors.values())) + "。", errors)
-    return [seen[line.position] for line in handover.lines] + extra
-
-
-def sign_for(
-    step: Step, handover: Handover, counts: Sequence[Count], taker: Party, *also: Content | None
-) -> list[Count]:
-    """Takes the counted papers over; differences go into the history of both ends."""
-    session = step.session
-    handover.to_person_id, handover.to_unit_id = taker.person_id, taker.unit_id or handover.to_unit_id
-    originals: list[int] = []
-    for count in counts:
-        line = count.listed
-        if line is None:
-            line = HandoverLine(position=len(handover.lines) + 1, name=count.name[:80], sheets=0)
-            handover.lines.append(line)
-        line.counted, line.difference = count.counted, count.difference[:200]
-        # What did not arrive stays with whoever handed it out.
-        if line.original and line.material_id is not None and count.counted:
-            originals.append(line.material_id)
-    hold(session, originals, taker)
-    differing = [count for count in counts if count.differs]
-    if differing:
-        details = {
-            "handover": handover.id,
-            "lines": [
-                {
-                    "line": c.listed.position if c.listed else None,
-                    "listed": c.listed.sheets if c.listed else 0,
-                    "counted": c.counted,
-                }
-                for c in differing
-            ],
-        }
-        notes = "；".join(f"{c.name}：{c.difference}" for c in differing)
-        for content in (step.content, *also):
-            if content is not None:
-                journal.record(
-                    session, DIFFERENCE, step.actor, content=content, comment=notes, details=details, at=step.at
-                )
-    session.flush()
-    return differing
-
-
 def sign_unseen(step: Step, handover: Handover, taker: Party) -> None:
     """Takes a closed envelope over as listed, when only the envelope was confirmed."""
     handover.to_person_id, handover.to_unit_id = taker.person_id, taker.unit_id or handover.to_unit_id
+    handover.signed_at = step.at
     hold(step.session, [line.material_id for line in handover.lines if line.original and line.material_id], taker)
+
+
+def case_of(content: Content) -> Case | None:
+    """The case whose papers a thing carries; a part passed on carries those of its ticket."""
+    if isinstance(content, Delegation) and content.parent is not None:
+        return content.parent.case
+    found = getattr(content, "case", None)
+    return found if isinstance(found, Case) else None
+
+
+def material_of(step: Step, line: HandoverLine) -> Material | None:
+    """The material of the case that this line of a list means."""
+    return step.session.get(Material, line.material_id) if line.material_id is not None else None
+
+
+def at_hand(material: Material, unit: Agency, *people: int | None) -> bool:
+    """Whether an original lies at this unit, with somebody of it, or with one of these people."""
+    if not material.original_held or (material.holder_person_id is not None and material.holder_person_id in people):
+        return True
+    if material.holder_unit is not None:
+        return material.holder_unit.path.startswith(unit.path)
+    return material.holder_person is None or bool(
+        material.holder_person.unit and material.holder_person.unit.path.startswith(unit.path)
+    )
+
+
+def require_at_hand(lines: Iterable[Line], unit: Agency, *people: int | None) -> None:
+    """Nobody hands out what another office has."""
+    away = {
+        f"lines-{number - 1}-material": f"第 {number} 行“{line.name}”的原件在{holder(line.material)}，不在{full_name(unit)}手里"
+        for number, line in enumerate(lines, start=1)
+        if line.original and line.material is not None and not at_hand(line.material, unit, *people)
+    }
+    if away:
+        raise InvalidInput("交接清单有误：" + "；".join(away.values()) + "。请先取回，或从清单上删掉这一行。", away)
 
 
 def hold(session: Session, material_ids: Iterable[int], party: Party) -> None:

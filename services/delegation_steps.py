@@ -9,25 +9,42 @@ from sqlalchemy.orm import Session, object_session
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit
 from process import engine, registry
 from process.access import Actor
-from process.refusals import RequirementUnmet
+from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
-from services import case_routing, certificates, custody, delegations, files
+from services import case_routing, certificates, counting, custody, delegations, files, further, successors
 from services.catalogue_items import record_of
 
 # A case that is one of these has been decided, whichever way.
 DECIDED = ("approved", "issued", "delivered", "refused", "rejected", "withdrawn")
 # A case withdrawn meanwhile has no result, but its ticket must still find its way home.
+DOOR = "door"
 AT_HAND = ("issued", "delivered", "refused", "rejected", "withdrawn")
 
 
 # --- Sending, counting, returning
 
 
+@registry.effect("send_elsewhere")
+def send_elsewhere(step: Step) -> None:
+    """改送: a ticket not sent yet names another unit, because the first one ended or was the wrong one."""
+    ticket: Delegation = step.content
+    addressee = delegations.addressee_of(step.session, step.inputs["addressee"])
+    item = delegations.item_of(ticket)
+    if item is not None:
+        delegations.require_carriable(step.session, item, ticket.place, addressee, ticket.case, but=ticket)
+    before, ticket.addressee_id = ticket.addressee_id, addressee.id
+    step.session.flush()
+    step.session.expire(ticket, ["addressee"])
+    ticket.fields = {**(ticket.fields or {}), "addressee": addressee.id}
+    ticket.title = f"{item.title if item else ticket.title}（转{addressee.name}）"[:200]
+    step.details |= {"from_unit": before, "to_unit": addressee.id}
+
+
 @registry.requirement("list_written")
 def list_written(step: Step) -> None:
     """Something is handed over, and to a unit that may still take it: a draft can be older than the office it names."""
     ticket: Delegation = step.content
-    item = ticket.case.item if ticket.case else (ticket.home_visit.item if ticket.home_visit else None)
+    item = delegations.item_of(ticket)
     if item is not None:
         delegations.require_carriable(step.session, item, ticket.place, ticket.addressee, ticket.case, but=ticket)
     if not _lines_to_send(step):
@@ -72,11 +89,17 @@ def hand_papers_out(step: Step) -> None:
     """The list goes with the papers; until they are counted they remain the sender's."""
     ticket: Delegation = step.content
     lines = _lines_to_send(step)
+    custody.require_at_hand(lines, delegations.station(ticket.place), step.actor.person_id, ticket.owner_id)
     giver, taker = custody.unit(ticket.place, step.actor), custody.unit(ticket.addressee)
     handover = custody.write(step.session, ticket, "send", giver, taker, lines, step.at, case=ticket.case)
+    _now_held(step, lines, giver)
+    step.details |= {"handover": handover.id, "lines": len(lines), "sheets": sum(line.sheets for line in lines)}
+
+
+def _now_held(step: Step, lines: Sequence[custody.Line], giver: custody.Party) -> None:
+    """An original first named on this list is from now on in the office's hands."""
     unheld = [line.material.id for line in lines if line.original and line.material and not line.material.original_held]
     custody.hold(step.session, unheld, giver)
-    step.details |= {"handover": handover.id, "lines": len(lines), "sheets": sum(line.sheets for line in lines)}
 
 
 @registry.requirement("every_line_counted")
@@ -87,7 +110,7 @@ def every_line_counted(step: Step) -> None:
         raise RequirementUnmet("没有找到要清点的交接清单，请联系对方重新列清单。")
     # A closed envelope brought back is taken over as listed; what is opened is counted.
     if step.transition.id == "receive" or step.inputs.get("lines"):
-        custody.read_count(handover, step.inputs.get("lines") or [])
+        counting.read(handover, step.inputs.get("lines") or [], partial=step.transition.id == "receive")
 
 
 def _list_to_count(step: Step) -> Handover | None:
@@ -99,10 +122,15 @@ def take_papers_in(step: Step) -> None:
     ticket: Delegation = step.content
     handover = _list_to_count(step)
     assert handover is not None
-    counts = custody.read_count(handover, step.inputs.get("lines") or [])
-    differing = custody.sign_for(step, handover, counts, custody.unit(ticket.addressee, step.actor), ticket.case)
+    counts = counting.read(handover, step.inputs.get("lines") or [], partial=True)
+    taker, signed = custody.unit(ticket.addressee, step.actor), counting.signature(step)
+    differing = counting.sign(step, handover, counts, taker, ticket.case, signature=signed)
+    back = counting.send_rest_back(step, handover, counts, taker, custody.unit(ticket.place), ticket.case)
     ticket.assignee_id = step.actor.person_id
     step.details |= {"handover": handover.id, "lines": len(counts), "differences": len(differing)}
+    if back is not None:
+        further.await_count(ticket, back)
+        step.details["sent_back"] = len(back.lines)
 
 
 @registry.effect("papers_back_to_sender")
@@ -130,8 +158,10 @@ def close_to_addressee(step: Step) -> None:
     """The access that this ticket gave ends with it, on the ticket and on the case."""
     ticket: Delegation = step.content
     engine.end_places(step, ticket)
+    delegations.end_sight(step, ticket, ticket)
     if ticket.case is not None:
         engine.end_places(step, ticket.case)
+        delegations.end_sight(step, ticket.case, ticket)
     _back_to_station(ticket)
 
 
@@ -164,6 +194,14 @@ def ask_for_materials(step: Step) -> None:
 @registry.effect("supply_materials")
 def supply_materials(step: Step) -> None:
     ticket: Delegation = step.content
+    lines = custody.read_lines(step.inputs.get("lines") or [], ticket.case)
+    if lines:
+        custody.require_at_hand(lines, delegations.station(ticket.place), step.actor.person_id, ticket.owner_id)
+        giver, taker = custody.unit(ticket.place, step.actor), custody.unit(ticket.addressee)
+        written = custody.write(step.session, ticket, "supply", giver, taker, lines, step.at, case=ticket.case)
+        _now_held(step, lines, giver)
+        further.await_count(ticket, written)
+        step.details |= {"handover": written.id, "lines": len(lines)}
     ticket.unit_id, ticket.assignee_id = ticket.addressee_id, None
     if ticket.case is not None:
         case_routing.hand_to(ticket.case, ticket.addressee_id)
@@ -178,11 +216,13 @@ def case_decided(session: Session, ticket: Delegation, actor: Actor) -> bool:
 
 @registry.requirement("result_at_hand")
 def result_at_hand(step: Step) -> None:
-    case = step.content.case
+    ticket: Delegation = step.content
+    case = ticket.case
     if case is not None and case.state not in AT_HAND:
         raise RequirementUnmet(
             f"办件 {case.number} 的结果还没有出来，不能出件。请先发证，或由审批人作出不予办理的决定。"
         )
+    further.require_counted(step.session, ticket, step.transition.title.zh)
 
 
 # --- The way back
@@ -195,17 +235,24 @@ def hand_result_out(step: Step) -> None:
     given = step.inputs.get("lines")
     lines = custody.read_lines(given, ticket.case) if given else result_lines(ticket)
     _nothing_left_behind(ticket, lines)
-    giver, taker = custody.unit(ticket.addressee, step.actor), custody.unit(ticket.place)
+    point = successors.result_place(ticket)
+    custody.require_at_hand(lines, delegations.station(ticket.addressee), step.actor.person_id)
+    giver, taker = custody.unit(ticket.addressee, step.actor), custody.unit(point)
     handover = custody.write(step.session, ticket, "result", giver, taker, lines, step.at, case=ticket.case)
     step.details |= {"handover": handover.id, "lines": len(lines)}
     if step.inputs.get("errand"):
         from services import errands
 
         # The title hangs on a board: what is carried, not for whom.
-        title = f"送办理结果到{custody.full_name(ticket.place)}"
+        title = f"送办理结果到{custody.full_name(point)}"
         errands.post_for(
-            step, ticket, title=title, purpose="deliver_result", from_agency=ticket.addressee, to_agency=ticket.place
+            step, ticket, title=title, purpose="deliver_result", from_agency=ticket.addressee, to_agency=point
         )
+    if point.id != ticket.place_id:
+        # Whoever gives the result out sees what they give out, until the ticket is closed.
+        engine.add_place(step, ticket, "addressee", point)
+    if ticket.case is not None:
+        ticket.case.result_unit_id = point.id
 
 
 def _nothing_left_behind(ticket: Delegation, lines: Sequence[custody.Line]) -> None:
@@ -224,7 +271,7 @@ def result_lines(ticket: Delegation) -> list[custody.Line]:
     """What goes back if nobody writes a list: the outcome, and every original that is still held."""
     session = object_session(ticket)
     assert session is not None
-    item = ticket.case.item if ticket.case else (ticket.home_visit.item if ticket.home_visit else None)
+    item = delegations.item_of(ticket)
     without = {"refused": "不予办理决定书", "rejected": "不予受理通知书", "withdrawn": "撤回申请的材料"}
     if ticket.case is not None and ticket.case.state in without:
         names: tuple[str, ...] = (without[ticket.case.state],)
@@ -236,8 +283,29 @@ def result_lines(ticket: Delegation) -> list[custody.Line]:
             names = (f"{certificate.title}（{certificate.number}）", *names[1:])
     lines = [custody.Line(name, 1, True) for name in names]
     if ticket.case is not None:
-        lines += [custody.Line(m.name, m.sheets or 1, True, "", m) for m in custody.originals_out(ticket.case)]
+        there = delegations.station(ticket.addressee)
+        lines += [
+            custody.Line(m.name, m.sheets or 1, True, "", m)
+            for m in custody.originals_out(ticket.case)
+            if custody.at_hand(m, there)
+        ]
     return lines
+
+
+@registry.predicate("result_comes_here", why="结果送到另一个领取点，由那里清点、送达。")
+def result_comes_here(session: Session, ticket: Delegation, actor: Actor) -> bool:
+    """Whoever stands where the result goes takes it over and gives it out."""
+    point = ticket.result_point
+    if point is None or point.id == ticket.place_id:
+        return not _only_decides(ticket, actor)
+    return any(point.path.startswith(held.path) or held.path.startswith(point.path) for held in actor.held)
+
+
+def _only_decides(ticket: Delegation, actor: Actor) -> bool:
+    """A community that decided for another one does not also take its own result over."""
+    return ticket.owner_id != actor.person_id and not any(
+        ticket.place_path.startswith(held.path) for held in actor.held
+    )
 
 
 @registry.effect("take_result_in")
@@ -246,18 +314,36 @@ def take_result_in(step: Step) -> None:
     ticket: Delegation = step.content
     handover = _list_to_count(step)
     assert handover is not None
-    station = custody.unit(ticket.place, step.actor if step.cause is None else ticket.owner)
+    point = successors.result_place(ticket)
+    station = custody.unit(point, step.actor if step.cause is None else ticket.owner)
     if step.inputs.get("lines"):
-        counts = custody.read_count(handover, step.inputs["lines"])
-        step.details["differences"] = len(custody.sign_for(step, handover, counts, station, ticket.case))
+        counts = counting.read(handover, step.inputs["lines"])
+        signed = counting.signature(step)
+        differing = counting.sign(step, handover, counts, station, ticket.case, signature=signed)
+        step.details["differences"] = len(differing)
     else:
         custody.sign_unseen(step, handover, station)
+    step.details["handover"] = handover.id
     _back_to_station(ticket)
+    if point.id != ticket.place_id:
+        ticket.unit_id, ticket.assignee_id = point.id, step.actor.person_id
+        if ticket.case is not None:
+            case_routing.hand_to(ticket.case, point.id)
     if ticket.home_visit is not None:
         engine.follow(step, ticket.home_visit, "result_ready")
 
 
-@registry.effect("deliver_result")
+@registry.requirement("door_signed")
+def door_signed(step: Step) -> None:
+    """Brought to the door: the receipt is signed there, so that nobody has to come and sign."""
+    if step.inputs.get("way") == DOOR and step.cause is None and not step.inputs.get("signature"):
+        raise InvalidInput(
+            "送上门的，请签收人当面在手机上签名；本人不在家的，写明签收人并请其签名。",
+            {"signature": "请签收人当面签名"},
+        )
+
+
+@registry.effect("deliver_result", writes=("delivered_way", "delivered_by"))
 def deliver_result(step: Step) -> None:
     """The resident gets result and originals, signs, and the case follows."""
     ticket: Delegation = step.content
@@ -265,15 +351,19 @@ def deliver_result(step: Step) -> None:
     if step.inputs.get("signature"):
         document = files.store_signature(step.session, ticket, step.actor, step.inputs["signature"], "签收人签名")
         step.details["signature"] = document.uid
-    case = ticket.case
-    if case is None:
-        return
-    cause = step.cause.content if step.cause else None
-    custody.require_within(case, ticket.place, step.actor.person_id, cause.assignee_id if cause else None)
-    custody.give_back(step, case, custody.unit(ticket.place, step.actor), document)
-    way = "door" if ticket.home_visit_id or (step.cause and step.cause.content.type == "errand") else "station"
-    signed = {name: step.inputs.get(name) for name in ("collector", "signature")}
-    engine.follow(step, case, "deliver", way=way, **signed)
+    way = step.inputs.get("way") or (
+        DOOR if ticket.home_visit_id or (step.cause and step.cause.content.type == "errand") else "station"
+    )
+    step.details["way"] = way
+    ticket.fields = {**(ticket.fields or {}), "delivered_way": way, "delivered_by": step.actor.name}
+    point, case = successors.result_place(ticket), ticket.case
+    if case is not None:
+        cause = step.cause.content if step.cause else None
+        custody.require_within(case, point, step.actor.person_id, cause.assignee_id if cause else None)
+        custody.give_back(step, case, custody.unit(point, step.actor), document)
+        signed = {name: step.inputs.get(name) for name in ("collector", "signature")}
+        engine.follow(step, case, "deliver", way=way, **signed)
+    _back_to_station(ticket)
 
 
 @registry.requirement("delegation_originals_back")

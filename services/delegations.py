@@ -18,10 +18,11 @@ from process.access import Actor
 from process.inputs import LIMITS, clean_text
 from process.refusals import Forbidden, InvalidInput, NotAvailable
 from process.registry import Step
-from services import case_routing, letters
+from services import case_routing, letters, successors
 from services.catalogue_items import record_of
 
 CLOSED = ("closed", "withdrawn")
+RESULT_POINTS = ("community", "village", "street_centre", "street", "town")
 CARRIABLE = ("draft", "submitted", "accepted", "accepted_deferred", "supplement", "reviewed", "approved")
 
 
@@ -47,6 +48,8 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Delegatio
         visit=visit,
         letter=visit.letter if visit else None,
         message=data.get("message"),
+        co_addressees=data.get("co_addressees"),
+        result_point=data.get("result_point"),
     )
     if data.get("letter"):
         sign_letter(session, ticket, actor, _mapping(data["letter"]))
@@ -64,10 +67,14 @@ def open_ticket(
     visit: HomeVisit | None = None,
     letter: Letter | None = None,
     message: Any = "",
+    co_addressees: Any = None,
+    result_point: Any = None,
     allowed: bool = False,
 ) -> Delegation:
     """Checks that the item may be carried to this unit, and brings the ticket to life."""
     require_carriable(session, item, place, addressee, case)
+    point = result_point_of(session, result_point, place)
+    joint = _joint(session, co_addressees, place, addressee)
     words = _message(message)
     applicant = case.applicant if case else (visit.applicant if visit else None)
     ticket = Delegation(
@@ -78,8 +85,15 @@ def open_ticket(
         letter_id=letter.id if letter else None,
         applicant_id=applicant.id if applicant else None,
         first_contact_id=(case.first_contact_id if case else None) or actor.person_id,
+        result_point_id=point.id if point is not None else None,
         unit_id=place.id,
-        fields={"case": case.uid if case else None, "item": item.code, "addressee": addressee.id, "message": words},
+        fields={
+            "case": case.uid if case else None,
+            "item": item.code,
+            "addressee": addressee.id,
+            "message": words,
+            **({"co_addressees": joint} if joint else {}),
+        },
         search_text=" ".join(
             part
             for part in (item.title, addressee.name, case.number if case else "", applicant.name if applicant else "")
@@ -107,6 +121,35 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value
 
 
+def _joint(session: Session, given: Any, place: Agency, addressee: Agency) -> list[str]:
+    """协办单位: each gets a part of its own when the ticket is sent. Checked now, and once more then."""
+    from services import sub_tickets
+
+    found = sub_tickets.joint_addressees(session, given)
+    for agency_id in found:
+        other = session.get_one(Agency, agency_id)
+        sub_tickets.require_unit(session, other, place, addressee, joint=True)
+    return found
+
+
+def result_point_of(session: Session, given: Any, place: Agency) -> Agency | None:
+    """Where the resident fetches the result; None is the station itself."""
+    if given in (None, ""):
+        return None
+    point = session.get(Agency, str(given))
+    if point is None:
+        raise InvalidInput("没有找到结果领取点，请从机构列表中选择。", {"result_point": "没有这个单位"})
+    if not point.exists_on(clock.local_day(now())):
+        raise InvalidInput(
+            f"{point.name}已停止办公，不能作结果领取点。请改选别的社区或街道。", {"result_point": "单位已停止办公"}
+        )
+    if point.kind not in RESULT_POINTS:
+        raise InvalidInput(
+            f"{point.name}不能发放结果，请选社区或街道行政服务中心。", {"result_point": "请选社区或街道"}
+        )
+    return None if same_unit(point, place) else point
+
+
 def _message(value: Any) -> str:
     try:
         return clean_text(value or "", LIMITS["longtext"])
@@ -127,11 +170,13 @@ def require_carriable(
     today = clock.local_day(now())
     if not item.delegable:
         raise InvalidInput(f"“{item.title}”须由本人到场办理，不能代办。请预约窗口。", {"case": "须本人到场，不能代办"})
-    if _same_unit(place, addressee):
+    if same_unit(place, addressee):
         raise InvalidInput(f"{addressee.name}就是本单位，不需要转交，请直接办理。", {"addressee": "不能转交给本单位"})
     if not addressee.exists_on(today):
         raise InvalidInput(
-            f"{addressee.name}已停止办公，请改选现在办理“{item.title}”的单位。", {"addressee": "单位已停止办公"}
+            f"{successors.gone(session, addressee, today)}，请改选现在办理“{item.title}”的单位"
+            + ("：在单子上办“改送别的单位”。" if but is not None else "。"),
+            {"addressee": "单位已停止办公"},
         )
     if case is None:
         return
@@ -146,16 +191,21 @@ def require_carriable(
         )
 
 
-def _same_unit(place: Agency, addressee: Agency) -> bool:
+def same_unit(place: Agency, addressee: Agency) -> bool:
     """A grid, its community and the station of the community are one counter to the resident."""
-    return addressee.id == place.id or _station_path(place) == _station_path(addressee)
+    return addressee.id == place.id or station_path(place) == station_path(addressee)
 
 
-def _station_path(agency: Agency) -> str:
+def station(agency: Agency) -> Agency:
+    """The counter a unit belongs to: the community of a grid, else the unit itself."""
     here: Agency | None = agency
     while here is not None and here.kind not in ("community", "street_centre", "errand_station"):
         here = here.parent
-    return here.path if here is not None else agency.path
+    return here if here is not None else agency
+
+
+def station_path(agency: Agency) -> str:
+    return station(agency).path
 
 
 def open_of(session: Session, case: Case) -> Delegation | None:
@@ -184,10 +234,31 @@ def default_addressee(session: Session, item: ServiceItem, place: Agency) -> Age
     return case_routing.addressee_for(session, item, place)
 
 
+def item_of(ticket: Delegation) -> ServiceItem | None:
+    """What the ticket is about; a part passed on asks its ticket."""
+    if ticket.case is not None:
+        return ticket.case.item
+    if ticket.home_visit is not None:
+        return ticket.home_visit.item
+    return item_of(ticket.parent) if ticket.parent is not None else None
+
+
 def needs_carrying(item: ServiceItem) -> bool:
     """直接办 or 代理办: whether the community closes the item itself or must carry it on."""
     record = record_of(item)
     return not record.direct and item.decide_level not in (None, "village")
+
+
+# --- Ending what a ticket gave
+
+
+def end_sight(step: Step, thing: Content, ticket: Delegation) -> None:
+    """People of the other unit who were copied in lose their sight as well: they had it through the ticket."""
+    there, home = station_path(ticket.addressee), station_path(ticket.place)
+    for row in thing.people:
+        unit = row.person.unit
+        if row.until is None and unit is not None and unit.path.startswith(there) and not unit.path.startswith(home):
+            row.until = step.at
 
 
 # --- The letter

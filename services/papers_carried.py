@@ -36,8 +36,10 @@ def handover_list(occasion: Occasion) -> dict[str, Any] | None:
     ids = list(session.scalars(select(Handover.id).where(Handover.content_id == content.id).order_by(Handover.id)))
     if not ids:
         return None
-    handover = session.get_one(Handover, ids[-1])
-    case = case_of(content)
+    # A step may write one list and count another: the paper is of the one it names.
+    named = occasion.step.details.get("handover") if occasion.step is not None else None
+    handover = session.get_one(Handover, named if named in ids else ids[-1])
+    case = case_of(content) or custody.case_of(content)
     applicant = content.applicant or (case.applicant if case else None)
     lines = [
         {
@@ -52,7 +54,7 @@ def handover_list(occasion: Occasion) -> dict[str, Any] | None:
     ]
     received = bool(lines) and all(line["counted"] is not None for line in lines)
     return {
-        "number": f"{content.number}-{len(ids)}",
+        "number": f"{content.number}-{ids.index(handover.id) + 1}",
         "case_number": " / ".join(n for n in (content.number, case.number if case else None) if n),
         "applicant_name": _name_on_list(content, applicant),
         "item_title": item_title(content, case),
@@ -65,7 +67,7 @@ def handover_list(occasion: Occasion) -> dict[str, Any] | None:
         "lines": lines,
         "total_sheets": sum(line["sheets"] for line in lines),
         "handed_over_at": handover.at,
-        "received_at": occasion.at if received else None,
+        "received_at": (handover.signed_at or occasion.at) if received else None,
         "from_signature": signature(session, handover.from_signature_id),
         "to_signature": signature(session, handover.to_signature_id),
     }

@@ -1,62 +1,93 @@
-"""Where every paper of a case is now, and every list that says so."""
+"""Where every paper is now, since when, who signed for it, and every hand it went through."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload
 
+from models.agency import Agency
 from models.case import Case, Material
-from models.delegation import Handover, HandoverLine
+from models.delegation import Delegation, Handover, HandoverLine
+from models.paper import Document, Paper
+from process import access
+from process.access import Actor
 from services import custody
+from services.search import matching
+
+# Lists whose papers are on their way until the taker has counted them.
+UNDERWAY = ("send", "result", "send_back", "supply", "pass_on", "answer")
+MOST = 60
+
+
+@dataclass(frozen=True)
+class Hand:
+    """One change of hands of one paper."""
+
+    handover: Handover
+    line: HandoverLine
+    title: str
+    number: str
+    signed_by: str
+    signed_at: datetime | None
+
+    @property
+    def counted(self) -> bool:
+        return self.line.counted is not None or self.handover.signed_at is not None
 
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """One material and the hands it is in."""
+    """One paper and the hands it is in."""
 
-    material: Material
+    material: Material | None
+    name: str
+    original: bool
+    sheets: int
     holder: str
     since: datetime | None
     on_the_way: str
+    # The last count by which somebody answers for it.
+    signed: Hand | None
+    chain: tuple[Hand, ...]
 
 
 def where_is(session: Session, case: Case) -> list[Whereabouts]:
     """For every material that was brought: where it is now, and whether it is on the way to somebody."""
-    last: dict[int, tuple[Handover, HandoverLine]] = {}
-    for handover in history(session, case):
-        for line in handover.lines:
-            if line.material_id is not None:
-                last[line.material_id] = (handover, line)
-    found = []
-    for material in case.materials:
-        if not material.provided and not material.original_held:
-            continue
-        where: tuple[Handover | None, HandoverLine | None] = last.get(material.id) or (None, None)
-        on_list, on_line = where
-        underway = (
-            on_list is not None
-            and on_line is not None
-            and on_list.action in ("send", "result")
-            and on_line.counted is None
-            and on_list.to_person_id is None
+    hands = _by_paper(session, history(session, case))
+    return [
+        _now(material, material.name, material.original_held, material.sheets or 0, hands.get(material.id, ()))
+        for material in case.materials
+        if material.provided or material.original_held
+    ]
+
+
+def on_lists(session: Session, ticket: Delegation) -> list[Whereabouts]:
+    """The papers on the lists of one ticket, for whoever sees the ticket and not the case."""
+    lists = list(
+        session.scalars(
+            select(Handover)
+            .where(Handover.content_id == ticket.id)
+            .options(selectinload(Handover.lines))
+            .order_by(Handover.at, Handover.id)
         )
-        place = (
-            custody.holder(material)
-            if material.original_held
-            else ("已归还申请人" if on_list and on_list.action == "give_back" else "案卷（复印件或电子件）")
+    )
+    hands = _by_paper(session, lists)
+    ids = [key for key in hands if isinstance(key, int)]
+    materials = {m.id: m for m in session.scalars(select(Material).where(Material.id.in_(ids)))}
+    return [
+        _now(
+            materials.get(key) if isinstance(key, int) else None,
+            chain[-1].line.name,
+            chain[-1].line.original,
+            chain[-1].line.sheets,
+            chain,
         )
-        found.append(
-            Whereabouts(
-                material,
-                place,
-                on_list.at if on_list else None,
-                f"已交出，待{on_list.to_label}清点" if underway and on_list else "",
-            )
-        )
-    return found
+        for key, chain in hands.items()
+    ]
 
 
 def history(session: Session, case: Case) -> list[Handover]:
@@ -69,3 +100,133 @@ def history(session: Session, case: Case) -> list[Handover]:
             .order_by(Handover.at, Handover.id)
         )
     )
+
+
+def _by_paper(session: Session, lists: Sequence[Handover]) -> dict[int | str, tuple[Hand, ...]]:
+    """Every hand, by the material it is about, or by the name where no material is known."""
+    numbers = _numbers(session, {one.content_id for one in lists})
+    found: dict[int | str, list[Hand]] = {}
+    for handover in lists:
+        for line in handover.lines:
+            signer = " ".join(
+                part for part in (handover.to_label, handover.to_person.name if handover.to_person else "") if part
+            )
+            counted = line.counted is not None or handover.signed_at is not None
+            hand = Hand(
+                handover,
+                line,
+                custody.ACTIONS.get(handover.action, handover.action),
+                numbers.get(handover.id, ""),
+                signer if counted and handover.to_person_id is not None else "",
+                (handover.signed_at or handover.at) if counted else None,
+            )
+            found.setdefault(line.material_id if line.material_id is not None else line.name, []).append(hand)
+    return {key: tuple(hands) for key, hands in found.items()}
+
+
+def _numbers(session: Session, content_ids: Iterable[int]) -> dict[int, str]:
+    """The number printed on each list: the thing's own, and which of its lists it is."""
+    from models.content import Content
+
+    rows = session.execute(
+        select(Handover.id, Content.number, Handover.content_id)
+        .join(Content, Content.id == Handover.content_id)
+        .where(Handover.content_id.in_(sorted(content_ids)))
+        .order_by(Handover.content_id, Handover.id)
+    )
+    found: dict[int, str] = {}
+    seen: dict[int, int] = {}
+    for handover_id, number, content_id in rows:
+        seen[content_id] = seen.get(content_id, 0) + 1
+        found[handover_id] = f"{number}-{seen[content_id]}"
+    return found
+
+
+def _now(material: Material | None, name: str, original: bool, sheets: int, chain: Sequence[Hand]) -> Whereabouts:
+    last = chain[-1] if chain else None
+    underway = (
+        last is not None
+        and last.handover.action in UNDERWAY
+        and last.line.counted is None
+        and last.handover.to_person_id is None
+    )
+    signed = next((hand for hand in reversed(chain) if hand.signed_by), None)
+    if material is not None and material.original_held:
+        place = custody.holder(material)
+    elif last is not None and last.handover.action == "give_back":
+        place = "已归还申请人"
+    elif material is not None:
+        place = "案卷（复印件或电子件）"
+    else:
+        giver = last.handover.from_label if last is not None else ""
+        place = giver if underway or last is None else (last.signed_by or last.handover.to_label)
+    return Whereabouts(
+        material,
+        name,
+        original,
+        sheets,
+        place,
+        last.signed_at or last.handover.at if last is not None else None,
+        f"已交出，待{last.handover.to_label}清点" if underway and last is not None else "",
+        signed,
+        tuple(chain),
+    )
+
+
+def receipts(session: Session, hands: Iterable[Hand]) -> dict[str, Paper]:
+    """The newest printed list of each number."""
+    numbers = {hand.number for hand in hands}
+    rows = session.scalars(
+        select(Paper).where(Paper.paper == "handover_list", Paper.number.in_(sorted(numbers))).order_by(Paper.id)
+    )
+    return {paper.number or "": paper for paper in rows}
+
+
+def signatures(session: Session, hands: Iterable[Hand]) -> dict[int, Document]:
+    """The signatures drawn under the counts."""
+    ids = {hand.handover.to_signature_id for hand in hands if hand.handover.to_signature_id is not None}
+    return {one.id: one for one in session.scalars(select(Document).where(Document.id.in_(sorted(ids))))}
+
+
+# --- Looking for a booklet
+
+
+@dataclass(frozen=True)
+class Found:
+    """One paper found, with the thing through which this actor may see it."""
+
+    material: Material
+    through: Case | Delegation
+    holder: str
+
+
+def find(session: Session, actor: Actor, words: str, units: Sequence[str] = ()) -> list[Found]:
+    """Papers by name, by applicant, by number or by whole ID number; without words, the originals these units have.
+
+    Whoever sees the case finds all of its papers; whoever sees only a ticket finds what stood on its lists."""
+    words = " ".join(words.split())
+    wanted = Material.original_held & Material.holder_unit_id.in_(list(units))
+    by_case = select(Material, Case).join(Case, Case.id == Material.case_id)
+    by_list = (
+        select(Material, Delegation)
+        .join(HandoverLine, HandoverLine.material_id == Material.id)
+        .join(Handover, Handover.id == HandoverLine.handover_id)
+        .join(Delegation, Delegation.id == Handover.content_id)
+        .where(Delegation.parent_id.is_not(None))
+    )
+    here = or_(Material.provided, Material.original_held)
+    found: dict[int, Found] = {}
+    for statement, kind in ((by_case, Case), (by_list, Delegation)):
+        asked = (
+            or_(Material.name.icontains(words, autoescape=True), matching(session, actor, words, kind))
+            if words
+            else wanted
+        )
+        statement = access.visible(statement.where(here, asked), actor, kind)
+        options = (joinedload(Material.holder_unit).joinedload(Agency.parent), joinedload(Material.holder_person))
+        rows = session.execute(statement.options(*options).order_by(Material.id.desc()).limit(MOST)).unique()
+        for material, thing in rows:
+            if material.id not in found and access.may(actor, access.VIEW_FULL, thing, session):
+                place = custody.holder(material) if material.original_held else "案卷（复印件或电子件）"
+                found[material.id] = Found(material, thing, place)
+    return list(found.values())[:MOST]

@@ -62,6 +62,7 @@ from blueprints.api import (  # noqa: E402  the views hang themselves on bp
     papers,
     personal,
     session,
+    tickets,
     worklists,
 )
 
@@ -76,5 +77,6 @@ __all__ = [
     "papers",
     "personal",
     "session",
+    "tickets",
     "worklists",
 ]

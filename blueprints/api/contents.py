@@ -108,7 +108,7 @@ def history(uid: str) -> ResponseReturnValue:
             "person": person(row.person),
             "unit": agency(row.unit),
             "on_behalf_of": person(row.substitute_for),
-            "comment": row.comment if full else None,
+            "comment": row.comment if full and (insider or row.action not in present.BETWEEN_OFFICES) else None,
             "because": (row.details or {}).get("because"),
         }
         for row in reversed(rows)

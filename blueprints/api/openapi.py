@@ -198,7 +198,7 @@ def _note() -> dict[str, Any]:
         {
             "type": "object",
             "required": ["audience", "text"],
-            "properties": {"audience": {"type": "string", "enum": ["internal", "resident"]}, "text": TEXT},
+            "properties": {"audience": {"type": "string", "enum": ["internal", "resident", "unit"]}, "text": TEXT},
         }
     )
 
@@ -281,6 +281,9 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     "documents": {"answers": {200: ("what was handed in", _items("Document"))}},
     "document": {"answers": {200: ("one document", _json(ref("Document")))}},
     "document_file": {"answers": {200: ("the file", FILE)}},
+    "notes": {"answers": {200: ("the thread as this actor reads it", _items("Note"))}},
+    "parts": {"answers": {200: ("parts passed on to other units", _items("Part"))}},
+    "whereabouts": {"answers": {200: ("where every paper is and who signed for it", _items("Paper_at"))}},
     "note": {"body": _note, "answers": {201: ("written", _json(ref("Note")))}},
     "paper": {
         "query": [_query("draft", {"type": "string", "enum": ["1"]}, "1：样张")],

@@ -213,6 +213,36 @@ def components() -> dict[str, Any]:
                 "url": TEXT,
             }
         ),
+        "Part": shape(
+            {
+                "number": TEXT,
+                "unit": TEXT,
+                "state": TEXT,
+                "joint": BOOL,
+                "since": NULLABLE_MOMENT,
+                "reply_by": NULLABLE_TEXT,
+                "promised": NULLABLE_TEXT,
+                "question": NULLABLE_TEXT,
+                "verdict": NULLABLE_TEXT,
+                "answer": NULLABLE_TEXT,
+                "late": NULLABLE_TEXT,
+                "open": BOOL,
+                "url": NULLABLE_TEXT,
+            }
+        ),
+        "Paper_at": shape(
+            {
+                "name": TEXT,
+                "original": BOOL,
+                "sheets": NUMBER,
+                "holder": TEXT,
+                "since": NULLABLE_MOMENT,
+                "on_the_way": TEXT,
+                "signed_by": NULLABLE_TEXT,
+                "signed_at": NULLABLE_MOMENT,
+                "hands": many({"type": "object"}),
+            }
+        ),
         "Note": shape({"audience": TEXT, "text": TEXT, "author": maybe("Person"), "at": MOMENT}),
         "Worklist": shape({"id": TEXT, "title": TEXT, "type": TEXT, "count": NUMBER, "more": BOOL, "items": TEXT}),
         **{f"New_{kind.id}": _creation(kind) for kind in library.types.values()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +31,8 @@ from services import linked, visits
 from services.catalogue_items import record_of
 from services.errands import code_for
 
+# Boxes of their own below the matter, per type: what a feature tells of the thing, with the template that draws it.
+PANELS: dict[str, Callable[[Session, Any, Actor, bool], Any]] = {}
 FORM_WORDS = {"original": N_("原件"), "copy": N_("复印件"), "either": N_("原件或复印件")}
 
 
@@ -58,6 +60,7 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
         "materials": [],
         "materials_note": "",
         "materials_action": None,
+        "panel": PANELS[content.type](session, content, actor, full) if content.type in PANELS else None,
     }
     case = content if isinstance(content, Case) else getattr(content, "case", None)
     if isinstance(case, Case) and case.materials:
@@ -103,10 +106,13 @@ def _own(content: Content, full: bool, rights: Mapping[str, str]) -> Any:
         fact(_("转出单位"), content.place.name)
         fact(_("转交给"), content.addressee.name, field="addressee")
         fact(_("首问人"), content.first_contact.name if content.first_contact else "")
+        fact(_("结果领取点"), content.result_point.name if content.result_point else "")
         letter = content.letter
         fact(
             _("委托书"),
-            _("已签，有效至 %(day)s", day=letter.valid_until.strftime("%Y-%m-%d"))
+            ""
+            if content.parent_id
+            else _("已签，有效至 %(day)s", day=letter.valid_until.strftime("%Y-%m-%d"))
             if letter and letter.signed_at
             else _("还没有签"),
         )

@@ -36,6 +36,8 @@ from process.refusals import InvalidInput, NotFound, Refusal
 from process.words import N_
 from services import actions, editing, field_choices, files, jurisdiction, notes, visits
 
+# What the agencies settle between them; the resident reads the ticket above it.
+SUB_TICKET = "sub_delegation"
 FILTERS = (
     ("", N_("全部")),
     ("move", N_("办理")),
@@ -145,7 +147,17 @@ def page_of(
         ],
         history_url=url_for("content.history", uid=content.uid),
         attach_url=_attach_url(content, actor),
-        compose=SimpleNamespace(url=url_for("content.note", uid=content.uid), can_message=full or own, can_note=insider)
+        compose=SimpleNamespace(
+            url=url_for("content.note", uid=content.uid),
+            can_message=(full or own) and content.type != SUB_TICKET,
+            can_note=insider,
+            own=own,
+            contact_url=url_for("messages.contact", uid=content.uid)
+            if full and insider and content.applicant is not None
+            else None,
+            # Where two agencies write in one thread, a line may be for one of them only.
+            two_ends=insider and any(p.until is None for p in content.places),
+        )
         if (full or own or insider)
         else None,
     )
@@ -290,7 +302,7 @@ def history(uid: str) -> ResponseReturnValue:
 @login_required
 def note(uid: str) -> ResponseReturnValue:
     content, session, actor = load_or_404(Content, uid), db_session(), current_actor()
-    audience = "resident" if request.form.get("kind") == "message" else "internal"
+    audience = {"message": "resident", "unit": "unit"}.get(request.form.get("kind", ""), "internal")
     notes.add(session, content, actor, audience=audience, text=request.form.get("text", ""))
     return redirect(url_for("content.show", uid=uid) + "#thread", 303)
 

@@ -26,7 +26,7 @@ from models.delegation import Delegation
 from process import access, clock
 from process.masking import mask_id_number
 from process.refusals import InvalidInput, Refusal
-from services import actions, case_routing, delegations, letters
+from services import actions, case_routing, delegations, letters, sub_tickets
 
 ADDRESSEES = ("street_centre", "street", "district", "approvals_office", "department", "company", "community")
 LETTER_FIELDS = ("powers", "valid_until", "fingerprint", "witness_1", "witness_2", "signature")
@@ -42,6 +42,20 @@ class _Plain(FlaskForm):
 def _opening_form(session: Session, case: Case) -> FlaskForm:
     class OpeningForm(_Plain):
         addressee = SelectField(_("转交给"), [Asked()], choices=_units(session, case), validate_choice=False)
+        co_addressees = SelectMultipleField(
+            _("协办单位"),
+            [Optional()],
+            choices=_joint(session, case),
+            validate_choice=False,
+            description=_("材料只送主送单位；协办单位各得一张转办单，只答复、不收材料。"),
+        )
+        result_point = SelectField(
+            _("结果领取点"),
+            [Optional()],
+            choices=[SelectChoice("", _("就在本站领取")), *_points(session, case)],
+            validate_choice=False,
+            description=_("办事人想在别的社区或街道领结果的，在这里选。"),
+        )
         message = TextAreaField(_("给对方的话"), [Optional()], description=_("例如老人急用、电话下午才有人接。"))
 
     try:
@@ -63,6 +77,27 @@ def _units(session: Session, case: Case) -> list[SelectChoice]:
     ]
     found.sort(key=lambda agency: ADDRESSEES.index(agency.kind))
     return [SelectChoice(agency.id, agency.name) for agency in found]
+
+
+def _joint(session: Session, case: Case) -> list[SelectChoice]:
+    """Units that can be asked to join in: somebody there counts papers in, and it is not this station."""
+    today = clock.local_day(now())
+    return [
+        choice
+        for choice in _units(session, case)
+        if sub_tickets.has_receivers(session, session.get_one(Agency, str(choice.value)), today)
+    ]
+
+
+def _points(session: Session, case: Case) -> list[SelectChoice]:
+    today = clock.local_day(now())
+    return [
+        SelectChoice(agency.id, agency.name)
+        for agency in session.scalars(
+            select(Agency).where(Agency.kind.in_(("community", "village", "street_centre"))).order_by(Agency.path)
+        )
+        if agency.exists_on(today) and not delegations.same_unit(agency, case.place)
+    ]
 
 
 @bp.route("/new", methods=["GET", "POST"])

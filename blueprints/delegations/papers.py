@@ -20,7 +20,7 @@ from models.delegation import Delegation, Handover
 from process import access, engine
 from process.library import library
 from process.refusals import NotFound, Refusal
-from services import actions, custody, delegation_steps
+from services import actions, counting, custody, delegation_steps, further, sub_tickets
 
 EXTRA_ROWS = 2
 
@@ -127,6 +127,41 @@ def _blame(form: FlaskForm, refusal: Refusal) -> None:
     show_refusal(form, refusal)
 
 
+@bp.route("/<uid>/supply", methods=["GET", "POST"])
+@login_required
+def supply(uid: str) -> ResponseReturnValue:
+    """补材料: what was missing, in words or on a list that goes along."""
+    ticket, transition, allowed = _ticket(uid, "supply")
+    if not allowed:
+        return _not_now(ticket, present.title_of(transition))
+    return _hand_out(ticket, transition, [], "delegations/send.html")
+
+
+@bp.route("/<uid>/answer", methods=["GET", "POST"])
+@login_required
+def answer(uid: str) -> ResponseReturnValue:
+    """答复: yes, no or words; originals that came along go back with it."""
+    ticket, transition, allowed = _ticket(uid, "answer")
+    if not allowed:
+        return _not_now(ticket, present.title_of(transition))
+    return _hand_out(ticket, transition, _held_there(ticket), "delegations/send.html")
+
+
+@bp.route("/<uid>/hand-back", methods=["GET", "POST"])
+@login_required
+def hand_back(uid: str) -> ResponseReturnValue:
+    """再交回材料: an original that was missing when the answer came."""
+    ticket, transition, allowed = _ticket(uid, "hand_back")
+    if not allowed:
+        return _not_now(ticket, present.title_of(transition))
+    return _hand_out(ticket, transition, _held_there(ticket), "delegations/send.html")
+
+
+def _held_there(ticket: Delegation) -> list[custody.Line]:
+    there = sub_tickets.papers_there(db_session(), ticket)
+    return [custody.Line(m.name, m.sheets or 1, True, "", m) for m in there]
+
+
 # --- In
 
 
@@ -135,27 +170,40 @@ def _blame(form: FlaskForm, refusal: Refusal) -> None:
 def receive(uid: str) -> ResponseReturnValue:
     """清点接收: every line is counted; a number that differs opens its box for the difference."""
     ticket, transition, allowed = _ticket(uid, "receive")
-    return _count(ticket, transition, allowed, "send")
+    return _count(ticket, transition, allowed, custody.latest(db_session(), ticket, "send", "pass_on"))
 
 
 @bp.route("/<uid>/take-over", methods=["GET", "POST"])
 @login_required
 def take_over(uid: str) -> ResponseReturnValue:
     ticket, transition, allowed = _ticket(uid, "take_over")
-    return _count(ticket, transition, allowed, "result")
+    return _count(ticket, transition, allowed, custody.latest(db_session(), ticket, "result"))
 
 
-def _count(ticket: Delegation, transition: Any, allowed: bool, action: str) -> ResponseReturnValue:
+@bp.route("/<uid>/count-further", methods=["GET", "POST"])
+@login_required
+def count_further(uid: str) -> ResponseReturnValue:
+    """清点补送或退回的材料: what came after the first count."""
+    ticket, transition, allowed = _ticket(uid, "count_further")
+    return _count(ticket, transition, allowed, further.waiting(db_session(), ticket, current_actor()))
+
+
+def _count(ticket: Delegation, transition: Any, allowed: bool, handover: Handover | None) -> ResponseReturnValue:
     session, uid, title = db_session(), ticket.uid, present.title_of(transition)
-    handover = custody.latest(session, ticket, action)
-    if not allowed or handover is None:
+    if not allowed or (handover is None and not ticket.parent_id):
         return _not_now(ticket, title)
+    page = Counting(ticket, handover, title, transition.id)
     if request.method == "GET":
-        return _count_page(ticket, handover, title, {}, {})
-    typed = {index: row for index, row in enumerate(_rows(len(handover.lines) + EXTRA_ROWS))}
-    inputs = {"lines": [row for row in typed.values() if row.get("counted") or row.get("material")]}
+        return _count_page(page, {}, {})
+    typed = {index: row for index, row in enumerate(_rows((len(handover.lines) if handover else 0) + EXTRA_ROWS))}
+    inputs: dict[str, Any] = {"lines": [row for row in typed.values() if row.get("counted") or row.get("material")]}
     for row in inputs["lines"]:
         row.setdefault("counted", "")
+    if handover is None:
+        # Nothing came along: there is nothing to count, only to take on.
+        inputs = {}
+    if request.form.get("signature"):
+        inputs["signature"] = request.form["signature"]
     try:
         with session.begin_nested():
             actions.perform(
@@ -166,27 +214,38 @@ def _count(ticket: Delegation, transition: Any, allowed: bool, action: str) -> R
             raise
         session.expire_all()
         ticket = load_or_404(Delegation, uid)
-        handover = custody.latest(session, ticket, action)
-        assert handover is not None
+        handover = session.get(Handover, handover_id) if (handover_id := page.handover_id) else None
         errors = (
             refusal.errors if any(name.startswith("lines-") for name in refusal.errors) else {"lines": refusal.detail}
         )
-        return _count_page(ticket, handover, title, typed, errors), 422
+        return _count_page(Counting(ticket, handover, title, transition.id), typed, errors), 422
     return _done(ticket, title)
+
+
+class Counting:
+    """What one counting page is about."""
+
+    def __init__(self, ticket: Delegation, handover: Handover | None, title: str, step: str) -> None:
+        self.ticket, self.handover, self.title, self.step = ticket, handover, title, step
+        self.handover_id = handover.id if handover is not None else None
 
 
 def _rows(number: int) -> list[dict[str, Any]]:
     """Boxes of the counting page; unlike a free list every row keeps its place, counted or not."""
-    parts = ("line", "material", "counted", "difference")
+    parts = ("line", "material", "counted", "difference", "verdict", "defect")
     return [
         {part: value for part in parts if (value := request.form.get(f"lines-{index}-{part}", "").strip())}
         for index in range(number)
     ]
 
 
-def _count_page(
-    ticket: Delegation, handover: Handover, title: str, typed: dict[int, dict[str, Any]], errors: dict[str, str]
-) -> str:
+def _count_page(page: Counting, typed: dict[int, dict[str, Any]], errors: dict[str, str]) -> str:
+    handover = page.handover
+    lines = handover.lines if handover is not None else []
+
+    def wrong(index: int, *parts: str) -> str | None:
+        return next((errors[key] for part in parts if (key := f"lines-{index}-{part}") in errors), None)
+
     rows = [
         SimpleNamespace(
             index=line.position - 1,
@@ -197,34 +256,39 @@ def _count_page(
             condition=line.condition,
             counted=typed.get(line.position - 1, {}).get("counted", ""),
             difference=typed.get(line.position - 1, {}).get("difference", ""),
-            counted_error=errors.get(f"lines-{line.position - 1}-counted"),
-            difference_error=errors.get(f"lines-{line.position - 1}-difference"),
+            back=typed.get(line.position - 1, {}).get("verdict") == counting.SEND_BACK,
+            reason=typed.get(line.position - 1, {}).get("defect", ""),
+            counted_error=wrong(line.position - 1, "counted"),
+            difference_error=wrong(line.position - 1, "difference"),
+            reason_error=wrong(line.position - 1, "verdict", "defect"),
         )
-        for line in handover.lines
+        for line in lines
     ]
-    first = len(handover.lines)
     extras = [
         SimpleNamespace(
             index=index,
             name=typed.get(index, {}).get("material", ""),
             counted=typed.get(index, {}).get("counted", ""),
             difference=typed.get(index, {}).get("difference", ""),
-            error=errors.get(f"lines-{index}-difference")
-            or errors.get(f"lines-{index}-counted")
-            or errors.get(f"lines-{index}-material"),
+            error=wrong(index, "difference", "counted", "material"),
         )
-        for index in range(first, first + EXTRA_ROWS)
+        for index in range(len(lines), len(lines) + EXTRA_ROWS)
     ]
     summary = [{"field": "" if name == "lines" else name, "message": message} for name, message in errors.items()]
     return render_template(
         "delegations/count.html",
-        ticket=ticket,
-        title=title,
+        ticket=page.ticket,
+        title=page.title,
         rows=rows,
         extras=extras,
         errors=summary,
-        giver=handover.from_label,
-        taker=handover.to_label,
-        when=present.moment(handover.at),
-        total=sum(line.sheets for line in handover.lines),
+        partial=page.step == "receive",
+        signature=SimpleNamespace(
+            name="signature", id="signature", value=request.form.get("signature", ""), errors=[], type="SignatureField"
+        ),
+        giver=handover.from_label if handover is not None else custody.full_name(page.ticket.place),
+        taker=handover.to_label if handover is not None else custody.full_name(page.ticket.addressee),
+        when=present.moment(handover.at if handover is not None else page.ticket.entered_at),
+        total=sum(line.sheets for line in lines),
+        question=str((page.ticket.fields or {}).get("question") or "") if page.ticket.parent_id else "",
     )

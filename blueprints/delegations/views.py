@@ -13,31 +13,34 @@ from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from blueprints import present
-from blueprints.context import current_actor, db_session, load_or_404
+from blueprints.context import current_actor, db_session
 from blueprints.delegations.bp import bp
-from models.case import Case
 from models.delegation import Delegation
 from process import access, engine, guards
 from process.access import Actor
 from services import custody
-from services import whereabouts as papers_of
 
 PAGE = 50
 RECEIVERS = ("window_clerk", "back_office_reviewer")
+# A community counts in what comes for its own people, or for a result to be fetched there.
+NEAR = ("community_clerk", "all_round_worker")
 SENDERS = ("community_clerk", "all_round_worker", "delegate", "grid_leader")
 
 
 def _shelves(actor: Actor) -> list[tuple[str, str, Any]]:
     """The parts of the list this person has work in, with the condition of each."""
     shelves: list[tuple[str, str, Any]] = []
+    inbox = ("inbox", _("待清点"), (Delegation.state == "sent") & Delegation.addressee_id.in_(_desks(actor)))
     if actor.roles.intersection(RECEIVERS):
-        shelves.append(
-            ("inbox", _("待清点"), (Delegation.state == "sent") & Delegation.addressee_id.in_(_desks(actor)))
-        )
+        shelves.append(inbox)
     if actor.roles.intersection(SENDERS):
         shelves.append(("back", _("退回和待补"), Delegation.state.in_(("returned", "waiting_material"))))
         shelves.append(("results", _("结果送回"), Delegation.state.in_(("result_sent", "handed_over"))))
         shelves.append(("drafts", _("还没转出"), Delegation.state == "draft"))
+    if actor.roles.intersection(NEAR) and inbox not in shelves:
+        shelves.append(inbox)
+    if actor.roles.intersection((*RECEIVERS, *NEAR)):
+        shelves.append(("parts", _("转办和协办"), Delegation.parent_id.is_not(None) & Delegation.closed_at.is_(None)))
     shelves.append(("open", _("办理中"), Delegation.closed_at.is_(None)))
     shelves.append(("all", _("全部"), None))
     return shelves
@@ -47,7 +50,7 @@ def _desks(actor: Actor) -> Select[tuple[str]]:
     """Units whose papers this actor counts."""
     from models.agency import Agency
 
-    paths = [held.path for held in actor.held if held.role in RECEIVERS]
+    paths = [held.path for held in actor.held if held.role in (*RECEIVERS, *NEAR)]
     return select(Agency.id).where(or_(false(), *(access.within(Agency.path, path) for path in paths)))
 
 
@@ -79,7 +82,7 @@ def index() -> ResponseReturnValue:
     counted = {
         key: session.scalar(access.visible(select(func.count(Delegation.id)), actor, Delegation).where(c))
         for key, _label, c in shelves
-        if key in ("inbox", "back", "results") and c is not None
+        if key in ("inbox", "back", "results", "parts") and c is not None
     }
     filters = [
         SimpleNamespace(
@@ -94,35 +97,3 @@ def index() -> ResponseReturnValue:
         chosen=chosen,
         next_url=url_for("delegations.index", show=chosen, after=found[-1].id) if more else None,
     )
-
-
-@bp.get("/papers/<uid>")
-@login_required
-def whereabouts(uid: str) -> ResponseReturnValue:
-    """Where every paper of a case is now, and every list that says so."""
-    session = db_session()
-    case = load_or_404(Case, uid, access.VIEW_FULL)
-    lists = [
-        SimpleNamespace(
-            title=_(custody.ACTIONS.get(h.action, h.action)),
-            when=present.moment(h.at),
-            giver=h.from_label,
-            taker=h.to_label,
-            counted=all(line.counted is not None for line in h.lines),
-            lines=h.lines,
-        )
-        for h in papers_of.history(session, case)
-    ]
-    now_at = [
-        SimpleNamespace(
-            name=w.material.name,
-            original=w.material.original_held,
-            sheets=w.material.sheets,
-            holder=w.holder,
-            since=present.moment(w.since),
-            underway=w.on_the_way,
-        )
-        for w in papers_of.where_is(session, case)
-    ]
-    out = custody.originals_out(case)
-    return render_template("delegations/whereabouts.html", case=case, rows=now_at, lists=lists, out=len(out))
