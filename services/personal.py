@@ -18,7 +18,7 @@ from process.field_rules import HIDDEN
 from process.inputs import clean_text
 from process.library import library
 from process.refusals import InvalidInput, NotFound
-from services import case_forms, visits
+from services import case_forms, drip, visits
 
 APPLICANT = "applicant."
 PARTS = {
@@ -92,6 +92,7 @@ def reveal(session: Session, content: Content, actor: Actor, name: str, reason: 
         raise InvalidInput(f"原因{problem}。", {"reason": str(problem)}) from problem
     if not why:
         raise InvalidInput("请写明为什么要看，例如“电话通知补材料”。", {"reason": "请写明原因"})
+    drip.opening(session, actor)
     journal.record(session, READING, actor, content=content, comment=why, details={"field": name})
     return found
 
