@@ -26,6 +26,7 @@ FEATURES = (
     "admin",
     "calendar",
     "notices",
+    "messages",
     "exchange",
     "letterbox",
     "lists",

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import login_required
 
@@ -16,9 +17,11 @@ from blueprints import present
 from blueprints.context import current_actor, db_session
 from models.notice import Notice
 from services import notices
+from services.messages import inbox, staff
 
 bp = Blueprint("notices", __name__, url_prefix="/notices")
 ON_DESK = 5
+CARE_LISTS = {"care:proof": "proof", "care:review": "due", "care:turns_80": "soon"}
 SIGNS = {"clock:near": "needs", "clock:late": "late"}
 
 
@@ -61,9 +64,11 @@ def bell() -> dict[str, Any]:
     """What the frame of every signed-in page shows: the bell with its count, and the lines for the desk."""
     if g.get("no_page_context") or request.blueprint == "api" or current_actor().person_id is None:
         return {}
+    session, actor = db_session(), current_actor()
+    resident = actor.resident_id is not None
     return {
-        "messages_url": url_for("notices.index"),
-        "unread_count": notices.count(db_session(), current_actor()),
+        "messages_url": url_for("messages.inbox" if resident else "notices.index"),
+        "unread_count": inbox.unread(session, actor) if resident else notices.count(session, actor),
         "desk_notices": on_desk,
     }
 
@@ -81,12 +86,20 @@ def _lines(found: Sequence[Notice]) -> list[Line]:
             words(notice, notice.content_id is None or notice.content_id in seen),
             present.moment(notice.created_at),
             SIGNS.get(notice.kind, "info"),
-            url_for("content.show", uid=notice.content.uid) if notice.content_id in seen and notice.content else None,
+            url_for("content.show", uid=notice.content.uid)
+            if notice.content_id in seen and notice.content
+            else _list_of(notice),
             notice.read_at is not None,
             notice.unit_id or "",
         )
         for notice in found
     ]
+
+
+def _list_of(notice: Notice) -> str | None:
+    """Reminders of the care register speak of a person, not of a thing: they lead to the list in which that person stands."""
+    view = CARE_LISTS.get(notice.kind)
+    return url_for("visits.register", view=view) if view is not None else None
 
 
 def words(notice: Notice, visible: bool = True) -> str:
@@ -96,7 +109,7 @@ def words(notice: Notice, visible: bool = True) -> str:
     values = {key: _value(key, value) for key, value in (notice.params or {}).items()}
     if notice.content is not None:
         values |= {"number": present.number_of(notice.content), "title": notice.content.title}
-    text = str(_(notice.text))
+    text = (staff.english(notice) if str(get_locale()) == "en" else None) or str(_(notice.text))
     for key, value in values.items():
         text = text.replace(f"%({key})s", str(value))
     return text

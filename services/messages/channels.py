@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -147,14 +148,17 @@ def signature(secret: str, stamp: str, nonce: str, body: bytes) -> str:
     return hmac.new(secret.encode(), said.encode(), hashlib.sha256).hexdigest()
 
 
+@cache
+def _client() -> httpx.Client:
+    """One for the process: certificates are read once, and the environment's proxies are not asked."""
+    return httpx.Client(follow_redirects=False, trust_env=False)
+
+
 def _post(url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
     """One request and its JSON object. No redirect is followed: what is signed is for this address alone."""
     ends, read = time.monotonic() + LONGEST, b""
     try:
-        with (
-            httpx.Client(timeout=WAITS, follow_redirects=False, trust_env=False) as client,
-            client.stream("POST", url, content=body, headers=dict(headers)) as answer,
-        ):
+        with _client().stream("POST", url, content=body, headers=dict(headers), timeout=WAITS) as answer:
             for piece in answer.iter_bytes():
                 read += piece
                 if len(read) > LONGEST_ANSWER:
