@@ -52,6 +52,8 @@ VERBS = {
                 _REASON,
             ),
         ),
+        Verb("claim", Title("认领", "Take"), ()),
+        Verb("hand_in", Title("交回单位", "Hand back to the unit"), (_REMARK,)),
         Verb("consult", Title("委派", "Ask and get back"), (_PERSON, _REASON)),
         Verb("add_signer", Title("加签", "Add a signer"), (_PERSON, _REMARK)),
         Verb("remove_signer", Title("减签", "Remove a signer"), (_TASK, _REASON)),
@@ -77,6 +79,10 @@ def available(content: Content, actor: Actor) -> list[Verb]:
     copied = mine and any(p.relation == "copied" and p.until is None for p in content.people)
     shown = {
         "transfer": mine,
+        "claim": content.assignee_id is None and mine and lies_with(content, actor),
+        "hand_in": content.assignee_id in actor.persons
+        and lies_with(content, actor)
+        and _colleagues_could(session, content, actor),
         "consult": mine and not any(t.kind == CONSULT for t in asked),
         "add_signer": mine,
         "remove_signer": bool(asked),
@@ -97,6 +103,23 @@ def has_it(session: Session, content: Content, actor: Actor) -> bool:
     if relations.HEAD in actor.roles and relations.is_head(session, actor, content.unit or content.place):
         return True
     return content.assignee_id is None and actor.resident_id is None and bool(engine.available(content, actor))
+
+
+def lies_with(content: Content, actor: Actor) -> bool:
+    """Is it in the inbox of a unit where this actor works or holds a post?"""
+    if content.unit is None:
+        return False
+    path = content.unit.path
+    return bool(actor.unit_path and path.startswith(actor.unit_path)) or any(
+        path.startswith(held.path) or held.path.startswith(path) for held in actor.held
+    )
+
+
+def _colleagues_could(session: Session, content: Content, actor: Actor) -> bool:
+    """What only its holder can move on would be stuck in the inbox."""
+    posts = access.tokens(content, actor) - {"assignee", "owner", "applicant", "anyone"}
+    exits = library.of(content, session).exits(content.state)
+    return any(t.trigger == "user" and not posts.isdisjoint(t.guard.roles) for t in exits)
 
 
 def do(
@@ -213,6 +236,8 @@ def _refusal(session: Session, content: Content, verb: Verb, actor: Actor) -> Re
         return NotAvailable(
             "没有可以收回的：只能收回自己刚才的转派、委派、加签、抄送，或还在会签中的意见，而且之后没有人再办过。"
         )
+    if verb.id == "claim" and content.assignee is not None:
+        return NotAvailable(f"这一件已由{content.assignee.name}接手。要换人办，请对方转派或交回单位。")
     if verb.id == "urge":
         return NotAvailable("这一件就在您手上，不用催办。")
     return Forbidden(f"“{verb.title.zh}”由现在经手的人办。现在经手的是{engine.holder(content)}。")

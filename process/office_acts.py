@@ -70,6 +70,22 @@ def _transfer(act: Act) -> None:
     act.session.expire(content, ["assignee", "unit"])
 
 
+def _claim(act: Act) -> None:
+    """Out of the unit's inbox onto one's own desk; the version has already said that nobody was faster."""
+    act.details |= {"from_person": None, "to_person": act.actor.acting_for or act.actor.person_id}
+    act.content.assignee_id = act.details["to_person"]
+    act.session.flush()
+    act.session.expire(act.content, ["assignee"])
+
+
+def _hand_in(act: Act) -> None:
+    """Off one's desk and into the unit's inbox, where any colleague takes it."""
+    act.details |= {"from_person": act.content.assignee_id, "to_unit": act.content.unit_id}
+    act.content.assignee_id = None
+    act.session.flush()
+    act.session.expire(act.content, ["assignee"])
+
+
 def _consult(act: Act) -> None:
     person = _colleague(act, act.inputs["person"])
     if person.id == act.actor.person_id:
@@ -154,6 +170,8 @@ def _take_back(act: Act) -> None:
 
 DOING: dict[str, Callable[[Act], None]] = {
     "transfer": _transfer,
+    "claim": _claim,
+    "hand_in": _hand_in,
     "consult": _consult,
     "add_signer": _add_signer,
     "remove_signer": _remove_signer,

@@ -193,6 +193,10 @@ def open_by_type(session: Session, actor: Actor, agency: Agency) -> dict[str, in
     return {row[0]: row[1] for row in rows}
 
 
+# Nobody has taken it yet; no username looks like this.
+FREE = "-"
+
+
 # --- the inbox -------------------------------------------------------------------------------------------------------
 @dataclass
 class InboxPage:
@@ -223,16 +227,51 @@ def inbox_counts(session: Session, actor: Actor, units: list[str]) -> dict[str, 
     return {row[0]: row[1] for row in rows}
 
 
+@dataclass(frozen=True)
+class Pile:
+    """What one colleague has in hand, or (without one) what nobody has taken yet."""
+
+    username: str
+    name: str
+    count: int
+
+
+def inbox_piles(session: Session, actor: Actor, units: list[str]) -> list[Pile]:
+    """Who has how many, what nobody has first."""
+    statement = (
+        select(Person.username, Person.name, func.count())
+        .select_from(Content)
+        .join(Person, Person.id == Content.assignee_id, isouter=True)
+        .where(Content.unit_id.in_(units), Content.closed_at.is_(None), Content.type.not_in(NOT_WORK))
+    )
+    rows = session.execute(access.visible(statement, actor).group_by(Person.username, Person.name)).all()
+    piles = [Pile(username or FREE, name or "", count) for username, name, count in rows]
+    if not any(pile.username == FREE for pile in piles):
+        piles.append(Pile(FREE, "", 0))
+    return sorted(piles, key=lambda pile: (pile.username != FREE, -pile.count, pile.username))
+
+
 def inbox(
-    session: Session, actor: Actor, units: list[str], *, type_id: str = "", after: str = "", limit: int = PAGE
+    session: Session,
+    actor: Actor,
+    units: list[str],
+    *,
+    type_id: str = "",
+    holder: str = "",
+    after: str = "",
+    limit: int = PAGE,
 ) -> InboxPage:
-    """What lies with these units, most urgent first; what has no deadline comes last."""
+    """What lies with these units, most urgent first; what has no deadline comes last. `holder`: a username, or FREE."""
     entity = every_kind()
     statement = select(entity).where(
         entity.unit_id.in_(units), entity.closed_at.is_(None), entity.type.not_in(NOT_WORK)
     )
     if type_id:
         statement = statement.where(entity.type == type_id)
+    if holder == FREE:
+        statement = statement.where(entity.assignee_id.is_(None))
+    elif holder:
+        statement = statement.where(entity.assignee_id.in_(select(Person.id).where(Person.username == holder)))
     start = _read_after(after)
     if start is not None:
         deadline, last_id = start

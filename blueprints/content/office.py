@@ -36,6 +36,8 @@ STATES = {
 }
 ICONS = {
     "transfer": "arrow",
+    "claim": "tick",
+    "hand_in": "inbox",
     "consult": "people",
     "add_signer": "pen",
     "remove_signer": "minus",
@@ -194,6 +196,8 @@ def _after(session: Session, content: Content, actor: Actor) -> ResponseReturnVa
 
 WHAT_IT_DOES = {
     "transfer": N_("交给别的同事或单位继续办，自己不再经手。"),
+    "claim": N_("从单位收件里接到自己手上办。"),
+    "hand_in": N_("放回单位收件，同事都可以接手。"),
     "consult": N_("请一位同事先出意见，答复后自动回到您手上。"),
     "add_signer": N_("再请一位同事会签，其意见到了才能往下办。"),
     "remove_signer": N_("不再等这一位的意见。"),

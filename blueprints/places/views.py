@@ -18,7 +18,8 @@ from blueprints.context import current_actor, db_session
 from catalogue import loader as catalogue
 from models.agency import Agency
 from models.base import now
-from process import clock
+from process import clock, office
+from process.access import Actor
 from process.library import library
 from process.refusals import NotFound
 from process.relations import HEAD
@@ -112,38 +113,59 @@ def inbox(place_id: str) -> ResponseReturnValue:
         raise NotFound()
     units = places.inbox_units(session, agency)
     counts = places.inbox_counts(session, actor, units)
+    piles = places.inbox_piles(session, actor, units)
     chosen = request.args.get("type", "")
-    page = places.inbox(
-        session, actor, units, type_id=chosen if chosen in counts else "", after=request.args.get("after", "")
-    )
-    filters = [
-        SimpleNamespace(
-            label=_("全部"),
-            url=url_for("places.inbox", place_id=place_id),
-            active=chosen not in counts,
-            count=sum(counts.values()),
-        )
-    ]
-    filters += [
-        SimpleNamespace(
-            label=present.title_of(library.type(kind)),
-            url=url_for("places.inbox", place_id=place_id, type=kind),
-            active=chosen == kind,
-            count=count,
-        )
+    chosen = chosen if chosen in counts else ""
+    holder = request.args.get("who", "")
+    holder = holder if holder in {pile.username for pile in piles} else ""
+    page = places.inbox(session, actor, units, type_id=chosen, holder=holder, after=request.args.get("after", ""))
+
+    def link(label: str, count: int, *, kind: str, who: str, active: bool) -> Any:
+        url = url_for("places.inbox", place_id=place_id, type=kind or None, who=who or None)
+        return SimpleNamespace(label=label, url=url, active=active, count=count)
+
+    total = sum(counts.values())
+    by_kind = [link(_("全部"), total, kind="", who=holder, active=not chosen)]
+    by_kind += [
+        link(present.title_of(library.type(kind)), count, kind=kind, who=holder, active=chosen == kind)
         for kind, count in counts.items()
+    ]
+    by_holder = [link(_("不论谁办"), total, kind=chosen, who="", active=not holder)]
+    by_holder += [
+        link(_name_of(pile, actor), pile.count, kind=chosen, who=pile.username, active=holder == pile.username)
+        for pile in piles
     ]
     return render_template(
         "places/inbox.html",
         agency=agency,
-        rows=[present.row(session, content, actor, steps) for content, steps in page.works],
-        filters=filters,
-        total=sum(counts.values()),
+        rows=[
+            SimpleNamespace(
+                row=present.row(session, content, actor, steps),
+                holder=content.assignee.name if content.assignee else "",
+                mine=content.assignee_id is not None and content.assignee_id in actor.persons,
+                claim_url=url_for("content.office", uid=content.uid, verb="claim")
+                if content.assignee_id is None and steps and office.lies_with(content, actor)
+                else None,
+                version=content.version,
+            )
+            for content, steps in page.works
+        ],
+        filters=by_kind,
+        holders=by_holder,
+        total=total,
+        free=next((pile.count for pile in piles if pile.username == places.FREE), 0),
+        chosen_free=holder == places.FREE,
         place_url=url_for("places.show", place_id=place_id),
-        next_url=url_for("places.inbox", place_id=place_id, type=chosen or None, after=page.after)
+        next_url=url_for("places.inbox", place_id=place_id, type=chosen or None, who=holder or None, after=page.after)
         if page.after
         else None,
     )
+
+
+def _name_of(pile: places.Pile, actor: Actor) -> str:
+    if pile.username == places.FREE:
+        return _("没人接手")
+    return _("我手里") if pile.username == actor.username else pile.name
 
 
 @bp.get("/<place_id>")
