@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.paper import Paper
 from process import timers, transactions
-from services import exports, papers_out, process_changes, rules
+from services import exports, imports, papers_out, process_changes, rules
 
 Handler = Callable[[Session, Mapping[str, Any]], None]
 GivingUp = Callable[[Session, Mapping[str, Any], str], None]
@@ -105,3 +105,21 @@ def export_list(session: Session, args: Mapping[str, Any]) -> None:
 @gives_up(exports.JOB)
 def export_given_up(session: Session, args: Mapping[str, Any], sentence: str) -> None:
     exports.give_up(session, int(args["export_id"]), sentence)
+
+
+@handles(imports.CHECK_JOB)
+def check_import(session: Session, args: Mapping[str, Any]) -> None:
+    """Looks through the next slice of a file that was brought in."""
+    imports.check(session, int(args["import_id"]))
+
+
+@handles(imports.WRITE_JOB)
+def write_import(session: Session, args: Mapping[str, Any]) -> None:
+    """Writes a file that was looked through: everything or nothing."""
+    imports.write(session, int(args["import_id"]))
+
+
+@gives_up(imports.CHECK_JOB)
+@gives_up(imports.WRITE_JOB)
+def import_given_up(session: Session, args: Mapping[str, Any], sentence: str) -> None:
+    imports.give_up(session, int(args["import_id"]), sentence)

@@ -12,6 +12,7 @@ from models.base import now
 from models.content import Content
 from models.ledger import JournalEntry
 from process import access, journal, transactions
+from services import drip
 
 # Whoever works on a thing reads it many times an hour; one row in the journal says that they saw it.
 SEEN_AGAIN = timedelta(hours=1)
@@ -43,6 +44,7 @@ def remember_reading(content: Content) -> None:
     session.rollback()
     transactions.set_writing(True)
     try:
+        drip.opening(session, actor)
         journal.record(session, "personal:reveal", actor, content=content, details={"by": "api"})
         session.commit()
     finally:

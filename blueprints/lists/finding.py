@@ -120,7 +120,7 @@ def _places(session: Session, actor: Actor, words: str) -> list[Any]:
         return []
     return [
         SimpleNamespace(
-            label=one.name, hint=full_name(one), url=url_for("places.show", place_id=one.id), what=_("看这个单位")
+            label=full_name(one), hint="", url=url_for("places.show", place_id=one.id), what=_("看这个单位")
         )
         for one in seeking.places(session, words, FEW)
     ]

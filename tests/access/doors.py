@@ -32,6 +32,7 @@ FIXED = {
     "step": "first",
     "place_id": "dx-c01",
     "key": "cases",
+    "kind": "care",
     "type_id": "errand",
     "verb": "transfer",
 }
