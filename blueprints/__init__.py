@@ -18,6 +18,7 @@ FEATURES = (
     "places",
     "grid",
     "catalogue",
+    "reports",
     "generic",
     "workflows",
     "rules",

@@ -109,6 +109,8 @@ PLACES = (
             | {"grid_leader", "errand_dispatcher", "catalogue_manager", "system_admin", "complaint_handler"}
         ),
     ),
+    (_l("统计"), _l("统计"), "reports.index", "chart", frozenset(WATCHING | {"head"})),
+    (_l("红黄绿灯"), _l("三色灯"), "reports.lights", "clock", frozenset(CASEWORK | WATCHING)),
     (_l("流程"), _l("流程"), "workflows.index", "menu", frozenset({"system_admin", "supervisor", "catalogue_manager"})),
     (_l("权限和代班"), _l("权限"), "access.grants", "people", frozenset({"system_admin", "head"})),
     (_l("规则"), _l("规则"), "rules.index", "menu", frozenset({"system_admin"})),

@@ -49,8 +49,9 @@ def organisations() -> Mapping[str, Organisation]:
     content = load(file)
     hours = content["hours"]
     found: dict[str, Organisation] = {}
-    unique((entry["id"] for entry in content["organisations"]), file)
-    for entry in content["organisations"]:
+    entries = [*content["organisations"], *load("departments.yaml")["organisations"]]
+    unique((entry["id"] for entry in entries), file)
+    for entry in entries:
         where = f"{file}: {entry['id']}"
         known([entry["kind"]], ORGANISATION_KINDS, f"{where}: kind")
         known([entry["parent"]] if entry["parent"] else [], found, f"{where}: parent (must stand above)")

@@ -1,0 +1,7 @@
+"""The blueprint of the reports, apart from its pages."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+bp = Blueprint("reports", __name__, url_prefix="/reports")
