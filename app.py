@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import blueprints
 import cli
+import jobs.care
 import jobs.clocks
 import jobs.exchange  # noqa: F401  registers the carrier of letters
 import jobs.handlers  # noqa: F401  registers the job handlers

@@ -38,8 +38,7 @@ def add(session: Session, actor: Actor, data: Mapping[str, Any], at: datetime) -
         known = residents.find_by_id_number(session, str(data.get("id_number") or ""))
         if known is not None and not lives_with(session, actor, known):
             raise InvalidInput(
-                "这位居民登记的住址不在您管的网格。已搬到本网格的，请先在办件或上门预约里更新住址和网格，或请原网格移出名册。",
-                {"id_number": "不住在您管的网格"},
+                "这位居民登记的住址不在您管的网格。已搬来的，请先请社区公共服务站更新住址和网格，再列入名册"
             )
     except InvalidInput as refusal:
         errors |= refusal.errors or {"id_number": refusal.detail}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
@@ -79,14 +79,11 @@ def by_home(session: Session, at: datetime) -> dict[str, list[Reminder]]:
 def _all(session: Session, today: date) -> Iterator[Reminder]:
     until = today + care_lists.SOON
     register = select(CareEntry, Resident, Agency.id).join(CareEntry.resident).join(Agency, care.homes())
-    for entry, person, home in session.execute(
-        register.where(CareEntry.ended_on.is_(None), CareEntry.proof_until <= until)
-    ):
-        yield Reminder("care:proof", f"proof:{entry.id}:{entry.proof_until}", person.name, entry.proof_until, home)
-    for entry, person, home in session.execute(
-        register.where(CareEntry.ended_on.is_(None), CareEntry.review_on <= until)
-    ):
-        yield Reminder("care:review", f"review:{entry.id}:{entry.review_on}", person.name, entry.review_on, home)
+    near = or_(CareEntry.proof_until <= until, CareEntry.review_on <= until)
+    for entry, person, home in session.execute(register.where(CareEntry.ended_on.is_(None), near)):
+        for kind, day in (("proof", entry.proof_until), ("review", entry.review_on)):
+            if day is not None and day <= until:
+                yield Reminder(f"care:{kind}", f"{kind}:{entry.id}:{day}", person.name, day, home)
     born = select(Resident, Agency.id).join(Agency, care.homes())
     for person, home in session.execute(
         born.outerjoin(CareEntry, CareEntry.resident_id == Resident.id).where(

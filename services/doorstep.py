@@ -73,7 +73,7 @@ def keep(session: Session, visit: HomeVisit, actor: Actor, name: str, given: Map
             if not cleaned.get("photos"):
                 raise InvalidInput("待遇资格认证要有一张本人照片，请现场拍一张。", {"photos": "请现场拍一张本人照片"})
         case "letter":
-            terms = letters.read_terms(cleaned, clock.local_day(now()), agent=actor.name)
+            terms = letters.read_terms(cleaned, clock.local_day(now()), agent=actor.name, principal=_principal(visit))
             drawn = base64.b64encode(files.signature_png(terms.signature)).decode()
             cleaned |= {"valid_until": terms.valid_until.isoformat(), "signature": f"data:image/png;base64,{drawn}"}
     kept = {field: value for field, value in draft(visit).items() if field not in SCREENS[name]}
@@ -127,6 +127,16 @@ def _require_lines(visit: HomeVisit, given: Mapping[str, Any]) -> None:
     custody.read_lines(lines, None)
 
 
+def _principal(visit: HomeVisit) -> str:
+    return visit.applicant.name if visit.applicant else ""
+
+
+def _terms(step: Step) -> letters.Terms:
+    return letters.read_terms(
+        step.inputs, clock.local_day(step.at), agent=step.actor.name, principal=_principal(step.content)
+    )
+
+
 @registry.requirement("identity_shown")
 def identity_shown(step: Step) -> None:
     """The right person was met, or it is said how one knows that nobody lives here any more."""
@@ -137,7 +147,7 @@ def identity_shown(step: Step) -> None:
 def letter_valid(step: Step) -> None:
     """Signed, or a fingerprint before two witnesses; with powers and a period that make sense."""
     if not findings.not_met(step.content, step.inputs.get("finding")):
-        letters.read_terms(step.inputs, clock.local_day(step.at), agent=step.actor.name)
+        _terms(step)
 
 
 @registry.requirement("papers_listed")
@@ -166,7 +176,7 @@ def sign_letter(step: Step) -> None:
     assert visit.applicant is not None
     if findings.not_met(visit, step.inputs.get("finding")):
         return
-    terms = letters.read_terms(step.inputs, clock.local_day(step.at), agent=step.actor.name)
+    terms = _terms(step)
     letter = letters.write(step.session, visit, step.actor, visit.applicant, visit.item.title, terms, step.at)
     visit.letter_id = letter.id
     step.session.flush()

@@ -17,7 +17,7 @@ from models.person import CourierProfile, Grant, GridMembership, Person
 from process.access import Actor, Held
 from process.library import library
 from process.relations import HEAD
-from services import accounts
+from services import accounts, care_reminders
 from services.catalogue_items import load_items
 from services.residents import find_or_create
 
@@ -35,6 +35,8 @@ def install(session: Session) -> None:
     _agencies(session)
     _calendar(session)
     load_items(session, SYSTEM)
+    # The first morning of the reminders; from then on each puts the next.
+    care_reminders.arm(session)
 
 
 def _agencies(session: Session) -> None:

@@ -43,13 +43,13 @@ class Terms:
     signature: str
 
 
-def read_terms(data: Mapping[str, Any], today: date, *, agent: str = "") -> Terms:
+def read_terms(data: Mapping[str, Any], today: date, *, agent: str = "", principal: str = "") -> Terms:
     """Every mistake of a letter at once, each by field."""
     errors: dict[str, str] = {}
     powers = _powers(data.get("powers"), errors)
     until = _until(data.get("valid_until"), today, errors)
     fingerprint = data.get("fingerprint") in (True, "true", "1", "on", "y", 1)
-    witnesses = _witnesses(data, fingerprint, agent, errors)
+    witnesses = _witnesses(data, fingerprint, agent, principal, errors)
     signature = data.get("signature") or ""
     try:
         files.signature_png(signature)
@@ -128,7 +128,9 @@ def _until(value: Any, today: date, errors: dict[str, str]) -> date:
     return until
 
 
-def _witnesses(data: Mapping[str, Any], fingerprint: bool, agent: str, errors: dict[str, str]) -> tuple[str, ...]:
+def _witnesses(
+    data: Mapping[str, Any], fingerprint: bool, agent: str, principal: str, errors: dict[str, str]
+) -> tuple[str, ...]:
     given = data.get("witnesses")
     if given is None:
         given = [data.get("witness_1"), data.get("witness_2")]
@@ -144,10 +146,14 @@ def _witnesses(data: Mapping[str, Any], fingerprint: bool, agent: str, errors: d
             names.append(text)
     if not fingerprint:
         return tuple(names)
-    if len(set(names)) < WITNESSES:
+    # One person written twice, with a blank more or less, is one witness.
+    plain = ["".join(name.split()) for name in names]
+    if len(set(plain)) < WITNESSES:
         errors["witness_1" if not names else "witness_2"] = "以指印代替签名的，必须写明两名不同的见证人"
-    elif agent and agent in names:
-        errors["witness_1" if names[0] == agent else "witness_2"] = f"受托人{agent}不能同时作见证人，请另找一位"
+    elif agent and agent in plain:
+        errors["witness_1" if plain[0] == agent else "witness_2"] = f"受托人{agent}不能同时作见证人，请另找一位"
+    elif principal and principal in plain:
+        errors["witness_1" if plain[0] == principal else "witness_2"] = "委托人不能给自己作见证人，请另找一位"
     return tuple(names)
 
 

@@ -150,7 +150,11 @@ def held(
             or_(HomeVisit.assignee_id.in_(list(people)), HomeVisit.applicant_id.in_(list(residents))),
         )
     )
-    return [Held(*row) for row in rows]
+    return [
+        Held(visit_id, start, end, visitor_id, resident_id)
+        for visit_id, start, end, visitor_id, resident_id in rows
+        if start is not None and end is not None
+    ]
 
 
 def board(

@@ -157,7 +157,8 @@ def _counted(session: Session, year: int, grid_ids: list[str]) -> list[tuple[int
         )
         .group_by(GridLog.person_id, GridLog.grid_id, GridLog.kind)
     )
-    return [tuple(row) for row in doors] + [(p, g, LOG_KINDS[k], n) for p, g, k, n in walks]
+    found = [(person_id, grid_id, kind, count) for person_id, grid_id, kind, count in doors]
+    return found + [(person_id, grid_id, LOG_KINDS[kind], count) for person_id, grid_id, kind, count in walks]
 
 
 def behind(session: Session, actor: Actor, person_id: int, year: int, kind: str = "", limit: int = 400) -> list[Behind]:

@@ -63,6 +63,7 @@ from blueprints.api import (  # noqa: E402  the views hang themselves on bp
     personal,
     session,
     tickets,
+    visits,
     worklists,
 )
 
@@ -78,5 +79,6 @@ __all__ = [
     "personal",
     "session",
     "tickets",
+    "visits",
     "worklists",
 ]

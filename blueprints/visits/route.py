@@ -51,7 +51,7 @@ def route() -> ResponseReturnValue:
     if stops:
         # Writing the journal row ended the transaction in which they were read.
         stops = visit_day.route(session, actor, grid, day, person)
-    here = {"day": day.isoformat(), "grid": grid.id, "who": person.username if person else ""}
+    here: dict[str, Any] = {"day": day.isoformat(), "grid": grid.id, "who": person.username if person else ""}
     return render_template(
         "visits/route.html",
         day=present.day(clock.end_of(day)),

@@ -155,7 +155,8 @@ def _day_view(day: slots.Day, at: datetime) -> Any:
 def _later(visit: HomeVisit, board: list[slots.Day], at: datetime) -> str | None:
     if not board or board[-1].day + timedelta(days=1) > clock.local_day(at + slots.AHEAD):
         return None
-    return url_for("visits.slot", uid=visit.uid, **{"from": (board[-1].day + timedelta(days=1)).isoformat()})
+    after: dict[str, Any] = {"from": (board[-1].day + timedelta(days=1)).isoformat()}
+    return url_for("visits.slot", uid=visit.uid, **after)
 
 
 @bp.get("/<uid>/ways")
