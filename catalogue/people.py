@@ -128,6 +128,26 @@ def station_staff(seed: int) -> tuple[InventedStaff, ...]:
     return tuple(found)
 
 
+def grid_staff(seed: int) -> tuple[InventedStaff, ...]:
+    """Members of the grids of the first community beside their leaders, and who sits at the joint station or is called to it."""
+    found: list[InventedStaff] = []
+    first = loader.organisation("dx-c01")
+    for grid in loader.children(first.id, "grid"):
+        for role, title in (("grid_worker", "网格员"), ("grid_service_worker", "服务员"), ("grid_publicist", "宣传员")):
+            key = f"{grid.id}-{role.removeprefix('grid_').replace('_', '-')}"
+            found.append(_staff(seed, key, first.id, role, first.name + grid.name + title, len(found) + 400))
+    for key, unit, role, title in (
+        ("joint-police", "dongxin", "community_police", "社区民警"),
+        ("joint-traffic", "dongxin", "traffic_police", "交警"),
+        ("joint-urban", "dongxin", "urban_officer", "城管员"),
+        ("joint-mediator", "dongxin", "mediator", "调解员"),
+        ("on-call-justice", "xiacheng", "司法", "司法联系人"),
+        ("on-call-fire", "xiacheng", "消防救援", "消防救援联系人"),
+    ):
+        found.append(_staff(seed, key, unit, role, title, len(found) + 400))
+    return tuple(found)
+
+
 def _of_kind(kind: str) -> list[Organisation]:
     return [o for o in loader.organisations().values() if o.kind == kind]
 

@@ -182,6 +182,9 @@ def _channel(given: Any, place: Agency, staff: bool) -> str:
     if not given:
         if not staff:
             return "online_pc"
+        if place.kind in catalogue.channels():
+            # A sub-centre, an outlet, a bank: the place itself is the way in.
+            return place.kind
         return "window_street" if place.kind in case_routing.STREET_KINDS else "window_community"
     if given not in catalogue.channels():
         raise InvalidInput(f"没有“{given}”这种申报渠道，请从列表中选择。", {"channel": "没有这种渠道"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import combinations
 from math import ceil
 from typing import Any
 
@@ -136,25 +137,53 @@ def propose(session: Session, place: Agency, first: date, last: date) -> Plan:
     absent = away(session, [p.id for p in people], first, last)
     done = month(session, place, first, min(last, today - timedelta(days=1))) if first < today else {}
     turns: Counter[int] = Counter({p.id: 0 for p in people})
+    together: Counter[frozenset[int]] = Counter()
     latest: dict[int, date] = _before(session, place, first)
     for day, shifts in done.items():
         for shift in shifts:
             turns[shift.person_id] += 1
             latest[shift.person_id] = day
+        together.update(frozenset(pair) for pair in combinations(sorted({s.person_id for s in shifts}), 2))
     plan: Plan = {}
     day = max(first, today)
     while day <= last:
         if calendar.is_working_day(day):
             there = [p.id for p in people if not any(a <= day <= b for a, b in absent.get(p.id, ()))]
-            chosen = sorted(there, key=lambda i: (turns[i], latest.get(i, date.min), i))[:each]
+            chosen = _next(there, each, turns, together, latest)
             if len(chosen) < FEWEST:
                 raise InvalidInput(f"{day} 只有 {len(chosen)} 人在岗，其他人都请了代班，排不满 {FEWEST} 人。请先调整。")
             plan[day] = sorted(chosen)
             for person_id in chosen:
                 turns[person_id] += 1
                 latest[person_id] = day
+            together.update(frozenset(pair) for pair in combinations(chosen, 2))
         day += timedelta(days=1)
     return plan
+
+
+def _next(
+    there: Sequence[int],
+    each: int,
+    turns: Mapping[int, int],
+    together: Mapping[frozenset[int], int],
+    latest: Mapping[int, date],
+) -> list[int]:
+    """One after the other: fewest turns, then least often with those already chosen, so that the same two do not always meet."""
+    chosen: list[int] = []
+    while len(chosen) < min(each, len(there)):
+        left = [i for i in there if i not in chosen]
+        chosen.append(
+            min(
+                left,
+                key=lambda i: (
+                    turns[i],
+                    sum(together.get(frozenset((i, other)), 0) for other in chosen),
+                    latest.get(i, date.min),
+                    i,
+                ),
+            )
+        )
+    return chosen
 
 
 def _before(session: Session, place: Agency, first: date) -> dict[int, date]:

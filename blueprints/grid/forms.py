@@ -30,6 +30,8 @@ class Box:
     errors: list[str] = field(default_factory=list)
     cls: str = ""
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    # Rarely needed: behind one press, unless it holds something or is wrong.
+    folded: bool = False
 
     def __post_init__(self) -> None:
         # value, label, chosen, hint: the four parts that components/inputs.html reads of a choice.
@@ -91,5 +93,6 @@ def page(
         multipart=any(box.kind in ("photos", "file") for box in boxes),
         suggestions=suggestions,
         more=more,
+        unfolded=any(box.folded and (box.errors or (request.method == "POST" and box.value)) for box in boxes),
     )
     return (html, refusal.status) if refusal else html

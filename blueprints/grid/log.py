@@ -24,7 +24,7 @@ from services import buildings, files, grid_log, grid_rights
 from services.grid_log import DUTIES, KINDS
 from services.grid_rights import CAPACITIES, COUNTERS, READERS
 
-MINUTES = ("10", "20", "30", "60")
+FEW_GRIDS = 4
 MONTHS_SHOWN = 12
 
 
@@ -96,10 +96,19 @@ def _form(title: str, submit: str, entry: GridLog | None, refusal: Refusal | Non
     mine = grid_log.my_grids(session, actor)
     chosen = request.form.get("grid") or (entry.grid_id if entry else request.args.get("grid", ""))
     grid = next((g for g in mine if g.id == chosen), mine[0] if mine else None)
-    cared = grid_log.cared_for(session, actor, grid) if grid else []
-    houses = buildings.of_grid(session, grid) if grid else []
+    # Whoever works in several grids chooses the grid on the same screen, so all their houses are there.
+    near = mine[:FEW_GRIDS] if len(mine) <= FEW_GRIDS else [grid] if grid else []
+    cared = [entry for one in near for entry in grid_log.cared_for(session, actor, one)]
+    houses = [house for one in near for house in buildings.of_grid(session, one)]
     boxes = [
-        Box("duty", _("五项工作"), "radio", entry.duty if entry else "", [(d, _(t)) for d, t in DUTIES.items()]),
+        Box(
+            "duty",
+            _("五项工作"),
+            "radio",
+            entry.duty if entry else "",
+            [(d, _(t)) for d, t in DUTIES.items()],
+            attrs={"side": True},
+        ),
         Box(
             "what",
             _("做了什么"),
@@ -113,7 +122,7 @@ def _form(title: str, submit: str, entry: GridLog | None, refusal: Refusal | Non
             "number",
             entry.minutes if entry else "20",
             cls="field--short",
-            attrs={"min": 1, "max": grid_log.MOST_MINUTES, "inputmode": "numeric", "list": "minutes"},
+            attrs={"min": 1, "max": grid_log.MOST_MINUTES, "inputmode": "numeric"},
         ),
         Box(
             "kind",
@@ -144,6 +153,7 @@ def _form(title: str, submit: str, entry: GridLog | None, refusal: Refusal | Non
             value=(entry.where_it_was or "") if entry else "",
             required=False,
             attrs={"maxlength": 100},
+            folded=True,
         )
     )
     if cared:
@@ -156,6 +166,7 @@ def _form(title: str, submit: str, entry: GridLog | None, refusal: Refusal | Non
                 [("", _("不选")), *((e.id, mask_name(e.resident.name)) for e in cared)],
                 required=False,
                 description=_("选了就算看望过，覆盖情况里不再列出。"),
+                folded=True,
             )
         )
     boxes.append(
@@ -166,6 +177,7 @@ def _form(title: str, submit: str, entry: GridLog | None, refusal: Refusal | Non
             entry.happened_on.isoformat() if entry else grid_rights.today().isoformat(),
             cls="field--short",
             description=_("可以补记 %(n)s 天以内的。", n=grid_log.LATE_DAYS),
+            folded=True,
         )
     )
     if entry is None:
@@ -178,7 +190,7 @@ def _form(title: str, submit: str, entry: GridLog | None, refusal: Refusal | Non
         crumbs=[(_("网格工作"), url_for("grid.index"))],
         refusal=refusal,
         phone=True,
-        intro=_("没有楼栋或地点可以不填。不要写证件号和病情。"),
+        intro=_("不要写证件号和病情。"),
     )
 
 

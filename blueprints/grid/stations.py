@@ -10,8 +10,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from blueprints import present
+from blueprints.content.actions import FEATURE_LINKS
 from blueprints.context import current_actor, db_session, load_or_404
 from blueprints.grid import forms, words
 from blueprints.grid.bp import bp
@@ -20,11 +22,23 @@ from models.agency import Agency
 from models.content import Content
 from models.person import Person
 from models.station import ON_CALL, PERMANENT, JointStation, StationMember
+from process import office
+from process.access import Actor
 from process.clock import local_day
 from process.library import library
 from process.refusals import NotFound, Refusal
 from services import coverage, grid_rights, joint_stations, jurisdiction
 from services.joint_stations import PERMANENT_ROLES
+
+
+def event_links(session: Session, content: Content, actor: Actor) -> list[tuple[str, str]]:
+    """On the page of an event at the joint station: calling a department, for whoever has it."""
+    if content.state != "joint" or not office.has_it(session, content, actor):
+        return []
+    return [(_("请部门到场"), url_for("grid.call", uid=content.uid))]
+
+
+FEATURE_LINKS[joint_stations.EVENT] = event_links
 
 
 @bp.get("/stations")

@@ -11,7 +11,7 @@ from catalogue import people
 from models.content import Content
 from models.ledger import OutboxItem
 from services import papers_out
-from services.demo import stories
+from services.demo import grids, stories
 from services.demo.office import Office
 
 PACE = timedelta(seconds=0.5)
@@ -28,6 +28,7 @@ def load(session: Session) -> bool:
     _errands(office)
     _neighbours(office)
     _resident(office)
+    grids.tell(office)
     session.flush()
     # The stories lie in the past, but their papers are drawn from now on: one after the other, so that a paper somebody
     # asks for in the first minutes does not wait behind all of them.
