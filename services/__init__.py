@@ -20,6 +20,7 @@ REGISTERING = (
     "further",
     "sub_tickets",
     "sub_ticket_steps",
+    "address_routing",
     "visits",
     "doorstep",
     "letters",

@@ -168,6 +168,7 @@ def sign(
                     session, custody.DIFFERENCE, step.actor, content=content, comment=notes, details=details, at=step.at
                 )
     session.flush()
+    session.expire(handover, ["to_person"])
     return differing
 
 

@@ -16,6 +16,7 @@ from process.identity import IdNumber, normalise_phone
 from process.inputs import clean_text
 from process.masking import mask_name
 from process.refusals import InvalidInput
+from services.address_routing import named_in
 
 LONGEST_NAME = 60
 LONGEST_ADDRESS = 90
@@ -44,6 +45,11 @@ def find_or_create(
     for name in ("address", "household_address"):
         if cleaned.get(name):
             setattr(resident, name, cleaned[name])
+    # Any station takes in for any address: where somebody lives says the address, not the counter.
+    home = named_in(session, cleaned.get("address", ""))
+    here = community.id if isinstance(community, Agency) else community
+    if home is not None and home.id != here:
+        community, grid = home, None
     _place(resident, community, grid)
     session.flush()
     return resident

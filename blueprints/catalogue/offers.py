@@ -170,4 +170,12 @@ def filing_links(
     if online and (actor.resident_id is not None or actor.person_id is None):
         hint = _("手机或电脑填报，不用跑") if actor.person_id else _("先登录，再填报")
         links.append({"label": _("网上申报"), "url": url_for("public.apply", code=record.id), "hint": hint})
+    if not online and record.delegable:
+        links.append(
+            {
+                "label": _("请社区代办"),
+                "url": url_for("delegations.how", code=record.id),
+                "hint": _("这件不能网上办，把材料交给社区，由代办员替您跑"),
+            }
+        )
     return links

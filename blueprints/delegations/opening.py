@@ -26,7 +26,7 @@ from models.delegation import Delegation
 from process import access, clock
 from process.masking import mask_id_number
 from process.refusals import InvalidInput, Refusal
-from services import actions, case_routing, delegations, letters, sub_tickets
+from services import actions, address_routing, case_routing, delegations, letters, sub_tickets
 
 ADDRESSEES = ("street_centre", "street", "district", "approvals_office", "department", "company", "community")
 LETTER_FIELDS = ("powers", "valid_until", "fingerprint", "witness_1", "witness_2", "signature")
@@ -62,6 +62,11 @@ def _opening_form(session: Session, case: Case) -> FlaskForm:
         usual = delegations.default_addressee(session, case.item, case.place).id
     except InvalidInput:
         usual = ""
+    elsewhere = address_routing.suggestion(session, case)
+    street = case_routing.above(case.place, "street", "town")
+    if elsewhere is not None and street is not None and usual == case_routing.front_office(session, street).id:
+        # What the street decides is decided by the street of the address.
+        usual = elsewhere[1].id
     return OpeningForm(data={"addressee": usual})
 
 
@@ -120,10 +125,24 @@ def new() -> ResponseReturnValue:
                 raise
             session.expire_all()
             show_refusal(form, refusal)
-            return render_template("delegations/new.html", case=case, form=form), 422
+            return _opening_page(case, form), 422
         flash(_("已开代办单 %(number)s，请让委托人签委托书。", number=ticket.number), "success")
         return redirect(url_for("delegations.letter", uid=ticket.uid), 303)
-    return render_template("delegations/new.html", case=case, form=form)
+    return _opening_page(case, form)
+
+
+def _opening_page(case: Case, form: FlaskForm) -> str:
+    found = address_routing.suggestion(db_session(), case)
+    told = (
+        _(
+            "办事人住在%(home)s，建议转交%(office)s；%(home)s已收到通知。",
+            home=found[0].name,
+            office=found[1].name,
+        )
+        if found is not None
+        else ""
+    )
+    return render_template("delegations/new.html", case=case, form=form, suggestion=told)
 
 
 def letter_form(data: dict[str, Any] | None = None) -> FlaskForm:
