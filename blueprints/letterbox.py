@@ -33,6 +33,8 @@ def _nobody() -> None:
 def receive() -> ResponseReturnValue:
     """Takes one letter in. 200 carries the receipt; every refusal is problem+json with its sentence."""
     session = db_session()
+    # Whatever was read before this view: a sender that trickles its body must not keep SQLite's only lock meanwhile.
+    session.rollback()
     try:
         raw = _body()
     except EnvelopeRefused as refusal:

@@ -129,11 +129,11 @@ def end(session: Session, actor: Actor, item_id: int) -> PartnerItem:
 
 def _changed(session: Session, actor: Actor, action: str, row: PartnerItem) -> None:
     """Every partner hears of it at once; one that is down finds the letter when it is back."""
+    for partner in partners.open_partners(session):
+        send_list(session, partner)
     journal.record(
         session, f"partner:{action}", actor, stream=partners.STREAM, details={"item": row.code, "unit": row.unit_id}
     )
-    for partner in partners.open_partners(session):
-        send_list(session, partner)
 
 
 def send_list(session: Session, partner: Partner) -> None:

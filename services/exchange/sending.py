@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from models.base import now
 from models.content import Content
 from models.exchange import Envelope, Partner
-from process import journal, outbox, transactions
+from process import outbox, transactions
 from process.words import N_
 from services import notices
 from services.exchange import envelopes, keys, partners, posting
@@ -73,6 +73,8 @@ class Carried:
 
 def carry(session: Session, partner_id: int) -> None:
     """One run for one partner. A failure is written on the partner and tried again later; nothing is lost by it."""
+    # Whoever called may have read something; on SQLite that would keep everybody from writing while the network is waited for.
+    session.rollback()
     with _only_carrier(partner_id) as mine:
         if not mine:
             # Whoever carries now may have looked before our letter was there: somebody looks again in a moment.
@@ -208,15 +210,15 @@ def _refused(line: Line, letter: Waiting, status: int, body: bytes, signature: s
 
 
 def _keep(session: Session, line: Line, carried: Carried) -> None:
-    refused: list[Envelope] = []
-    for envelope_id, (text, said) in carried.receipts.items():
-        row = _receipted(session, envelope_id, text, said)
-        if row is not None and row.status == "refused":
-            refused.append(row)
-    # Things before the partner's row: a step of a person locks them in this order as well.
-    for row in refused:
-        _effect_refused(session, row)
+    found = [_receipted(session, key, text, said) for key, (text, said) in carried.receipts.items()]
+    rows = [row for row in found if row is not None]
+    # First things, then the partner's row, then its journal: steps of people and letters that arrive lock in this order as well.
+    for row in rows:
+        if row.status == "refused":
+            _effect_refused(session, row)
     partner = posting.locked(session, line.partner_id)
+    for row in rows:
+        posting.note(session, partner, "exchange:receipt", row, outcome=row.status)
     at = now()
     if carried.receipts:
         partner.answered_at = at
@@ -252,24 +254,15 @@ def _receipted(session: Session, envelope_id: int, text: str, said: Mapping[str,
         .returning(Envelope)
         .execution_options(populate_existing=True)
     )
-    if row is None:
-        return None
-    journal.record(
-        session,
-        "exchange:receipt",
-        None,
-        stream=posting.stream_of(row.partner),
-        details={"envelope": row.uid, "seq": row.seq, "kind": row.kind, "digest": row.digest, "outcome": done},
-    )
     return row
 
 
 def _effect_refused(session: Session, row: Envelope) -> None:
     """The partner has the letter but did nothing: for a ticket that means it comes back, otherwise somebody must know."""
-    from services.exchange import tickets
+    from services.exchange import arriving
 
     if row.kind == "ticket" and row.content_id is not None:
-        tickets.came_back(session, session.get_one(Content, row.content_id), row.outcome)
+        arriving.came_back(session, session.get_one(Content, row.content_id), row.outcome)
     for person in partners.administrators(session):
         notices.notify(
             session,
