@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, column, func, select, table, text
+from sqlalchemy import ColumnElement, Select, Table, column, func, select, table, text, true
 from sqlalchemy.orm import Session
 
 from models.content import Content
@@ -21,7 +22,7 @@ from process.library import library
 from process.terms import INITIALS, KEPT, NUMBER, Asked, every, some
 from services import residents, search_index
 from services.search_index import BUCKET, OPEN, bucket_term, type_term
-from services.search_sight import Reach, about_ids
+from services.search_sight import FEW_TYPES, Reach, about_ids
 
 MAX_LENGTH = 100
 MAX_WORDS = 5
@@ -29,6 +30,7 @@ MAX_WORDS = 5
 MOST = 500
 # PostgreSQL looks into so many of the newest buckets first, then into more, then everywhere.
 WINDOWS = (2, 16)
+REMEMBERED = 60.0
 _C: Table = Content.__table__  # type: ignore[assignment]
 _R: Table = Resident.__table__  # type: ignore[assignment]
 _TERMS = table("content_terms", column("rowid"))
@@ -86,7 +88,8 @@ class Limits:
     conditions: tuple[ColumnElement[bool], ...] = ()
 
     def asked(self) -> Asked | None:
-        parts = [some(terms=map(type_term, sorted(self.types)))] if self.types is not None else []
+        few = self.types is not None and len(self.types) <= FEW_TYPES
+        parts = [some(terms=map(type_term, sorted(self.types or ())))] if few else []
         if self.open_only:
             parts.append(some(terms=[OPEN]))
         return every(*parts) if parts else None
@@ -209,10 +212,9 @@ def _types_of(entity: Any) -> frozenset[str] | None:
 def _by_words(session: Session, actor: Actor, words: list[Word], limits: Limits, most: int, *, full: bool) -> list[Hit]:
     asked = [word.kept if full else word.shown for word in words]
     reach = Reach(session, actor)
-    there = reach.question()
-    if there is None or None in asked:
+    if not reach.conditions or None in asked:
         return []
-    question = every(*asked, there, limits.asked())
+    question = every(*asked, reach.question(), limits.asked())
     exact = [word.text for word in words if any(len(run) > 2 for run in terms.runs(word.text))]
     columns = (*_COLUMNS, *((_C.c.title, _C.c.number, _C.c.search_text, _R.c.name) if exact else ()))
     statement = select(*columns).where(reach.condition(), *limits.on_row())
@@ -253,28 +255,47 @@ def _rows(session: Session, question: Asked, statement: Select[Any], most: int) 
 
 def _in_windows(session: Session, question: Asked, statement: Select[Any], most: int) -> Sequence[Any]:
     """The index tells all that match and not the newest: asked for a few buckets first, a frequent word is answered from those."""
-    newest = (session.scalar(select(func.max(ContentSearch.content_id))) or 0) >> BUCKET
-    # It would rather read the whole table than believe the index to be that good.
-    session.execute(text("SET LOCAL enable_seqscan = off"))
+    newest = _newest(session)
     rows: Sequence[Any] = []
     for window in (*WINDOWS, None):
+        if window is not None and (window > newest or (window > WINDOWS[0] and _scarce(len(rows), newest, most))):
+            continue
         asked = question
         if window is not None:
-            if window > newest:
-                continue
-            asked = every(question, some(terms=(bucket_term((newest - n) << BUCKET) for n in range(window))))
+            # One bucket ahead: what was remembered of the newest may be a minute old.
+            asked = every(question, some(terms=(bucket_term((newest - n) << BUCKET) for n in range(-1, window))))
         matched = text("content_search.terms @@ CAST(:question AS tsquery)")
-        hit = select(ContentSearch.content_id).where(matched).cte("hit").prefix_with("MATERIALIZED")
+        # Written so that the rows found are looked up one by one from the newest on, and never the other way round.
+        hit = select(ContentSearch.content_id.label("id")).where(matched).cte("hit").prefix_with("MATERIALIZED")
+        newest_first = select(hit.c.id).order_by(hit.c.id.desc()).subquery("newest_first")
+        row = statement.where(_C.c.id == newest_first.c.id).offset(0).lateral("found")
         rows = session.execute(
-            statement.join(hit, hit.c.content_id == _C.c.id).order_by(_C.c.id.desc()).limit(most),
+            select(row).select_from(newest_first.join(row, true())).order_by(newest_first.c.id.desc()).limit(most),
             {"question": asked.tsquery()},
         ).all()
         if len(rows) >= most:
             break
-    session.execute(text("SET LOCAL enable_seqscan = on"))
     return rows
 
 
 def too_short(words: str) -> bool:
     """Some word has too few characters to be looked for."""
     return any(Word.of(word) is None for word in words.split()[:MAX_WORDS])
+
+
+_NEWEST: dict[str, tuple[float, int]] = {}
+
+
+def _newest(session: Session) -> int:
+    """The bucket of the newest thing, asked of the database once a minute; a bucket holds more than is made in one."""
+    key = str(session.get_bind().engine.url)
+    at, found = _NEWEST.get(key, (-REMEMBERED, 0))
+    if time.monotonic() - at > REMEMBERED:
+        found = (session.scalar(select(func.max(ContentSearch.content_id))) or 0) >> BUCKET
+        _NEWEST[key] = (time.monotonic(), found)
+    return found
+
+
+def _scarce(found: int, buckets: int, most: int) -> bool:
+    """So few among the newest that looking everywhere is no more work than looking into more buckets first."""
+    return found * buckets / WINDOWS[0] < 2 * most

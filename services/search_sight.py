@@ -16,6 +16,8 @@ from process.shelves import Shelf, holding, shelves
 from process.terms import Asked, every, some
 from services.search_index import person_term, place_term, type_term
 
+# A question with a long list of types costs more than the rows it would spare.
+FEW_TYPES = 4
 _C: Table = Content.__table__  # type: ignore[assignment]
 _P: Table = ContentPlace.__table__  # type: ignore[assignment]
 _D: Table = ContentPerson.__table__  # type: ignore[assignment]
@@ -28,6 +30,8 @@ class Reach:
         self.actor = actor
         self.known = shelves(session)
         self.asked: list[Asked] = []
+        # Some way leads everywhere, so the index is asked for the words alone.
+        self.everywhere = False
         self.conditions: list[ColumnElement[bool]] = []
         self._by_themselves()
         self._drawn_in()
@@ -37,8 +41,8 @@ class Reach:
             self._absent(path, people)
 
     def question(self) -> Asked | None:
-        """None: nothing is seen at all."""
-        return some(*self.asked) if self.asked else None
+        """Where to look; None: everywhere, or nowhere when there is no condition either."""
+        return some(*self.asked) if self.asked and not self.everywhere else None
 
     def condition(self) -> ColumnElement[bool]:
         """Asked of every row the index names, by the row itself: nothing larger is read for it."""
@@ -52,11 +56,15 @@ class Reach:
             return
         seen = _C.c.acl_id.in_([shelf.id for shelf in found])
         self.conditions.append(seen if condition is None else and_(condition, seen))
+        self._lead(some(terms=terms) if terms else None, found)
+
+    def _lead(self, where: Asked | None, found: Iterable[Shelf]) -> None:
         kinds = _types_on(found)
-        ways = [some(terms=terms)] if terms else []
-        if kinds is not None:
-            ways.append(some(terms=map(type_term, kinds)))
-        self.asked.append(every(*ways) if ways else some(terms=map(type_term, library.types)))
+        few = some(terms=map(type_term, kinds)) if kinds is not None and len(kinds) <= FEW_TYPES else None
+        if where is None and few is None:
+            self.everywhere = True
+        else:
+            self.asked.append(every(where, few))
 
     def _by_themselves(self) -> None:
         actor = self.actor
@@ -102,8 +110,7 @@ class Reach:
         if not conditions:
             return
         self.conditions.append(or_(*conditions))
-        kinds = _types_on([*here, *(one for found in further.values() for one in found)])
-        self.asked.append(every(_below(path), some(terms=map(type_term, library.types if kinds is None else kinds))))
+        self._lead(_below(path), [*here, *(one for found in further.values() for one in found)])
 
     def _absent(self, path: str, people: set[int]) -> None:
         """What lies with those one stands in for, where their post is held."""

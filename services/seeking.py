@@ -31,7 +31,7 @@ LAST = "\U0010ffff"
 
 def people(session: Session, actor: Actor, words: str, most: int) -> list[Resident]:
     """Residents of the places one works for: by the whole ID or phone number, or by the beginning of the name."""
-    paths = sorted({held.path for held in actor.held if held.role in KEEPERS})
+    paths = sorted({_served(held.path) for held in actor.held if held.role in KEEPERS})
     words = words.strip()
     if not paths or actor.resident_id is not None:
         return []
@@ -53,6 +53,12 @@ def people(session: Session, actor: Actor, words: str, most: int) -> list[Reside
     else:
         return []
     return list(session.scalars(statement).unique())
+
+
+def _served(path: str) -> str:
+    """A centre or station works for the people of the place it stands at, not only for those inside its own door."""
+    above, _, own = path.strip("/").rpartition("/")
+    return f"/{above}/" if above and own.endswith(("-centre", "-station")) else path
 
 
 def places(session: Session, words: str, most: int) -> list[Agency]:

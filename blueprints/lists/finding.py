@@ -17,7 +17,7 @@ from blueprints.lists.bp import bp
 from blueprints.lists.tools import address, shown_query
 from blueprints.navigation import navigation
 from models.base import now
-from models.content import every_kind
+from models.content import Content, every_kind
 from process import engine, guards, pages
 from process.access import Actor
 from process.library import library
@@ -80,8 +80,7 @@ def page(q: str) -> ResponseReturnValue:
 
 
 def _things(session: Session, actor: Actor, q: str) -> list[present.Row]:
-    kinds = frozenset(library.types) - {ITEM}
-    hits = search.find(session, actor, q, search.Limits(types=kinds), most=LIMIT)
+    hits = search.find(session, actor, q, search.Limits(conditions=(Content.type != ITEM,)), most=LIMIT)
     entity = every_kind()
     keys = [pages.Key(0, now(), hit.id) for hit in hits]
     found = pages.load(session, actor, keys, present.list_options(entity), entity)
