@@ -100,6 +100,22 @@ def difference(session: Session, content: Content, step: Step) -> None:
     )
 
 
+def envelopes(session: Session, errand: Content, step: Step) -> None:
+    """The courier counted another number of envelopes than the one posted: poster, giver and dispatcher hear of it."""
+    giver = getattr(errand, "from_agency", None)
+    readers = [errand.owner, giver, *with_role(session, DISPATCHER, errand.place)]
+    known = [one for one in readers if one is not None]
+    tell(
+        session,
+        errand,
+        "handover_difference",
+        dict.fromkeys(known),
+        f"{errand.id}:{errand.version}",
+        {"count": 1},
+        step.actor,
+    )
+
+
 def low_rating(session: Session, content: Content, score: int) -> None:
     """Whoever handles complaints here asks back; never somebody of the unit that was rated."""
     rated = content.unit or content.place

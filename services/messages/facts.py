@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -60,12 +60,12 @@ def at(session: Session, content: Content, agency: Agency) -> Facts:
     )
 
 
-def defects(session: Session, content: Content, comment: str, at_: datetime) -> Facts:
+def defects(session: Session, content: Content, comment: str) -> Facts:
     """Everything that is missing, with what to do about it."""
     found = of(session, content)
     case = content if isinstance(content, Case) else getattr(content, "case", None)
     lines = tuple((m.name, why) for m, why in materials.defects(case)) if isinstance(case, Case) else ()
-    return replace(found, lines=lines or (("见说明", ""),), text=" ".join(comment.split()))
+    return replace(found, lines=lines or (("见说明", ""),), text=comment)
 
 
 def owed(session: Session, case: Case, due: date, today: date) -> Facts:

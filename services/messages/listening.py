@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalogue import loader as catalogue
 from catalogue.messages import messages
 from models.agency import Agency
 from models.base import now
@@ -27,6 +28,8 @@ from services.messages.wording import Facts
 REMIND = "messages.remind"
 # In the morning, when people can still go somewhere.
 REMIND_AT = 9
+# Where nobody said which way to offer instead.
+NEAREST = "就近的社区公共服务站"
 Heard = Callable[[Session, Any, str, Actor, "Step | None"], None]
 
 
@@ -79,8 +82,8 @@ def _owed_until(case: Case) -> date | None:
 
 def remind(session: Session, args: Mapping[str, Any]) -> bool:
     """The worker's call some days before a promise ends: said only while something is still owed under this very promise."""
-    case = session.scalar(select(Case).where(Case.uid == args["uid"]).with_for_update(of=Case))
-    if case is None or case.closed_at is not None or _owed_until(case) != date.fromisoformat(args["due"]):
+    case = session.scalar(select(Content).where(Content.uid == args["uid"]).with_for_update(of=Content))
+    if not isinstance(case, Case) or case.closed_at is not None or _owed_until(case) != date.fromisoformat(args["due"]):
         return False
     due, today = date.fromisoformat(args["due"]), clock.local_day(now())
     if today > due or not materials.owed(case):
@@ -93,8 +96,7 @@ def missing(session: Session, content: Content, event: str, actor: Actor, step: 
     """Everything at once; a ticket whose case says it already says it not a second time."""
     if isinstance(content, Delegation) and content.case is not None:
         return
-    comment = str(step.inputs.get("comment") or "") if step is not None else ""
-    resident(session, content, "missing", facts.defects(session, content, comment, now()))
+    resident(session, content, "missing", facts.defects(session, content, _comment(step)))
 
 
 def issued(session: Session, case: Case, event: str, actor: Actor, step: Step | None) -> None:
@@ -162,8 +164,24 @@ def at_door(session: Session, visit: HomeVisit, event: str, actor: Actor, step: 
 
 
 def declined(session: Session, visit: HomeVisit, event: str, actor: Actor, step: Step | None) -> None:
-    text = " ".join(str(step.inputs.get("comment") or "").split()) if step is not None else ""
-    resident(session, visit, "visit_declined", replace(facts.of(session, visit), text=text), once=visit.uid)
+    """Why nobody comes, and which other ways there are."""
+    known = catalogue.channels()
+    ways = tuple((known[one].name, "") for one in (visit.fields or {}).get("offered") or () if one in known)
+    found = replace(facts.of(session, visit), text=_comment(step), lines=ways or ((NEAREST, ""),))
+    resident(session, visit, "visit_declined", found, once=visit.uid)
+
+
+def cancelled(session: Session, visit: HomeVisit, event: str, actor: Actor, step: Step | None) -> None:
+    """Whoever waits at home hears that nobody comes, unless they said so themselves."""
+    freed = step.details.get("slot_freed") if step is not None else None
+    if not freed or (actor.resident_id is not None and actor.resident_id == visit.applicant_id):
+        return
+    found = replace(facts.of(session, visit), text=_comment(step), when=datetime.fromisoformat(freed))
+    resident(session, visit, "visit_cancelled", found, once=f"{visit.uid}:{visit.version}")
+
+
+def _comment(step: Step | None) -> str:
+    return " ".join(str(step.inputs.get("comment") or "").split()) if step is not None else ""
 
 
 # --- What colleagues hear
@@ -177,6 +195,12 @@ def rated(session: Session, content: Content, event: str, actor: Actor, step: St
 
 def complained(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
     colleagues.complaint(session, content)
+
+
+def counted_otherwise(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
+    """Fewer or more envelopes than were announced: whoever gave them out and whoever carries them."""
+    if step is not None and step.inputs.get("difference"):
+        colleagues.envelopes(session, content, step)
 
 
 def on_board(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
@@ -197,9 +221,12 @@ OCCASIONS: Mapping[tuple[str, str], Heard] = {
     ("delegation", "take_over"): taken_over,
     ("delegation", "close"): rated,
     ("home_visit", "decline"): declined,
+    ("home_visit", "give_up"): declined,
+    ("home_visit", "cancel"): cancelled,
     ("home_visit", "result_ready"): at_door,
     ("home_visit", "close"): rated,
     ("complaint", "create"): complained,
+    ("errand", "pick_up"): counted_otherwise,
     ("errand", "post"): on_board,
     ("errand", "reopen"): on_board,
     ("errand", "release"): on_board,

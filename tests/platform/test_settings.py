@@ -93,6 +93,12 @@ def test_other_good_values(tmp_path):
         ("STORAGE_URL", "s3:///prefix", "names no bucket"),
         ("BASE_URL", "daiban.example.cn", "is no web address; use the address people type"),
         ("BASE_URL", "https://a.cn/?x=1", "is no web address"),
+        ("SMS_GATEWAY_URL", "sms.example.cn", "this is no web address"),
+        ("SMS_GATEWAY_URL", "ftp://sms.example.cn/send", "this is no web address"),
+        ("SMS_SENDER", "【东新街道】", "no brackets"),
+        ("SMS_SENDER", "东" * 21, "at most 20 characters"),
+        ("WORK_CHAT_URL", "http://[robot", "this is no address"),
+        ("WORK_CHAT_KIND", "slack", "'slack' is not known; use wecom or dingtalk"),
         ("DAIBAN_VAR", "/proc/x", "cannot write to the folder /proc/x"),
         ("DAIBAN_VAR", "config.py", "config.py (file exists); name a folder"),
     ],
@@ -104,6 +110,18 @@ def test_a_bad_value_is_one_clear_line(tmp_path, name, value, says):
     assert line.startswith(f"{name}: ")
     assert says in line
     assert "\n" not in line
+
+
+def test_a_gateway_needs_its_key_and_neither_is_shown(tmp_path):
+    url = "https://sms.example.cn/send?account=geheim"
+    with pytest.raises(ConfigError, match=r"^SMS_GATEWAY_SECRET: 5 characters are too few.* at least 16"):
+        settings(tmp_path, SMS_GATEWAY_URL=url, SMS_GATEWAY_SECRET="short")
+    found = settings(
+        tmp_path, SMS_GATEWAY_URL=url, SMS_GATEWAY_SECRET="geheim-" * 3, WORK_CHAT_URL="https://x.cn/?key=geheim"
+    )
+    assert (found.sms_gateway_url, found.sms_sender, found.work_chat_kind) == (url, "代办", "wecom")
+    assert "geheim" not in repr(found)
+    assert not settings(tmp_path).sms_gateway_url, "nothing is set up unless somebody does"
 
 
 def test_passwords_do_not_show_when_settings_are_printed(tmp_path):
