@@ -18,11 +18,12 @@ from process.inputs import clean_text
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
 from process.words import N_
-from services import case_routing, custody, errands, files, office, run_lines
+from services import case_routing, custody, errands, files, notices, office, run_lines
 from services.papers_common import signature
 from services.papers_out import Occasion, data_for
 
 CARRIERS = {"red_courier": N_("红色跑腿工"), "van": N_("单位车辆"), "staff": N_("本单位人员")}
+ON_ITS_WAY = N_("送件 %(number)s 已交出，送到本单位的有 %(envelopes)s 封，请到件后逐件扫码核对。")
 LINE_STATES = {
     LISTED: N_("待交出"),
     LOADED: N_("已交出"),
@@ -168,6 +169,20 @@ def run_leaves(step: Step) -> None:
         ).id
     for line in lines:
         custody.hold(session, run_lines.originals_in(line), carrier)
+    for unit_id in dict.fromkeys(line.to_unit_id for line in lines):
+        notices.notify(
+            session,
+            run,
+            to=session.get_one(Agency, unit_id),
+            kind="run:left",
+            text=ON_ITS_WAY,
+            params={
+                "number": run.number,
+                "envelopes": sum(one.envelopes for one in lines if one.to_unit_id == unit_id),
+            },
+            state="on_way",
+            actor=step.actor,
+        )
     step.details |= {"lines": len(lines), "envelopes": sum(line.envelopes for line in lines)}
 
 

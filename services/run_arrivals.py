@@ -12,7 +12,10 @@ from process import engine, journal, registry
 from process.access import Actor
 from process.refusals import RequirementUnmet
 from process.registry import Step
-from services import custody, run_lines
+from process.words import N_
+from services import custody, notices, run_lines
+
+IS_MISSING = N_("送件 %(number)s 有 %(envelopes)s 封没有送到，请和送件人一起查找。")
 
 
 def receiving_paths(actor: Actor) -> list[str]:
@@ -83,6 +86,19 @@ def mark_missing(step: Step) -> None:
             comment=f"{step.content.number} 送件时缺：{step.inputs['comment']}",
             details={"run": step.content.number, "envelopes": line.envelopes},
             at=step.at,
+        )
+    run: CourierRun = step.content
+    # Both ends are told: who sent it looks for it, and who waits for it need not ask.
+    for unit in {one.id: one for one in (run.place, *(line.to_unit for line in lines))}.values():
+        notices.notify(
+            step.session,
+            run,
+            to=unit,
+            kind="run:missing",
+            text=IS_MISSING,
+            params={"number": run.number, "envelopes": sum(line.envelopes for line in lines)},
+            state="short",
+            actor=step.actor,
         )
     step.details |= {"lines": [line.position for line in lines]}
 

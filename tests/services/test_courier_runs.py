@@ -17,7 +17,7 @@ from models.person import CourierProfile
 from process import access, engine
 from process.access import Actor
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
-from services import actions, custody, run_lines, run_reading, scanning
+from services import actions, custody, notices, run_lines, run_reading, scanning
 from tests.services.test_delegations import drawn, sees
 from tests.services.test_scanning import as_listed, check_code, pile, send_result_back
 
@@ -77,6 +77,8 @@ def test_a_run_from_station_to_street(session: Session, actor: As) -> None:
     # The courier sees numbers and ways; the tickets themselves stay closed.
     assert not sees(session, courier, first)
 
+    (told,) = [one for one in notices.unread(session, window) if one.kind == "run:left"]
+    assert told.params == {"number": run.number, "envelopes": 2}
     paper = session.scalars(select(Paper).where(Paper.content_id == run.id)).one()
     assert (paper.paper, paper.number, len(paper.data["lines"])) == ("delivery_list", run.number, 2)
     assert "骆水珍" not in str(paper.data) and "老年" not in str(paper.data)
@@ -122,6 +124,9 @@ def test_what_is_missing_is_known_at_both_ends(session: Session, actor: As) -> N
     told = session.scalars(select(JournalEntry).where(JournalEntry.action == custody.DIFFERENCE)).one()
     assert told.content_id == second.id and run.number in (told.comment or "")
     assert sees(session, clerk, run)
+    for end in (clerk, window):
+        assert "run:missing" in {one.kind for one in notices.unread(session, end)}
+    assert "run:left" not in {one.kind for one in notices.unread(session, window)}, "over once it is known to be short"
     with pytest.raises(RequirementUnmet, match="没有缺件"):
         engine.fire(run, "report_missing", window, inputs={"comment": "再报一次"})
     figures = run_reading.figures(session, clerk, run.created_at)
