@@ -337,12 +337,14 @@ def for_duty(session: Session, grid_id: str, duty: str, day: date) -> Person | N
 
 @registry.effect("route_by_capacity")
 def route_by_capacity(step: Step) -> None:
-    """A verified event goes to the member whose capacity fits; without one it stays with the leaders."""
+    """A verified event goes to the member whose capacity fits; without one it stays with whoever verified it."""
     content = step.content
     person = for_duty(
         step.session, content.place_id, str((content.fields or {}).get("duty") or ""), grid_rights.today()
     )
-    content.assignee_id = person.id if person is not None else None
+    # Without a member of that capacity the leader who verified it has it.
+    own = step.on_behalf_of.id if step.on_behalf_of else step.actor.person_id
+    content.assignee_id = person.id if person is not None else own
     step.session.flush()
     step.session.expire(content, ["assignee"])
     if person is None:

@@ -24,6 +24,8 @@ from services import accounts, accounts_admin, jurisdiction
 # A post may last; what is lent for an occasion ends by a date.
 LENT = ("delegation", "sharing")
 LONGEST_LOAN = 366
+# Holding one of these at a grid is being a member of it (一格多员).
+MEMBERS = (LEADER, "grid_worker", "grid_service_worker", "grid_publicist")
 PAGE = 60
 
 
@@ -70,8 +72,8 @@ def give(
         until=until,
     )
     session.add(grant)
-    if role == LEADER and cause == "post":
-        _lead(session, person, post.place, since, until)
+    if role in MEMBERS and cause == "post" and post.place.kind == "grid":
+        _join(session, person, role, post.place, since, until)
     accounts.raise_epoch(person)
     record(session, "access:grant", actor, person, _told(grant), why)
     session.flush()
@@ -107,12 +109,12 @@ def end(session: Session, actor: Actor, grant_id: int, *, last_day: date | None 
             Grant.principal_id == grant.person_id, Grant.role == grant.role, Grant.place_id == grant.place_id
         )
     ).all()
-    if grant.role == LEADER and grant.cause == "post":
+    if grant.role in MEMBERS and grant.cause == "post":
         for member in session.scalars(
             select(GridMembership).where(
                 GridMembership.grid_id == grant.place_id,
                 GridMembership.person_id == grant.person_id,
-                GridMembership.capacity == LEADER,
+                GridMembership.capacity == grant.role,
             )
         ):
             member.until = last
@@ -305,15 +307,15 @@ def _check_overlap(
             )
 
 
-def _lead(session: Session, person: Person, grid: Agency, since: date, until: date | None) -> None:
+def _join(session: Session, person: Person, capacity: str, grid: Agency, since: date, until: date | None) -> None:
     member = session.scalar(
         select(GridMembership).where(
             GridMembership.grid_id == grid.id,
             GridMembership.person_id == person.id,
-            GridMembership.capacity == LEADER,
+            GridMembership.capacity == capacity,
         )
     )
     if member is None:
-        session.add(GridMembership(grid_id=grid.id, person_id=person.id, capacity=LEADER, since=since, until=until))
+        session.add(GridMembership(grid_id=grid.id, person_id=person.id, capacity=capacity, since=since, until=until))
     else:
         member.since, member.until = since, until

@@ -281,8 +281,7 @@ def call(uid: str) -> ResponseReturnValue:
             flash(_("已请%(what)s到场，回话后会提醒您。", what=made.department), "success")
             return redirect(url_for("content.show", uid=uid), 303)
         content = load_or_404(Content, uid)
-    full = "view_full" in library.of(content, session).states[content.state].permissions
-    asked = joint_stations.called(session, content) if full else []
+    asked = joint_stations.called(session, content)
     people = {m.person_id: m.department for m in joint_stations.callable_members(session, content)}
     html = render_template(
         "grid/call.html",

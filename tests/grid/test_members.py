@@ -154,14 +154,14 @@ def test_a_verified_event_goes_to_the_capacity_of_its_duty(session, actor, membe
     first, second = member("server.one", "grid_service_worker"), member("server.two", "grid_service_worker")
     talker = member("talker", "grid_publicist")
     session.commit()
-    taken = []
+    taken, leader = [], actor("grid.leader").person_id
     for duty in ("service", "service", "publicity", "information"):
         event = actions.create(
             session, actor("grid.leader"), "grid_event", {"place": "dx-c01-g1", "summary": "楼道堆物", "duty": duty}
         )
         actions.perform(event, "verify", actor("grid.leader"), {"comment": "属实"})
         taken.append(event)
-    assert [e.assignee_id for e in taken] == [first.id, second.id, talker.id, None]
+    assert [e.assignee_id for e in taken] == [first.id, second.id, talker.id, leader]
     told = session.scalars(select(Notice).where(Notice.kind == "grid:routed")).all()
     assert [n.person_id for n in told] == [first.id, second.id, talker.id]
     # Whoever it went to handles and settles it, a stranger of the same grid does not even see it.
@@ -193,3 +193,16 @@ def test_a_notice_goes_to_one_capacity_only(session, client_as, member) -> None:
 def test_the_register_leads_to_the_duty_page_of_each_grid(client_as) -> None:
     page = client_as("supervisor").get("/places/grids?community=dx-c01").text
     assert page.count("/duty") == 4 and "349" in page
+
+
+@pytest.mark.req("S0-14")
+def test_a_post_given_on_the_page_of_rights_makes_a_member_too(session, client_as, colleague) -> None:
+    colleague("newcomer", "dx-c01")
+    session.commit()
+    admin = client_as("admin")
+    form = {"username": "newcomer", "place": "dx-c01-g1", "role": "grid_worker", "cause": "post", "reason": "分工"}
+    assert admin.post("/access/new", data=form).status_code == 303
+    assert "网格员 1" in admin.get("/grid/dx-c01-g1/duty").text
+    grant = session.scalars(select(Grant).where(Grant.role == "grid_worker", Grant.place_id == "dx-c01-g1")).one()
+    assert admin.post(f"/access/grants/{grant.id}/end", data={"reason": "调走"}).status_code == 303
+    assert "网格员 0" in admin.get("/grid/dx-c01-g1/duty").text
