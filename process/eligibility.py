@@ -21,13 +21,13 @@ CONDITIONS: Mapping[str, str] = {
 }
 # What a person who cannot be visited may be told instead, in the order a clerk would say it.
 OTHER_WAYS: Mapping[str, str] = {
-    "online_mobile": "手机网上申报",
-    "online_pc": "电脑网上申报",
-    "wechat_account": "微信公众号申报",
-    "proxy": "委托代办",
-    "errand": "红色代办跑腿",
-    "window_community": "就近到社区公共服务站办理",
-    "window_street": "到街道行政服务中心窗口办理",
+    "online_mobile": N_("手机网上申报"),
+    "online_pc": N_("电脑网上申报"),
+    "wechat_account": N_("微信公众号申报"),
+    "proxy": N_("委托代办"),
+    "errand": N_("红色代办跑腿"),
+    "window_community": N_("就近到社区公共服务站办理"),
+    "window_street": N_("到街道行政服务中心窗口办理"),
 }
 _ALWAYS_OFFERED = ("proxy", "window_community")
 

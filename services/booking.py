@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from models.care import DoorCall
 from models.delegation import HomeVisit
 from models.person import Person
 from process import registry
+from process.access import Actor
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
 from services import other_ways, slots
@@ -18,6 +20,14 @@ from services.slots import SLOT
 # Proposal until the agency decides: after so many closed doors another way is offered.
 MANY_ATTEMPTS = 3
 DOORS = {"collect": "collect", "miss": "miss", "deliver": "deliver"}
+
+
+@registry.predicate("only_asks", why="您可以直接确认时间，请点“核资格并排期”。")
+def only_asks(session: Session, visit: HomeVisit, actor: Actor) -> bool:
+    """Whoever may confirm an hour does not have to ask for it first."""
+    return visit.state != "requested" or not any(
+        actor.holds(role, visit.place_path) for role in ("grid_leader", "community_clerk")
+    )
 
 
 @registry.requirement("slot_free")

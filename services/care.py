@@ -17,6 +17,7 @@ from process.access import Actor
 from process.identity import age_on, normalise_phone
 from process.inputs import clean_text
 from process.refusals import InvalidInput, NotFound
+from process.words import N_
 
 # Proposal until the agency decides: how long an entry stands before somebody looks again.
 REVIEW_AFTER = timedelta(days=180)
@@ -25,7 +26,7 @@ LATEST_PROOF = timedelta(days=366 * 20)
 KEEPERS = ("grid_leader", "community_clerk")
 # Open words beside the ground for the visit; like it they are health data and stay encrypted.
 WORDS = {"proof": (2000, "依据说明"), "needs": (500, "需要的帮助"), "contact": (60, "联系人")}
-ENDINGS = ("已去世", "已迁出本社区", "已恢复，不再需要上门", "本人不愿意列入")
+ENDINGS = (N_("已去世"), N_("已迁出本社区"), N_("已恢复，不再需要上门"), N_("本人不愿意列入"))
 
 
 def enter(

@@ -99,11 +99,11 @@ def _all(session: Session, today: date) -> Iterator[Reminder]:
 def tell(session: Session, home_id: str, found: list[Reminder]) -> int:
     """Tells the leaders of a grid; a home without leaders tells the community that answers for it."""
     home = session.get_one(Agency, home_id)
-    leaders: list[Person | Agency] = list(slots.visitors(session, home_id)) if home.kind == "grid" else []
-    if not leaders:
-        leaders = [home.parent or home] if home.kind == "grid" else [home]
+    told_to: list[Person | Agency] = list(slots.leaders(session, home_id)) if home.kind == "grid" else []
+    if not told_to:
+        told_to = [home.parent or home] if home.kind == "grid" else [home]
     told = 0
-    for leader in leaders:
+    for leader in told_to:
         mine = 0
         for one in found:
             if mine >= AT_ONCE:

@@ -18,7 +18,9 @@ from process import clock
 from process.numbers import CHINA
 from process.refusals import InvalidInput, RequirementUnmet
 
-VISITORS = ("grid_leader", "grid_service_worker")
+LEADERS = ("grid_leader",)
+# A service worker may be sent as well, by name; papers and letter are taken by a leader.
+VISITORS = (*LEADERS, "grid_service_worker")
 # Proposals until the agency decides: how long a slot is, and how far ahead one may be booked.
 SLOT = timedelta(hours=1)
 AHEAD = timedelta(days=60)
@@ -57,18 +59,23 @@ class Day:
         return sum(cell.state == "free" for row in self.cells.values() for cell in row)
 
 
-def visitors(session: Session, grid_id: str, day: date | None = None) -> list[Person]:
-    """Leaders and service workers of a grid on that day."""
-    today = day or clock.local_day(now())
+def leaders(session: Session, grid_id: str) -> list[Person]:
+    """The two leaders of a grid today: whose hours are booked, and who hears of the register."""
+    return visitors(session, grid_id, LEADERS)
+
+
+def visitors(session: Session, grid_id: str, roles: Sequence[str] = VISITORS) -> list[Person]:
+    """Leaders and service workers of a grid today."""
+    today = clock.local_day(now())
     posts = select(Grant.person_id).where(
-        Grant.role.in_(VISITORS),
+        Grant.role.in_(roles),
         Grant.place_id == grid_id,
         (Grant.since.is_(None)) | (Grant.since <= today),
         (Grant.until.is_(None)) | (Grant.until >= today),
     )
     members = select(GridMembership.person_id).where(
         GridMembership.grid_id == grid_id,
-        GridMembership.capacity.in_(VISITORS),
+        GridMembership.capacity.in_(roles),
         (GridMembership.since.is_(None)) | (GridMembership.since <= today),
         (GridMembership.until.is_(None)) | (GridMembership.until >= today),
     )
@@ -167,7 +174,9 @@ def board(
     count: int = 5,
 ) -> list[Day]:
     """The picker: for each of the next working days every hour of every visitor, free or not."""
-    able = visitors(session, grid.id)
+    able = leaders(session, grid.id)
+    if visit is not None and visit.assignee is not None and visit.slot_start is not None:
+        able += [visit.assignee] if visit.assignee_id not in {one.id for one in able} else []
     shown = days(session, grid, at, count, first)
     if not shown or not able:
         return []
@@ -182,6 +191,15 @@ def board(
             made.cells[f"{start:%H:%M}"] = [Cell(start, one, _state(taken, one, start, at, visit)) for one in able]
         found.append(made)
     return found
+
+
+def columns(board: Sequence[Day]) -> list[Person]:
+    """Whose hours the picker shows, in the order of its cells."""
+    return [cell.visitor for row in board[0].cells.values() for cell in row][: _width(board)] if board else []
+
+
+def _width(board: Sequence[Day]) -> int:
+    return len(next(iter(board[0].cells.values()), []))
 
 
 def _state(taken: Sequence[Held], one: Person, start: datetime, at: datetime, visit: HomeVisit | None) -> str:
@@ -294,7 +312,7 @@ def claim(
 
 def whoever_is_free(session: Session, grid: Agency, start: datetime, *, first: int | None = None) -> Person | None:
     """For whoever names nobody: a visitor without another home at that hour, the one with fewer visits that day first."""
-    able = visitors(session, grid.id)
+    able = leaders(session, grid.id)
     day = start.astimezone(CHINA).replace(hour=0, minute=0)
     taken = held(session, [one.id for one in able], [], day, day + timedelta(days=1))
     end = start + SLOT

@@ -22,6 +22,7 @@ from process.identity import IdNumber, normalise_phone
 from process.inputs import LIMITS, clean_text
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
+from process.words import N_
 from services import (
     booking,  # noqa: F401  registers what the steps of a slot need and do
     care,
@@ -39,7 +40,16 @@ HEALTH = frozenset({"condition", "proof", "basis", "finding", "finding_note", "f
 # The form at the door while it is being filled in.
 UNFINISHED = frozenset({"door"})
 BUSY = ("scheduled", "visiting")
-RELATIONS = ("本人", "配偶", "子女", "孙子女", "父母", "其他亲属", "邻居", "社区工作人员", "其他")
+RELATIONS = (
+    N_("配偶"),
+    N_("子女"),
+    N_("孙子女"),
+    N_("父母"),
+    N_("其他亲属"),
+    N_("邻居"),
+    N_("社区工作人员"),
+    N_("其他"),
+)
 
 
 # --- The request

@@ -118,7 +118,8 @@ def _page(session: Session, visit: HomeVisit, actor: Actor, step: Transition, pr
         step=step,
         label=present.title_of(step),
         board=[_day_view(day, at) for day in board],
-        leaders=slots.visitors(session, visit.place_id),
+        leaders=slots.columns(board),
+        visitors=slots.visitors(session, visit.place_id),
         chosen=request.form.get("slot") or _chosen(visit),
         problem=problem,
         # Why somebody is or is not entitled is health data: told to whoever keeps it.

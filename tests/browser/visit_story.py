@@ -56,7 +56,10 @@ def ask_for_a_visit(office: Office) -> str:
     clerk.fill("预约人", "李女士（女儿）")
     clerk.fill("预约人电话", "13800003333")
     clerk.press("登记预约", within="form.card-box")
-    clerk.see("上门代办单-预约", "已预约", "老年卡")
+    clerk.see("选上门时间-社区", "已预约", "老年卡")
+    found = re.search(r"/visits/([^/?#]+)/slot", clerk.page.url)
+    assert found, clerk.page.url
+    clerk.go(f"/c/{found[1]}").see("上门代办单-预约", "老年卡")
     return uid_of(clerk)
 
 
@@ -118,20 +121,10 @@ def go_there(office: Office, visit: str) -> None:
 
 def schedule(leader: Person, office: Office) -> None:
     """The first free hour of the coming days; earlier runs may have taken some."""
-    url = leader.page.url
-    start = datetime.now(CHINA).replace(hour=9 if office.size == "phone" else 14, minute=0) + timedelta(
-        days=2 + SEAT % 9
-    )
-    for hours in range(8):
-        leader.tap("核资格并排期")
-        leader.fill("上门时间", (start + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M"))
-        leader.expected = "422"
-        leader.press("核资格并排期", within="details.act[open] form")
-        leader.expected = None
-        if "已排期" in leader.page.locator(".object__status").inner_text():
-            return
-        leader.go(url)
-    raise AssertionError("no free hour")
+    leader.press("核资格并排期")
+    leader.see("选上门时间", "还有")
+    leader.page.locator(".slot-cell input").first.check()
+    leader.press("约这个时间")
 
 
 def file_it(office: Office, visit: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import base64
 import io
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -16,7 +16,6 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select
 
 from extensions import db
-from models.base import now
 from models.case import Case
 from models.content import Content
 from models.delegation import Delegation, HomeVisit
@@ -26,6 +25,7 @@ from models.resident import CareEntry
 from process.access import load_actor
 from process.numbers import CHINA
 from services import actions, papers_out
+from tests.services.test_visits import tomorrow
 
 As = Callable[[str], FlaskClient]
 PERSON = {
@@ -80,7 +80,7 @@ def open_visit(app: Flask, client: FlaskClient, **changes: Any) -> HomeVisit:
 
 
 def slot() -> str:
-    return (now().astimezone(CHINA) + timedelta(days=1)).strftime("%Y-%m-%dT10:00")
+    return tomorrow().strftime("%Y-%m-%dT%H:%M")
 
 
 @pytest.mark.req("S0-19", "S0-22", "S0-23", "S1-09")

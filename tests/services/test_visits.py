@@ -25,6 +25,7 @@ from process.access import Actor
 from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
 from services import actions, care, custody, doorstep, files, findings, papers_out, slots, visits
+from services.catalogue_items import record_of
 from tests.services.fertility import certificate_of, draw_all
 
 As = Callable[[str], Actor]
@@ -336,6 +337,9 @@ def test_neighbours_and_other_grids_see_nothing(session: Session, actor: As) -> 
         ({"fingerprint": True, "witness_1": "沈秋月"}, "witness_2"),
         ({"fingerprint": True, "witness_1": "沈秋月", "witness_2": "沈秋月"}, "witness_2"),
         ({"fingerprint": True, "witness_1": "沈秋月", "witness_2": "俞国芳"}, "witness_2"),
+        ({"fingerprint": True, "witness_1": "沈秋月", "witness_2": "骆水珍"}, "witness_2"),
+        ({"fingerprint": True, "witness_1": "沈秋月", "witness_2": "沈 秋月"}, "witness_2"),
+        ({"fingerprint": True, "witness_1": "字" * 41, "witness_2": "沈秋月"}, "witness_1"),
         ({"identity_checked": False}, "identity_checked"),
         ({"lines": []}, "lines"),
         ({"lines": [{"material": "身份证", "sheets": 10000}]}, "lines"),
@@ -408,20 +412,44 @@ def test_a_withdrawn_ticket_is_replaced_and_the_visit_goes_on(session: Session, 
     assert visits.ticket_of(session, visit) is second
 
 
-@pytest.mark.req("S0-21")
+@pytest.mark.req("S0-21", "S3-29")
 def test_disability_documents_by_visit(session: Session, actor: As) -> None:
     leader, clerk = actor("grid.leader"), actor("community.clerk")
     visit = request_visit(
         session, clerk, item="disability_documents", condition="severe_disability", proof="残疾人证（肢体一级）已核验"
     )
     assert visit.eligible and visit.basis in ("80岁以上", "重度残疾")
-    for step, inputs in (("schedule", {"slot_start": tomorrow()}), ("set_off", {}), ("collect", collection())):
+    papers = [
+        {"material": m.name, "original": m.form != "copy", "sheets": 1} for m in record_of(visit.item).materials
+    ]
+    steps = (("schedule", {"slot_start": tomorrow()}), ("set_off", {}), ("collect", collection(lines=papers)))
+    for step, inputs in steps:
         engine.fire(visit, step, leader, inputs=inputs)
     with pytest.raises(InvalidInput) as refused, session.begin_nested():
         doorstep.keep_answers(session, visit, leader, {})
     doorstep.keep_answers(session, visit, leader, dict.fromkeys(refused.value.errors, "") | DISABILITY)
     engine.fire(visit, "file", leader)
-    assert visits.ticket_of(session, visit).state == "sent" and visit.case.state == "submitted"
+    ticket, case, window = visits.ticket_of(session, visit), visit.case, actor("window.clerk")
+    assert (ticket.state, case.state) == ("sent", "submitted")
+    sent = custody.latest(session, ticket, "send")
+    counted = [{"line": line.position, "counted": line.sheets} for line in sent.lines]
+    engine.fire(ticket, "receive", window, inputs={"lines": counted})
+    engine.fire(ticket, "start", window)
+    ticks = [{"code": m.code, "verdict": "accepted"} for m in case.materials if m.provided]
+    engine.fire(case, "review", actor("reviewer"), inputs={"materials": ticks})
+    engine.fire(case, "approve", actor("approver"))
+    engine.fire(ticket, "decide", window)
+    engine.fire(case, "issue", actor("issuer"))
+    engine.fire(ticket, "send_result", window)
+    engine.fire(ticket, "take_over", clerk)
+    assert visit.state == "result_ready"
+    engine.fire(visit, "deliver", leader, inputs={"signature": drawn()})
+    assert (visit.state, ticket.state, case.state) == ("delivered", "delivered", "delivered")
+    assert custody.originals_out(case) == []
+    receipt = session.scalars(
+        select(Paper).where(Paper.content_id == ticket.id, Paper.paper == "delivery_receipt")
+    ).one()
+    assert receipt.data["way"] == "home" and receipt.data["deliverer_name"] == leader.name
 
 
 @pytest.mark.req("S0-23")
@@ -472,3 +500,34 @@ def test_a_relative_asks_but_changes_nothing(session: Session, actor: As) -> Non
         requested_relation="孙子女",
     )
     assert (visit.place_id, visit.applicant.phone) == ("dx-c01-g1", "13800000018")
+
+
+def test_a_letter_that_ran_out_files_nothing(session: Session, actor: As) -> None:
+    leader, clerk = actor("grid.leader"), actor("community.clerk")
+    visit = at_the_door(session, leader, clerk)
+    engine.fire(visit, "collect", leader, inputs=collection())
+    visit.letter.valid_from, visit.letter.valid_until = date(2026, 1, 1), date(2026, 1, 31)
+    with pytest.raises(RequirementUnmet, match="2026年1月31日到期"), session.begin_nested():
+        engine.fire(visit, "file", leader)
+    session.expire_all()
+    other = request_visit(session, clerk, item="disability_documents")
+    visit.letter.principal_id = other.applicant_id
+    visit.letter.valid_until = now().astimezone(CHINA).date() + timedelta(days=9)
+    visit.applicant_id = actor("resident").resident_id
+    with pytest.raises(RequirementUnmet, match="委托人不是这件的申请人"), session.begin_nested():
+        engine.fire(visit, "file", leader)
+    session.expire_all()
+    visit.letter_id = None
+    session.flush()
+    session.expire(visit, ["letter"])
+    with pytest.raises(RequirementUnmet, match="还没有签好的代办委托书"):
+        engine.fire(visit, "file", leader)
+
+
+def test_what_must_be_done_in_person_is_not_filed_by_a_leader(session: Session, actor: As) -> None:
+    leader, clerk = actor("grid.leader"), actor("community.clerk")
+    visit = at_the_door(session, leader, clerk)
+    engine.fire(visit, "collect", leader, inputs=collection())
+    visit.item.delegable = False
+    with pytest.raises(RequirementUnmet, match="须由本人到场"):
+        engine.fire(visit, "file", leader)
