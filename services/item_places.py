@@ -101,11 +101,11 @@ def require_offered(session: Session, item: ServiceItem, place: Agency, day: dat
     if setting is None or not setting.pilot_only:
         return
     tried = trial_places(session, item, day)
-    if any(place.path.startswith(row.place_path) or row.place_path.startswith(place.path) for row in tried):
+    if any(place.path.startswith(row.place_path) for row in tried):
         return
     where = "、".join(row.place.name for row in tried) or "哪里都还没有"
     raise InvalidInput(
-        f"“{item.title}”正在试点，现在只在这里受理：{where}。{place.name}还没有启用，请到试点社区或街道咨询。",
+        f"“{item.title}”正在试点，现在只在这里受理：{where}。{place.name}还没有启用，请到试点的社区办理。",
         {"item": f"{place.name}还没有启用这个事项", "place": "不是试点单位"},
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -81,6 +82,12 @@ def row(grant: AuthorityGrant, used: tuple[int, int] = (0, 0)) -> Any:
     )
 
 
+def rows(grants: Sequence[AuthorityGrant]) -> list[Any]:
+    """Lines of several grants with how often each was used, counted at once."""
+    used = authority.uses(db_session(), grants) if grants else {}
+    return [row(grant, used.get(grant.id, (0, 0))) for grant in grants]
+
+
 def _category(category: str) -> str:
     known = catalogue.schemes().by_id.get(category)
     return offers.name_of(known) if known else category
@@ -92,11 +99,9 @@ def authority_list() -> ResponseReturnValue:
     """Who lets whom decide what: in force and to come, or ended."""
     session, actor = db_session(), current_actor()
     ended = bool(request.args.get("ended"))
-    grants = authority.listed(session, ended=ended)
-    used = authority.uses(session, grants)
     return render_template(
         "catalogue/authority.html",
-        rows=[row(grant, used.get(grant.id, (0, 0))) for grant in grants],
+        rows=rows(authority.listed(session, ended=ended)),
         ended=ended,
         may_give=bool(jurisdiction.of(actor)) and bool(authority_checks.givers(session, actor)),
         reference=levels().reference["authority"],
@@ -181,7 +186,7 @@ def authority_show(grant_id: int) -> ResponseReturnValue:
     return render_template(
         "catalogue/authority_show.html",
         grant=grant,
-        row=row(grant, authority.uses(session, [grant]).get(grant.id, (0, 0))),
+        row=rows([grant])[0],
         running=_running(grant) if mine else None,
         entries=[_entry(one) for one in authority.journal_rows(session, grant)],
         end_url=url_for("catalogue.authority_end", grant_id=grant.id) if mine and not over else None,

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_login import login_required
 
 from blueprints import present
-from blueprints.catalogue.authority import row as grant_row
+from blueprints.catalogue.authority import rows as grant_rows
 from blueprints.context import current_actor, db_session
 from catalogue import loader as catalogue
 from models.agency import Agency
@@ -204,7 +204,7 @@ def show(place_id: str) -> ResponseReturnValue:
         grid_work=_grid_work(agency),
         serves=[a.name for a in points.within_reach(session, agency)] if agency.kind in points.KINDS else [],
         capacities=_capacities(),
-        authority=[grant_row(grant) for grant in authority.of_place(session, agency, today)],
+        authority=grant_rows(authority.of_place(session, agency, today)),
         powers=item_places.powers_at(session, agency),
         inbox_url=url_for("places.inbox", place_id=place_id) if inside else None,
         inbox_total=sum(inbox_counts.values()),

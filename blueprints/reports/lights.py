@@ -33,6 +33,10 @@ LOOKERS = frozenset(CASEWORK | WATCHING | {"grid_leader", HEAD})
 TONES = {lamps.RED: "late", lamps.YELLOW: "needs", lamps.GREEN: "done", lamps.GREY: "waiting"}
 
 
+def _lamp(colour: str) -> tuple[str, str]:
+    return str(WORDS[colour][0]), TONES[colour]
+
+
 @bp.get("/lights")
 @login_required
 def lights() -> ResponseReturnValue:
@@ -45,7 +49,7 @@ def lights() -> ResponseReturnValue:
     offered = lamps.places(session, actor)
     place: Agency | None = next((one for one in offered if one.id == request.args.get("place", "")), None)
     counts = lamps.counts(session, actor, today, place)
-    base = sum(counts.values())
+    base, edge = sum(counts.values()), lamps.borders(session, today)
     rows, after = lamps.page(
         session,
         actor,
@@ -78,8 +82,8 @@ def lights() -> ResponseReturnValue:
         base=base,
         all_url=link(light=None),
         chosen=chosen,
-        places=[(one.id, one.name) for one in offered],
+        units=[(one.id, one.name) for one in offered],
         place=place.id if place else "",
-        rows=[present.row(session, case, actor) for case in rows],
+        rows=[(present.row(session, case, actor), _lamp(lamps.colour_of(case.deadline, edge))) for case in rows],
         next_url=link(after=pages.write(pages.DEADLINE, after)) if after else None,
     )

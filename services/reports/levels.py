@@ -55,7 +55,7 @@ class Homes:
 
 def at_home(session: Session, scope: Scope, period: Period) -> Homes:
     """Cases delivered in the period: filed and decided in the community where the applicant lives, in its street, or beyond."""
-    rows = session.execute(
+    statement = (
         select(Content.place_id, Case.deciding_unit_id, Resident.community_id, func.count())
         .select_from(Case)
         .join(Resident, Resident.id == Content.applicant_id)
@@ -68,7 +68,8 @@ def at_home(session: Session, scope: Scope, period: Period) -> Homes:
             scope.within(Content.place_path),
         )
         .group_by(Content.place_id, Case.deciding_unit_id, Resident.community_id)
-    ).all()
+    )
+    rows = session.execute(statement).all()
     tree = agencies(session)
     found, by_home = Homes(), dict[str, Home]()
     for place_id, unit_id, community_id, count in rows:

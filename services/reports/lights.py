@@ -42,6 +42,13 @@ def borders(session: Session, today: date) -> Borders:
     return Borders(begin_of(today + timedelta(days=1)), begin_of(last + timedelta(days=1)))
 
 
+def colour_of(deadline: datetime | None, edge: Borders) -> str:
+    """The lamp of one case."""
+    if deadline is None:
+        return GREY
+    return RED if deadline < edge.red else YELLOW if deadline < edge.yellow else GREEN
+
+
 def places(session: Session, actor: Actor) -> list[Agency]:
     """Streets and communities below this actor's posts, to look at one alone."""
     paths = sorted({held.path for held in actor.held if held.role not in SPECIAL_TOKENS})
