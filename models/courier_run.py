@@ -20,7 +20,7 @@ _TRAVELLING = text("state IN ('listed', 'loaded')")
 
 
 class CourierRun(Content):
-    """The carrier with an account is the assignee; a van of the office is known by its driver's name only."""
+    """A carrier with an account finds the run on the desk; a van of the office is known by its driver's name only."""
 
     __tablename__ = "courier_run"
     __table_args__: tuple = (CheckConstraint("carrier_kind IN ('red_courier', 'van', 'staff')", name="carrier_kind"),)
@@ -28,9 +28,12 @@ class CourierRun(Content):
     id: Mapped[int] = mapped_column(ForeignKey("content.id"), primary_key=True)
     carrier_kind: Mapped[str] = mapped_column(String(20))
     carrier_name: Mapped[str] = mapped_column(String(60))
+    # Who has the envelopes, whoever else the run may be passed on to as work.
+    carrier_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     left_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
 
+    carried_by: Mapped[Person | None] = relationship(foreign_keys=[carrier_id])
     lines: Mapped[list[RunLine]] = relationship(back_populates="run", order_by="RunLine.position")
 
     __mapper_args__ = {"polymorphic_identity": "courier_run", "inherit_condition": id == Content.id}

@@ -57,6 +57,7 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> CourierRu
         title=f"{custody.full_name(place)}送件",
         carrier_kind=kind,
         carrier_name=carrier.name if carrier else name,
+        carrier_id=carrier.id if carrier else None,
         assignee_id=carrier.id if carrier else None,
         unit_id=place.id,
         search_text=f"{place.name} {carrier.name if carrier else name}"[:500],

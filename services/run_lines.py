@@ -172,8 +172,8 @@ def still_travels(session: Session, line: RunLine) -> bool:
 
 def carrier_of(run: CourierRun) -> custody.Party:
     """Who has the envelopes: the person, or the unit whose van it is with the driver's name."""
-    if run.assignee is not None:
-        return custody.somebody(run.assignee)
+    if run.carried_by is not None:
+        return custody.somebody(run.carried_by)
     return custody.Party(f"{custody.full_name(run.place)}车辆（{run.carrier_name}）", run.place_id)
 
 

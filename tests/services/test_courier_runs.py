@@ -84,8 +84,11 @@ def test_a_run_from_station_to_street(session: Session, actor: As) -> None:
     assert "骆水珍" not in str(paper.data) and "老年" not in str(paper.data)
     assert scanning.look(session, window, paper.verify_code).other is run
 
+    # Passed on to a colleague as work, the envelopes are still in the courier's bag.
+    run.assignee_id = actor("courier2").person_id
     engine.fire(run, "tick", window, inputs=codes_of(first))
     assert states(run) == {first.number: "arrived", second.number: "loaded"} and run.state == "on_way"
+    assert custody.latest(session, run, "arrive").from_label == "方志远"
     assert holders(first) == {"东新街道行政服务中心 沈丽娟"}
     engine.fire(run, "tick", window, inputs=codes_of(first, second, second))
     assert run.state == "arrived" and run.ended_at is not None
