@@ -140,7 +140,11 @@ def _counted_at_the_other_end(
     session: Session, content: Content, transition: str, actor: Actor, step: Step | None
 ) -> None:
     """Whoever receives a ticket has its envelope in hand: nobody scans it a second time for the run."""
-    if step is None or transition not in ("receive", "take_over") or not isinstance(content, Delegation):
+    if (
+        step is None
+        or transition not in ("receive", "take_over", "count_further")
+        or not isinstance(content, Delegation)
+    ):
         return
     line = session.scalar(
         select(RunLine)

@@ -17,13 +17,15 @@ from process.access import Actor
 from process.library import library
 from process.numbers import CHINA
 from process.refusals import InvalidInput, NotFound, Refusal, Stale
-from services import actions, codes, custody
+from services import actions, codes, custody, further
 from services.codes import Code
 
 # Who signs for papers anywhere; at which place, the definition says for each ticket.
 RECEIVERS = frozenset({"window_clerk", "back_office_reviewer", "community_clerk", "all_round_worker", "delegate"})
 # The step that signs for papers, and the lists that are counted for it.
 STEPS = {"receive": ("send", "pass_on"), "take_over": ("result",)}
+# Papers that came after the first count: supplied, or sent back.
+FURTHER = "count_further"
 MAX_ROWS = 100
 READY, DONE, WAITING, ENDED, NOT_OURS, UNKNOWN = "ready", "done", "waiting", "ended", "not_ours", "unknown"
 
@@ -107,8 +109,9 @@ def _seen(session: Session, actor: Actor, code: Code, ticket: Delegation) -> Fou
             return Found(code.shown, READY, "", ticket, step, handover)
         if step in open_now:
             return Found(code.shown, WAITING, f"{number}没有随附材料，请打开这一件接收。", ticket)
-    if "count_further" in open_now:
-        return Found(code.shown, WAITING, f"{number}有补送或退回的材料，请打开这一件逐份清点。", ticket)
+    more = further.waiting(session, ticket, actor) if FURTHER in open_now else None
+    if more is not None:
+        return Found(code.shown, READY, "", ticket, FURTHER, more)
     match ticket.state:
         case "sent":
             verdict, said = WAITING, f"是转给{ticket.addressee.name}的，由对方清点接收"
@@ -131,7 +134,7 @@ def _received(session: Session, ticket: Delegation) -> str:
         select(JournalEntry)
         .where(
             JournalEntry.content_id == ticket.id,
-            JournalEntry.action.in_([f"{ticket.type}:{step}" for step in STEPS]),
+            JournalEntry.action.in_([f"{ticket.type}:{step}" for step in (*STEPS, FURTHER)]),
         )
         .options(joinedload(JournalEntry.person))
         .order_by(JournalEntry.id.desc())
@@ -230,7 +233,7 @@ def _mine(session: Session, actor: Actor, ticket: Delegation) -> bool:
         select(JournalEntry.person_id)
         .where(
             JournalEntry.content_id == ticket.id,
-            JournalEntry.action.in_([f"{ticket.type}:{step}" for step in STEPS]),
+            JournalEntry.action.in_([f"{ticket.type}:{step}" for step in (*STEPS, FURTHER)]),
         )
         .order_by(JournalEntry.id.desc())
         .limit(1)

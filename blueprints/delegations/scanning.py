@@ -28,7 +28,11 @@ TONES = {
     scanning.NOT_OURS: "late",
     scanning.UNKNOWN: "late",
 }
-COUNT_PAGES = {"receive": "delegations.receive", "take_over": "delegations.take_over"}
+COUNT_PAGES = {
+    "receive": "delegations.receive",
+    "take_over": "delegations.take_over",
+    scanning.FURTHER: "delegations.count_further",
+}
 
 
 def row_of(found: Found, picked: bool = False) -> Any:

@@ -198,6 +198,21 @@ def test_a_list_that_was_sent_again_waits_once(session: Session, actor: As) -> N
     assert new_run(session, clerk, ticket).lines[0].handover_id == custody.latest(session, ticket, "send").id
 
 
+def test_papers_supplied_later_travel_too(session: Session, actor: As) -> None:
+    clerk, window = actor("community.clerk"), actor("window.clerk")
+    (ticket,) = pile(session, clerk, 1)
+    scanning.receive_all(session, window, [as_listed(session, ticket)])
+    engine.fire(ticket, "start", window)
+    engine.fire(ticket, "request_materials", window, inputs={"comment": "照片背景应为白色"})
+    lines = [{"material": "白底照片", "original": True, "sheets": 2}]
+    engine.fire(ticket, "supply", clerk, inputs={"lines": lines})
+    assert [one.number for one in run_reading.waiting(session, clerk, ticket.place)] == [ticket.number]
+    run = new_run(session, clerk, ticket)
+    depart(run, clerk, ticket)
+    scanning.receive_all(session, window, [as_listed(session, ticket, "supply")])
+    assert run.state == "arrived"
+
+
 def test_the_database_keeps_an_envelope_out_of_a_second_run(session: Session, actor: As) -> None:
     clerk = actor("community.clerk")
     (ticket,) = pile(session, clerk, 1)

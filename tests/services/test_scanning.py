@@ -166,6 +166,21 @@ def test_results_are_scanned_at_the_station(session: Session, actor: As) -> None
     assert outcome.done and ticket.state == "handed_over"
 
 
+def test_papers_that_come_later_are_scanned_as_well(session: Session, actor: As) -> None:
+    clerk, window = actor("community.clerk"), actor("window.clerk")
+    (ticket,) = pile(session, clerk, 1)
+    scanning.receive_all(session, window, [as_listed(session, ticket)])
+    engine.fire(ticket, "start", window)
+    engine.fire(ticket, "request_materials", window, inputs={"comment": "照片背景应为白色"})
+    lines = [{"material": "白底照片", "original": True, "sheets": 2}]
+    engine.fire(ticket, "supply", clerk, inputs={"comment": "已换白底照片", "lines": lines})
+    found = scanning.look(session, window, ticket.number)
+    assert (found.verdict, found.step, found.sheets) == ("ready", "count_further", 2)
+    # Two counts of one ticket: pressing the second time does not take the first one's word for it.
+    (outcome,) = scanning.receive_all(session, window, [as_listed(session, ticket, "supply")])
+    assert outcome.done and scanning.look(session, window, ticket.number).verdict == "done"
+
+
 def send_result_back(session: Session, actor: As, ticket: Delegation, **inputs: Any) -> None:
     """Received, refused by the approver, and on its way home."""
     window, case = actor("window.clerk"), ticket.case
