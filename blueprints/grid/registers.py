@@ -67,7 +67,7 @@ def training() -> ResponseReturnValue:
         audience=audience,
         title=_(AUDIENCES[audience]),
         place=at,
-        places=trainings.places_of(session, actor),
+        units=trainings.places_of(session, actor),
         rows=[_line(line) for line in lines],
         share=words.share(sum(line.last is not None for line in lines), len(lines)),
         today=grid_rights.today().isoformat(),

@@ -12,7 +12,7 @@ from models.agency import Agency
 from models.grid import Building, GridLog
 from models.person import Person
 from process import clock
-from services import accounts, buildings, grid_log, grid_members, joint_stations, rosters
+from services import accounts, buildings, grid_log, grid_members, joint_stations, points, rosters, trainings
 from services.demo.office import Office
 from services.installation import SEED
 
@@ -40,6 +40,7 @@ def tell(office: Office) -> None:
     events(office)
     roster(office)
     opinion(office)
+    points_and_training(office)
     office.session.flush()
 
 
@@ -226,3 +227,28 @@ def opinion(office: Office) -> None:
         category="service",
         channel="box",
     )
+
+
+def points_and_training(office: Office) -> None:
+    """A sub-centre and a bank outlet as examples, and one training of the back office."""
+    session, admin = office.session, office.actor("admin")
+    sub = {
+        "kind": "sub_centre",
+        "name": "东新示例政务服务分中心",
+        "code": "DXFZX",
+        "parent": "dongxin",
+        "windows": "64",
+        "terminals": "22",
+        "area_m2": "7800",
+        "radius_minutes": "15",
+        "people": "619000",
+    }
+    bank = {"kind": "bank_outlet", "name": "东新示例银行网点", "code": "DXYH1", "parent": "dongxin", "counters": "2"}
+    with office.at(office.ago(36)):
+        for given in (sub, bank):
+            points.open_point(session, admin, given).illustrative = True
+    at = session.get_one(Agency, "dongxin-centre")
+    with office.at(office.ago(12, 16)):
+        there = [line.person.id for line in trainings.listed(session, "back_office", at)][:2]
+        day = clock.local_day(office.ago(12, 16))
+        trainings.mark(session, admin, "back_office", at, there, trained_on=day, subject="容缺受理怎么办（示例）")

@@ -34,6 +34,7 @@ def test_the_four_lists_are_derived_from_posts(session, actor, client_as) -> Non
     assert "community.clerk" in here and "neighbour.clerk" not in here
     page = client_as("admin").get("/grid/training?audience=couriers&place=dongxin").text
     assert "方志远" in page and "没训" in page and "0/" in page
+    assert '<option value="dx-c01">万家星城社区</option>' in page and '<option value="dongxin" selected>' in page
 
 
 @pytest.mark.req("S2-25")
