@@ -8,13 +8,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.care import DoorCall
+from models.content import Content
 from models.delegation import HomeVisit
 from models.person import Person
 from process import registry
 from process.access import Actor
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
-from services import other_ways, slots
+from process.words import N_
+from services import notices, other_ways, slots
 from services.slots import SLOT
 
 # Proposal until the agency decides: after so many closed doors another way is offered.
@@ -155,3 +157,22 @@ def missed_often(step: Step) -> None:
         raise RequirementUnmet(
             f"才上门 {visit.attempts} 次，满 {MANY_ATTEMPTS} 次没有遇到人才改走其他渠道。请重新排期，或由群众自己取消。"
         )
+
+
+TOLD = {
+    "move": N_("%(number)s：群众选了上门时间 %(when)s，请确认或安排。"),
+    "cancel": N_("%(number)s：群众取消了这次上门。"),
+}
+
+
+def tell_visitor(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
+    """What a resident or a relative does with the hour is told to whoever was to come, else to the leaders of the grid."""
+    if not isinstance(content, HomeVisit) or event not in TOLD or actor.resident_id is None:
+        return
+    readers = [content.assignee] if content.assignee is not None else slots.leaders(session, content.place_id)
+    when = {"when": content.slot_start.isoformat()} if event == "move" and content.slot_start else {}
+    for reader in readers:
+        notices.notify(session, content, to=reader, kind=f"visit:{event}", text=TOLD[event], params=when, actor=actor)
+
+
+registry.listeners.append(tell_visitor)

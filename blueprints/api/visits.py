@@ -14,6 +14,7 @@ from blueprints.api.openapi import OPERATIONS
 from blueprints.api.serialise import agency, person, when
 from blueprints.context import current_actor, db_session, load_or_404
 from blueprints.visits.reading import committed, remember_entry
+from blueprints.visits.slot import of_mine
 from models.agency import Agency
 from models.base import now
 from models.delegation import HomeVisit
@@ -73,7 +74,7 @@ def _day(name: str, usual: date) -> date:
 @bp.get("/v1/contents/<uid>/slots", endpoint="slots")
 def slots_of(uid: str) -> ResponseReturnValue:
     """Every hour of every visitor on the next working days; taken by the step schedule, move or reschedule."""
-    visit = load_or_404(HomeVisit, uid)
+    visit = of_mine(uid)
     today = clock.local_day(now())
     board = slots.board(db_session(), visit.place, now(), visit=visit, first=_day("from", today), count=SHOWN_DAYS)
     return jsonify(

@@ -23,13 +23,21 @@ from models.delegation import HomeVisit
 from process import access, clock, engine
 from process.access import Actor
 from process.definition import Transition
-from process.refusals import Refusal
+from process.refusals import NotFound, Refusal
 from services import actions, booking, other_ways, slots, visits
 
 SHOWN = 3
 # Which step a chosen hour takes, the first that this actor may take.
 STEPS = ("schedule", "reschedule", "move")
 FEATURE_PAGES.update({("home_visit", step): "visits.slot" for step in STEPS})
+
+
+def of_mine(uid: str) -> HomeVisit:
+    """Whose hours are free is shown to those who may take one, not to everybody who sees that a visit exists."""
+    visit, actor = load_or_404(HomeVisit, uid), current_actor()
+    if not any(access.may(actor, permission, visit) for permission in ("rebook", "edit")):
+        raise NotFound()
+    return visit
 
 
 def step_for(visit: HomeVisit, actor: Actor) -> Transition | None:
@@ -42,7 +50,7 @@ def step_for(visit: HomeVisit, actor: Actor) -> Transition | None:
 @login_required
 def slot(uid: str) -> ResponseReturnValue:
     session, actor = db_session(), current_actor()
-    visit = load_or_404(HomeVisit, uid)
+    visit = of_mine(uid)
     step = step_for(visit, actor)
     if step is None:
         return _closed(visit)
@@ -63,7 +71,7 @@ def slot(uid: str) -> ResponseReturnValue:
         if not is_mendable(refusal):
             raise
         session.expire_all()
-        visit = load_or_404(HomeVisit, uid)
+        visit = of_mine(uid)
         return _page(session, visit, actor, step, problem=refusal.detail), 422
     flash(_said(visit, step, actor), "success")
     return redirect(url_for("content.show", uid=uid), 303)

@@ -19,6 +19,7 @@ from models.care import CareDocument, DoorCall
 from models.delegation import HomeVisit
 from models.grid import GridLog
 from models.ledger import JournalEntry
+from models.notice import Notice
 from models.person import Person
 from models.resident import CareEntry
 from process import clock
@@ -26,7 +27,7 @@ from process.masking import mask_name
 from services import visit_counts
 from tests.conftest import PASSWORD
 from tests.services.test_care import id_number, person, picture, years_ago
-from tests.services.test_visits import OLD_LADY, YOUNG, tomorrow
+from tests.services.test_visits import OLD_LADY, YOUNG, drawn, tomorrow
 
 As = Callable[[str], FlaskClient]
 
@@ -145,6 +146,10 @@ def test_a_relative_books_and_sees_only_how_far_it_is(app: Flask, client_as: As)
     for path in (f"/visits/{visit.uid}/answers", f"/visits/{visit.uid}/door", "/visits/care", "/visits/counts"):
         assert resident.get(path).status_code in (403, 404) or "还没有人" in resident.get(path).text
     assert resident.post(f"/c/{visit.uid}/do/cancel", data={"comment": "改天再约"}).status_code == 303
+    with app.app_context():
+        told = db.session.scalars(select(Notice).where(Notice.kind.startswith("visit:")).order_by(Notice.id)).all()
+        assert [notice.kind for notice in told] == ["visit:move", "visit:cancel"]
+        assert OLD_LADY["name"] not in str([(notice.text, notice.params) for notice in told])
     assert resident.get(f"/visits/{visit.uid}/slot").status_code == 404
 
 
@@ -286,3 +291,34 @@ def test_the_same_by_program(app: Flask) -> None:
         assert db.session.scalars(select(CareEntry)).one().ended_on is None
     counts = leader("GET", "/api/v1/visits/counts").json
     assert counts["target"] == visit_counts.TARGET and counts["items"][0]["total"] == 0
+
+
+@pytest.mark.req("S0-20")
+@pytest.mark.parametrize("verdict", ["alive", "dead"])
+def test_the_door_of_a_check(app: Flask, client_as: As, verdict: str) -> None:
+    clerk, leader = client_as("community.clerk"), client_as("grid.leader")
+    clerk.post("/visits/new", data=asked(item="social_insurance_eligibility_check", insurer_region="成都市"))
+    visit = the_visit(app)
+    leader.post(f"/visits/{visit.uid}/slot", data={"slot": slot_value(tomorrow(9, minute=30))})
+    leader.post(f"/c/{visit.uid}/do/set_off", data={})
+    door = f"/visits/{visit.uid}/door"
+    seen = {"finding": verdict, **({"identity_checked": "y"} if verdict == "alive" else {})}
+    if verdict == "dead":
+        wrong = leader.post(f"{door}/identity", data=seen)
+        assert wrong.status_code == 422 and "怎么知道的" in wrong.text
+        seen["finding_note"] = "女儿出示死亡证明"
+    assert leader.post(f"{door}/identity", data=seen).location.endswith("/door/papers")
+    assert leader.post(f"{door}/papers", data={}).location.endswith("/door/photos")
+    if verdict == "alive":
+        assert leader.post(f"{door}/photos", data={}).status_code == 422
+        shot = {"photos": (io.BytesIO(picture()), "IMG_1.jpg")}
+        answer = leader.post(f"{door}/photos", data=shot, content_type="multipart/form-data")
+        assert answer.location.endswith("/door/letter")
+        assert leader.post(f"{door}/letter", data={"powers": "file", "signature": drawn()}).status_code == 303
+    else:
+        # Nobody is left to be photographed or to sign.
+        assert leader.post(f"{door}/photos", data={}).location.endswith("/door/list")
+    assert leader.post(f"{door}/list", data={}).location.endswith("/door/done")
+    assert leader.get(f"{door}/done").status_code == 200
+    assert leader.post(f"/c/{visit.uid}/do/file", data={}).status_code == 303
+    assert the_visit(app).state == "filed"
