@@ -225,26 +225,29 @@ def _twice(kind: ImportKind, rows: Sequence[Row]) -> list[dict[str, Any]]:
     return found
 
 
+class _Undone(Exception):
+    """A row was refused while writing: the others are taken back with it."""
+
+
 def _write(session: Session, actor: Actor, made: SheetImport, kind: ImportKind) -> None:
     rows = rows_of(_content(made), kind.headings)
     counts: Counter[str] = Counter()
     findings: list[dict[str, Any]] = []
     session.flush()
-    savepoint = session.begin_nested()
-    for row in rows:
-        found, became = _one(session, actor, kind, row)
-        findings += found
-        counts[became] += 1
-        if findings:
-            break
-    if findings:
+    try:
+        with session.begin_nested():
+            for row in rows:
+                found, became = _one(session, actor, kind, row)
+                findings += found
+                counts[became] += 1
+                if findings:
+                    raise _Undone
+    except _Undone:
         # The registers have changed since the preview: nothing half done stays.
-        savepoint.rollback()
         session.expire_all()
         made.status, made.findings = "failed", findings[:MOST_FINDINGS]
         made.problem = "预览以后情况有变，什么都没有写入。请看下面的问题，改好后重新上传。"
         return
-    savepoint.commit()
     made.status, made.done_at = "done", now()
     made.counts = {**{k: v for k, v in made.counts.items() if k == "stored"}, **counts}
     _record(session, "import:write", actor, made, {name: counts[name] for name in WORDS if counts[name]})

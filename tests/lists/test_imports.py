@@ -59,7 +59,8 @@ def problems(made: Any) -> list[tuple[int, str]]:
 def test_a_register_is_looked_through_then_written_whole(session: Session, actor) -> None:
     clerk = actor("community.clerk")
     before = session.scalar(select(func.count(CareEntry.id)))
-    made = imports.accept(session, clerk, "care", care(OLD, ILL), "名册.xlsx")
+    file = care(OLD, ILL)
+    made = imports.accept(session, clerk, "care", file, "名册.xlsx")
     assert made.status == "checked" and made.findings == []
     assert made.counts["expect_new"] == 2
     assert session.scalar(select(func.count(CareEntry.id))) == before, "a preview writes nothing"
@@ -69,7 +70,7 @@ def test_a_register_is_looked_through_then_written_whole(session: Session, actor
     assert session.scalar(select(func.count(CareEntry.id))) == before + 2
     imports.confirm(session, clerk, made.uid)
     assert session.scalar(select(func.count(CareEntry.id))) == before + 2
-    again = imports.accept(session, clerk, "care", care(OLD, ILL), "名册.xlsx")
+    again = imports.accept(session, clerk, "care", file, "名册.xlsx")
     assert again.counts["expect_same"] == 2 and runs.earlier(session, again) is made
     imports.confirm(session, clerk, again.uid)
     assert again.counts["same"] == 2 and session.scalar(select(func.count(CareEntry.id))) == before + 2
