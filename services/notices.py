@@ -168,5 +168,8 @@ def _mine(actor: Actor, *conditions: ColumnElement[bool]) -> Any:
         return select(Notice).where(false())
     units = {held.path.rstrip("/").rpartition("/")[2] for held in actor.held if held.path != "/"}
     units |= {actor.unit_id} if actor.unit_id else set()
+    if actor.resident_id is not None:
+        # A resident lives in a community, but what is told to its staff is not theirs.
+        units = set()
     told = or_(Notice.person_id == actor.person_id, Notice.unit_id.in_(sorted(units)) if units else false())
     return select(Notice).join(Content, Content.id == Notice.content_id, isouter=True).where(told, *conditions)

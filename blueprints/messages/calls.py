@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
@@ -17,16 +17,26 @@ from models.message import Delivery
 from process.masking import mask_name
 from services.messages import calls as of
 
+# As many as leave the day's work in sight; the rest stands on a page of its own.
+ON_DESK = 5
+
 
 @bp.app_context_processor
 def desk() -> dict[str, Any]:
     """What the desk shows of calls; asked for only there."""
-    return {"desk_calls": waiting}
+    return {"desk_calls": waiting, "calls_on_desk": ON_DESK}
 
 
-def waiting() -> list[dict[str, Any]]:
+def waiting(limit: int = ON_DESK + 1) -> list[dict[str, Any]]:
     """The lines of the desk, oldest first, what was tried in vain last."""
-    return [_line(one) for one in of.waiting(db_session(), current_actor())]
+    return [_line(one) for one in of.waiting(db_session(), current_actor(), limit)]
+
+
+@bp.get("/messages/calls")
+@login_required
+def calls() -> ResponseReturnValue:
+    """All calls that somebody here has to make."""
+    return render_template("messages/calls.html", calls=waiting(of.LIMIT * 5))
 
 
 def _line(call: Delivery) -> dict[str, Any]:
@@ -61,4 +71,4 @@ def called(uid: str, result: str) -> ResponseReturnValue:
         flash(_("已记下：没有打通，第 %(n)s 次。过两小时再试。", n=call.attempts), "info")
     if request.form.get("from") == "thing" and call.message is not None and call.message.content is not None:
         return redirect(url_for("content.show", uid=call.message.content.uid) + "#thread", 303)
-    return redirect(url_for("desk.index"), 303)
+    return redirect(url_for("messages.calls" if request.form.get("from") == "calls" else "desk.index"), 303)

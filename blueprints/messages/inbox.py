@@ -12,9 +12,11 @@ from sqlalchemy import select
 from blueprints import present
 from blueprints.context import current_actor, db_session
 from blueprints.messages import bp
+from blueprints.notices.views import every_line
 from catalogue.messages import messages
 from models.content import Content
 from process import access
+from services import notices
 from services.messages import inbox as of
 from services.messages.wording import language
 
@@ -44,13 +46,14 @@ def inbox() -> ResponseReturnValue:
         }
         for one in found
     ]
-    return render_template("messages/inbox.html", rows=rows)
+    return render_template("messages/inbox.html", rows=rows, lines=every_line())
 
 
 @bp.post("/messages/read")
 @login_required
 def read_all() -> ResponseReturnValue:
     of.read(db_session(), current_actor())
+    notices.read_all(db_session(), current_actor())
     return redirect(url_for("messages.inbox"), 303)
 
 

@@ -42,7 +42,7 @@ class Line:
 @login_required
 def index() -> ResponseReturnValue:
     """Everything told, newest first."""
-    return render_template("notices/index.html", lines=_lines(notices.listed(db_session(), current_actor())))
+    return render_template("notices/index.html", lines=every_line())
 
 
 @bp.post("/<int:notice_id>/read")
@@ -56,6 +56,7 @@ def read(notice_id: int) -> ResponseReturnValue:
 @login_required
 def read_all() -> ResponseReturnValue:
     notices.read_all(db_session(), current_actor())
+    inbox.read(db_session(), current_actor())
     return redirect(url_for("desk.index" if request.form.get("from") == "desk" else "notices.index"), 303)
 
 
@@ -68,7 +69,7 @@ def bell() -> dict[str, Any]:
     resident = actor.resident_id is not None
     return {
         "messages_url": url_for("messages.inbox" if resident else "notices.index"),
-        "unread_count": inbox.unread(session, actor) if resident else notices.count(session, actor),
+        "unread_count": notices.count(session, actor) + (inbox.unread(session, actor) if resident else 0),
         "desk_notices": on_desk,
     }
 
@@ -76,6 +77,11 @@ def bell() -> dict[str, Any]:
 def on_desk() -> list[Line]:
     """The newest unread lines, for the top of the desk."""
     return _lines(notices.unread(db_session(), current_actor(), ON_DESK))
+
+
+def every_line() -> list[Line]:
+    """What this reader was told at the bell, newest first; a resident sees it beside the messages."""
+    return _lines(notices.listed(db_session(), current_actor()))
 
 
 def _lines(found: Sequence[Notice]) -> list[Line]:

@@ -35,6 +35,8 @@ Heard = Callable[[Session, Any, str, Actor, "Step | None"], None]
 
 def hear(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
     """Listens to every step; most concern nobody outside."""
+    if step is not None and content.state != step.from_state:
+        telling.left_behind(session, content)
     heard = OCCASIONS.get((content.type, event))
     if heard is not None:
         heard(session, content, event, actor, step)

@@ -76,6 +76,8 @@ def save(session: Session, actor: Actor, reader: Resident | Person, given: Mappi
     order, locale = str(given.get("order") or ""), str(given.get("locale") or "")
     if order not in orders:
         errors["order"] = "请选择怎么告诉您。"
+    elif order == "inbox" and not has_account(session, reader):
+        errors["order"] = "没有网上账号的人看不到网上的消息，请选短信或电话。"
     if locale not in LOCALES:
         errors["locale"] = "请选择中文或英文。"
     times = {name: _minutes(given.get(name)) for name in ("quiet_from", "quiet_to")}
@@ -139,6 +141,13 @@ def quiet_until(wish: Wish, at: datetime) -> datetime | None:
 
 def clock(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def has_account(session: Session, reader: Resident | Person) -> bool:
+    """Whether this reader can look into the inbox at all."""
+    if isinstance(reader, Person):
+        return True
+    return session.scalar(select(Person.id).where(Person.resident_id == reader.id, Person.active).limit(1)) is not None
 
 
 def _minutes(value: Any) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from catalogue.messages import PHONE, SMS, Occasion, messages
@@ -63,6 +63,9 @@ def tell(
         details = {"occasion": occasion_id, "message": message.id}
         journal.record(session, "message:tell", actor, content=content, details=details)
     out = first_way(wish.channels, occasion, reader.phone)
+    if out is None and wish.channels and occasion.allows(PHONE) and not preferences.has_account(session, reader):
+        # The inbox reaches nobody who has no account: somebody has to say it.
+        out = PHONE
     if out == SMS:
         by_sms(session, message, occasion, wish)
     elif out == PHONE and content is not None:
@@ -76,11 +79,24 @@ def first_way(wished: tuple[str, ...], occasion: Occasion, phone: str | None) ->
         return None
     for way in wished:
         if way == SMS and occasion.allows(SMS) and preferences.takes_sms(phone):
-            # Not set up is a matter of the office; nobody is made to phone everybody for it.
+            # Not set up is a matter of the office; nobody is made to phone those for it who look online.
             return SMS if channels.get(SMS) is not None else None
-        if way == PHONE and occasion.allows(PHONE) and PHONE in wished[: wished.index(way) + 1]:
+        if way == PHONE and occasion.allows(PHONE):
             return PHONE
     return None
+
+
+def left_behind(session: Session, content: Content) -> None:
+    """Calls about a state that the thing has left need not be made any more."""
+    passed = select(Message.id).where(
+        Message.content_id == content.id, Message.state.is_not(None), Message.state != content.state
+    )
+    session.execute(
+        update(Delivery)
+        .where(Delivery.channel == PHONE, Delivery.state == "waiting", Delivery.message_id.in_(passed))
+        .values(state="lapsed", finished_at=now(), error="事情已经往下办了")
+        .execution_options(synchronize_session=False)
+    )
 
 
 def by_sms(

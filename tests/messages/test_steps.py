@@ -12,9 +12,10 @@ from models.notice import Notice
 from models.person import Grant
 from models.resident import Resident
 from process import engine
-from process.refusals import Refusal
+from process.refusals import InvalidInput, Refusal
 from services import actions
 from services.errand_posting import create_errand
+from services.messages import calls, channels, preferences
 from tests.messages.test_occasions import heard, said, sms_of
 from tests.services import test_delegations as tickets
 from tests.services import test_visits as visits
@@ -146,3 +147,26 @@ def test_a_step_that_is_refused_tells_nobody(session, sent, actor):
     with pytest.raises(Refusal), session.begin_nested():
         engine.fire(sent, "receive", actor("window.clerk"), inputs={"lines": []})
     assert session.scalars(select(Message.id)).all() == before
+
+
+def test_without_gateway_and_account_somebody_calls_until_the_thing_moves_on(session, actor, monkeypatch):
+    monkeypatch.setattr(channels, "_open", {})
+    leader = actor("grid.leader")
+    visit = visits.request_visit(session, leader)
+    engine.fire(visit, "schedule", leader, inputs={"slot_start": visits.tomorrow(10)})
+    [message] = said(session, visit, "visit_fixed")
+    [call] = message.deliveries
+    assert (call.channel, call.state) == ("phone", "waiting"), "骆水珍 has no account to look into"
+    assert [one.id for one in calls.waiting(session, actor("community.clerk"))] == [call.id]
+    engine.fire(visit, "set_off", leader)
+    session.expire_all()
+    assert session.get(type(call), call.id).state == "lapsed"
+    assert not calls.waiting(session, actor("community.clerk"))
+
+
+def test_nobody_without_an_account_is_left_to_the_portal_alone(session, actor, gateway):
+    clerk = actor("community.clerk")
+    visit = visits.request_visit(session, clerk)
+    wish = {"order": "inbox", "quiet_from": "21:00", "quiet_to": "8:00", "locale": "zh_Hans_CN"}
+    with pytest.raises(InvalidInput, match="没有网上账号"):
+        preferences.save(session, clerk, visit.applicant, wish)
