@@ -9,6 +9,7 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blueprints import present
@@ -67,10 +68,9 @@ class _Sight:
         self.papers = papers_of.receipts(session, hands)
         self.signatures = papers_of.signatures(session, hands)
         ids = {hand.handover.content_id for hand in hands}
+        seen = access.visible(select(Content).where(Content.id.in_(sorted(ids))), actor)
         self.things = {
-            one.id: one
-            for one in (session.get(Content, content_id) for content_id in sorted(ids))
-            if one is not None and access.may(actor, access.VIEW_FULL, one, session)
+            one.id: one for one in session.scalars(seen) if access.may(actor, access.VIEW_FULL, one, session)
         }
 
     def receipt(self, hand: Hand) -> str | None:

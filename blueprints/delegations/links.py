@@ -89,6 +89,7 @@ present.JOURNAL_WORDS |= {
     "sub_ticket:take_back": N_("已收下转办答复"),
     "sub_ticket:withdraw": N_("转办单已撤回"),
     "custody:sent_back": N_("退回其中几份材料"),
+    "delegation:sign_letter": N_("签代办委托书"),
 }
 # Words that one agency writes to the other: the resident reads that the step was taken, not what was said there.
 present.BETWEEN_OFFICES |= {
