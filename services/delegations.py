@@ -268,6 +268,8 @@ def sign_letter(session: Session, content: Content, actor: Actor, data: Mapping[
     """The resident signs at the station, before the clerk who becomes the agent."""
     if not isinstance(content, (Delegation, HomeVisit)):
         raise InvalidInput("这里不需要委托书。")
+    if isinstance(content, Delegation) and content.parent_id is not None:
+        raise InvalidInput("转办单是单位之间的事，不用签委托书；委托书签在原代办单上。")
     if isinstance(content, Delegation) and content.state not in ("draft", "returned", "waiting_material"):
         raise NotAvailable("代办单已经转出，现在不能改签委托书。如需重签，请先撤回或请对方退回。")
     if actor.person_id is None or not access.may(actor, access.VIEW_FULL, content) or actor.resident_id is not None:

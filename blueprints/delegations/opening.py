@@ -25,7 +25,7 @@ from models.case import Case
 from models.delegation import Delegation
 from process import access, clock
 from process.masking import mask_id_number
-from process.refusals import InvalidInput, Refusal
+from process.refusals import InvalidInput, NotFound, Refusal
 from services import actions, address_routing, case_routing, delegations, letters, sub_tickets
 
 ADDRESSEES = ("street_centre", "street", "district", "approvals_office", "department", "company", "community")
@@ -173,6 +173,9 @@ def letter(uid: str) -> ResponseReturnValue:
     """The resident reads, ticks and signs, in front of the clerk who becomes the agent."""
     session, actor = db_session(), current_actor()
     ticket = load_or_404(Delegation, uid, access.VIEW_FULL)
+    if ticket.parent_id is not None:
+        # A part is between offices: the resident's letter stands on the ticket above it.
+        raise NotFound()
     form = letter_form()
     if request.method == "POST":
         try:
