@@ -118,6 +118,12 @@ def describe(session: Session, actor: Actor, agency: Agency, given: Mapping[str,
         raise Forbidden(f"{agency.name}的基本情况由系统管理员维护。")
     errors: dict[str, str] = {}
     found = _details(given, errors)
+    if agency.kind in KINDS:
+        asked = given.getlist("serves") if hasattr(given, "getlist") else given.get("serves") or []
+        known = [one.id for one in around(session, agency)]
+        if any(one not in known for one in asked):
+            errors["serves"] = "请从名单里选社区"
+        found["serves"] = [one for one in known if one in asked]
     if errors:
         raise InvalidInput("还不能保存：" + "；".join(dict.fromkeys(errors.values())) + "。", errors)
     old = dict(agency.details or {})
@@ -148,7 +154,13 @@ def _details(given: Mapping[str, Any], errors: dict[str, str]) -> dict[str, Any]
 
 
 def within_reach(session: Session, point: Agency) -> list[Agency]:
-    """The communities the point serves: those of its street, or of its district when it stands directly below one."""
+    """The communities the office has named as lying within the circle of the point; nobody guesses minutes."""
+    named = set((point.details or {}).get("serves") or ())
+    return [one for one in around(session, point) if one.id in named]
+
+
+def around(session: Session, point: Agency) -> list[Agency]:
+    """The communities that may lie within it: those of its street, or of its district when it stands directly below one."""
     above = case_routing.above(point.parent, "street", "town", "district")
     if above is None:
         return []

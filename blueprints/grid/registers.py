@@ -204,13 +204,30 @@ def point_details(place_id: str) -> ResponseReturnValue:
         agency = points.load(session, actor, place_id)
     return forms.page(
         _("改基本情况"),
-        _detail_boxes(agency.details or {}),
+        [*_detail_boxes(agency.details or {}), *_circle(agency)],
         submit=_("保存"),
         back=back,
         crumbs=[(_("机构和网格"), url_for("places.index")), (name, back)],
         refusal=refusal,
         intro=_("名称不在这里改：单位改名按停办旧单位、设立新单位办理，旧文书保留旧名。"),
     )
+
+
+def _circle(agency: Agency) -> list[Box]:
+    """Which communities lie within the circle is the office's to say."""
+    if agency.kind not in points.KINDS:
+        return []
+    return [
+        Box(
+            "serves",
+            _("服务圈内的社区"),
+            "boxes",
+            list((agency.details or {}).get("serves") or ()),
+            [(a.id, a.name) for a in points.around(db_session(), agency)],
+            required=False,
+            attrs={"side": True},
+        )
+    ]
 
 
 def _detail_boxes(details: Any) -> list[Box]:

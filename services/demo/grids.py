@@ -246,7 +246,11 @@ def points_and_training(office: Office) -> None:
     bank = {"kind": "bank_outlet", "name": "东新示例银行网点", "code": "DXYH1", "parent": "dongxin", "counters": "2"}
     with office.at(office.ago(36)):
         for given in (sub, bank):
-            points.open_point(session, admin, given).illustrative = True
+            made = points.open_point(session, admin, given)
+            made.illustrative = True
+            if made.kind == "sub_centre":
+                near = [f"dx-c0{number}" for number in range(1, 7)]
+                points.describe(session, admin, made, {**given, "serves": near})
     at = session.get_one(Agency, "dongxin-centre")
     with office.at(office.ago(12, 16)):
         there = [line.person.id for line in trainings.listed(session, "back_office", at)][:2]

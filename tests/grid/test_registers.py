@@ -96,16 +96,20 @@ def test_a_sub_centre_is_opened_with_windows_terminals_area_and_circle(session, 
     answer = admin.post("/grid/points/new", data=SUB)
     assert answer.status_code == 303 and answer.headers["Location"].endswith("/places/fzx1")
     page = client_as("window.clerk").get("/places/fzx1").text
-    for word in ("政务服务分中心", "64", "22", "7800", "619000", "15 分钟服务圈：", "万家星城社区", "社区16"):
+    for word in ("政务服务分中心", "64", "22", "7800", "619000"):
         assert word in page, word
+    assert "服务圈：" not in page, "nobody guesses which communities lie within fifteen minutes"
     assert "7800" in client_as("supervisor").get("/grid/points").text
     changed = {name: SUB.get(name, "") for name in ("windows", "terminals", "radius_minutes", "people", "address")}
-    assert admin.post("/grid/fzx1/details", data=changed | {"area_m2": "8000"}).status_code == 303
-    assert "8000" in admin.get("/places/fzx1").text
+    strange = admin.post("/grid/fzx1/details", data=changed | {"area_m2": "8000", "serves": ["nowhere"]})
+    assert strange.status_code == 422 and "请从名单里选社区" in strange.text
+    circle = changed | {"area_m2": "8000", "serves": ["dx-c01", "dx-c16"]}
+    assert admin.post("/grid/fzx1/details", data=circle).status_code == 303
+    page = client_as("window.clerk").get("/places/fzx1").text
+    assert "8000" in page and "15 分钟服务圈：万家星城社区、社区16" in page
     trail = session.scalars(select(JournalEntry).where(JournalEntry.stream == "agency:fzx1")).all()
-    assert [row.action for row in trail] == ["point:open", "point:change"] and trail[1].details["before"] == {
-        "area_m2": 7800
-    }
+    assert [row.action for row in trail] == ["point:open", "point:change"]
+    assert trail[1].details["before"]["area_m2"] == 7800
     assert client_as("community.clerk").get("/grid/fzx1/details").status_code == 404
 
 
