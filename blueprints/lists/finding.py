@@ -22,7 +22,8 @@ from process import engine, guards, pages
 from process.access import Actor
 from process.library import library
 from process.masking import mask_name
-from services import generic, lists, search, seeking
+from services import generic, lists, name_readings, search, seeking
+from services.imports import KINDS
 from services.office import full_name
 
 LIMIT = 50
@@ -134,6 +135,15 @@ def _pages(actor: Actor, words: str) -> list[Any]:
         SimpleNamespace(label=place.label, hint="", url=place.url, what=_("打开"))
         for place in navigation(actor)
         if meant in place.label.casefold()
+    ]
+    found += [
+        SimpleNamespace(label=label, hint="", url=url_for(endpoint), what=_("打开"))
+        for label, endpoint, may in (
+            (_("从 Excel 导入"), "lists.importing", any(kind.may(actor) for kind in KINDS.values())),
+            (_("姓名读音"), "lists.readings", name_readings.may_edit(actor)),
+            (_("我的导出"), "lists.exported", actor.resident_id is None),
+        )
+        if may and meant in label.casefold()
     ]
     for kind in library.types.values():
         title = present.title_of(kind)
