@@ -56,8 +56,10 @@ def ticket_links(session: Session, ticket: Delegation, actor: Actor) -> list[tup
 
 def may_pass_on(session: Session, ticket: Delegation, actor: Actor) -> bool:
     """Whoever has the ticket at the unit that decides, while it is being worked on."""
-    return ticket.state in sub_tickets.OPEN_IN and engine.may_create(
-        actor, library.type(sub_tickets.TYPE), ticket.addressee
+    return (
+        ticket.parent_id is None
+        and ticket.state in sub_tickets.OPEN_IN
+        and engine.may_create(actor, library.type(sub_tickets.TYPE), ticket.addressee)
     )
 
 

@@ -83,6 +83,10 @@ def pass_on(uid: str) -> ResponseReturnValue:
     """转办给别的单位: one page, and the part is on its way."""
     session, actor = db_session(), current_actor()
     ticket = load_or_404(Delegation, uid, access.VIEW_FULL)
+    if not may_pass_on(session, ticket, actor):
+        return render_template(
+            "content/do.html", content=ticket, transition=None, form=None, allowed=False, title=_("转办给别的单位")
+        ), 409
     form = _form(session, ticket)
     if request.method == "POST":
         try:
@@ -102,10 +106,6 @@ def pass_on(uid: str) -> ResponseReturnValue:
             return _page(load_or_404(Delegation, uid), form), 422
         flash(_("转办单 %(number)s 已转给%(unit)s。", number=made.number, unit=made.addressee.name), "success")  # type: ignore[attr-defined]
         return redirect(url_for("content.show", uid=uid) + "#parts", 303)
-    if not may_pass_on(session, ticket, actor):
-        return render_template(
-            "content/do.html", content=ticket, transition=None, form=None, allowed=False, title=_("转办给别的单位")
-        ), 409
     return _page(ticket, form)
 
 
