@@ -21,6 +21,7 @@ from blueprints.content.facts import questions
 from blueprints.content.matter import matter
 from blueprints.context import current_actor, db_session, for_whom, load_for_step, load_or_404
 from blueprints.dynamic_forms import is_mendable, label_of, posted, show_refusal, uploaded
+from blueprints.exchange.tickets import elsewhere
 from blueprints.generic import forms as type_forms
 from extensions import db
 from models.base import now
@@ -88,6 +89,7 @@ def page_of(
         if content.unit or content.assignee
         else None
     )
+    holder = elsewhere(session, content) or holder
     insider = access.may(actor, "internal", content, session)
     own = actor.resident_id is not None and actor.resident_id == content.applicant_id
     thing = SimpleNamespace(

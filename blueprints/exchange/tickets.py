@@ -191,3 +191,16 @@ def facts(session: Session, content: Content, full: bool) -> Any:
             )
         )
     return SimpleNamespace(title=_("通办：两边的情况"), facts=shown)
+
+
+def elsewhere(session: Session, content: Content) -> Any:
+    """Who has it now when the other city has it, as the page of a thing says it; None while it lies here."""
+    link = tickets.link(session, content)
+    if link is None or link.side != tickets.FILED or content.state not in ("pushed", "deciding"):
+        return None
+    return SimpleNamespace(
+        name=link.partner.name,
+        unit=link.unit_name,
+        phone="",
+        since=_("自 %(when)s", when=present.moment(content.entered_at)),
+    )

@@ -28,6 +28,7 @@ PAPERS = paper_ids()
 SAMPLE_PAGES = {
     "acceptance_notice": 2,
     "authorisation_letter": 2,
+    "cross_region_proof": 1,
     "delivery_list": 4,
     "delivery_receipt": 1,
     "fertility_registration_card": 2,
