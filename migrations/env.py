@@ -8,6 +8,7 @@ from alembic import context
 from flask import current_app
 
 import models.base
+from models.search import of_the_models
 
 target = models.Base.metadata
 
@@ -35,7 +36,13 @@ def run() -> None:
         if sqlite:
             # A table that is made anew is dropped for a moment while others refer to it; inside a transaction the switch does nothing.
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
-        context.configure(connection=connection, target_metadata=target, render_item=render_item, **options)
+        context.configure(
+            connection=connection,
+            target_metadata=target,
+            render_item=render_item,
+            include_object=of_the_models,
+            **options,
+        )
         with context.begin_transaction():
             context.run_migrations()
         if connection.in_transaction():

@@ -22,10 +22,10 @@ from models.release import ProcessMigration, ProcessRelease
 from models.resident import CareEntry, Resident
 from models.roster import RosterShift, TrainingMark
 from models.rule import Rule, RuleRun
-from models.station import JointStation, StationMember
 from models.saved_filter import FilterDefault, SavedFilter
 from models.search import ContentSearch, NameReading
 from models.sheets import ListExport, SheetImport
+from models.station import JointStation, StationMember
 from models.substitution import Substitution
 from models.task import Task
 

@@ -64,3 +64,10 @@ def keep_index(table: Table) -> None:
 
 
 keep_index(ContentSearch.__table__)  # type: ignore[arg-type]
+
+
+def of_the_models(_item: Any, name: str | None, kind: str, reflected: bool, _other: Any) -> bool:
+    """For Alembic: SQLite's tables behind the index are its own affair, and the index of PostgreSQL is not SQLite's."""
+    if kind == "table" and reflected and name is not None and name.startswith("content_terms"):
+        return False
+    return not (kind == "index" and name == "ix_content_search_terms")

@@ -18,6 +18,7 @@ from extensions import db
 from models.agency import Agency
 from models.base import Base
 from models.content import Content
+from models.search import of_the_models
 from process.clock import forget_calendar
 from services import demo, installation
 from tests.conftest import settings
@@ -47,7 +48,9 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
 
 
 def tables() -> set[str]:
-    return set(inspect(db.engine).get_table_names()) - {"alembic_version"}
+    found = set(inspect(db.engine).get_table_names()) - {"alembic_version"}
+    # SQLite keeps the index of words in tables of its own.
+    return {name for name in found if not name.startswith("content_terms")}
 
 
 def test_check_up_down_up(empty: Flask) -> None:
@@ -55,7 +58,9 @@ def test_check_up_down_up(empty: Flask) -> None:
     assert tables() == set(Base.metadata.tables)
     flask_migrate.check(MIGRATIONS)
     with db.engine.connect() as connection:
-        assert not compare_metadata(MigrationContext.configure(connection), Base.metadata)
+        assert not compare_metadata(
+            MigrationContext.configure(connection, opts={"include_object": of_the_models}), Base.metadata
+        )
     flask_migrate.downgrade(MIGRATIONS, revision="base")
     assert not tables()
     flask_migrate.upgrade(MIGRATIONS)
