@@ -410,12 +410,20 @@ def test_the_refusal_is_signed_so_that_nobody_between_can_invent_one(hand: Hand,
     assert hand.office.verifies(answer.headers["Daiban-Refusal-Signature"], line)
 
 
-def test_strangers_who_knock_too_often_are_sent_away_and_cookies_open_nothing(
-    app: Flask, hand: Hand, client_as: Callable[[str], FlaskClient]
+def test_strangers_who_knock_too_often_are_sent_away_and_partners_are_not_counted(
+    hand: Hand, client: FlaskClient
 ) -> None:
-    signed_in = client_as("admin")
+    text = hand.write("ticket", hand.ticket())
+    assert {hand.deliver(client, text).status_code for _ in range(70)} == {200}
+    answers = [
+        client.post(PATH, data=b"x", headers={"Content-Type": "application/json"}).status_code for _ in range(62)
+    ]
+    assert answers == [400] * 60 + [429] * 2
+
+
+def test_an_account_opens_nothing_here(hand: Hand, client_as: Callable[[str], FlaskClient]) -> None:
     stranger = Hand(new_ring(), hand.office)
-    refused(stranger.deliver(signed_in, stranger.write("ticket", stranger.ticket())), 403, "unknown-sender")
+    refused(stranger.deliver(client_as("admin"), stranger.write("ticket", stranger.ticket())), 403, "unknown-sender")
 
 
 def test_the_key_file_is_ours_alone_and_survives_rotation(app: Flask, session: Session) -> None:
