@@ -221,7 +221,8 @@ def _keep(session: Session, line: Line, carried: Carried) -> None:
         posting.note(session, partner, "exchange:receipt", row, outcome=row.status)
     at = now()
     if carried.receipts:
-        partner.answered_at = at
+        # It answered: what breaks after that is a new failure, not the next in a row, and waits no longer than the first.
+        partner.answered_at, partner.down_since, partner.failures = at, None, 0
     if carried.again_from is not None and _begin_again(session, partner, carried):
         partner.last_error = carried.error or partner.last_error
         if partner.failures < 3:

@@ -179,6 +179,27 @@ def test_pauses_grow_and_end_when_the_partner_is_back(session: Session, there: T
     assert "连不上对方" in partner.last_error and partner.failures == 9
 
 
+def test_a_line_that_breaks_after_every_letter_never_counts_as_down_for_long(
+    session: Session, there: There, partner: Partner
+) -> None:
+    """Each run gets one letter through: the pause stays that of a first failure."""
+
+    def one_of_two(hand: Hand, raw: bytes) -> tuple[int, bytes, dict[str, str]]:
+        return receipt(hand, raw) if len(there.asked) % 2 else (500, b"", {})
+
+    there.answer = one_of_two
+    for _ in range(6):
+        items.send_list(session, partner)
+    session.commit()
+    for _ in range(4):
+        partner.next_try_at = None
+        session.commit()
+        carry(session, partner)
+        assert partner.failures == 1 and partner.next_try_at is not None
+        assert partner.next_try_at - datetime.now(UTC) < timedelta(seconds=6)
+    assert len(waiting(session)) == 4
+
+
 def test_a_partner_that_restored_an_old_backup_gets_again_what_it_lost(
     session: Session, there: There, partner: Partner, administrator: Actor
 ) -> None:
