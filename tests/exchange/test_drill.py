@@ -28,7 +28,7 @@ from tests.servers import postgres
 TICKETS = int(os.environ.get("EXCHANGE_TICKETS", "60"))
 DATABASE = os.environ.get("EXCHANGE_DATABASE", "sqlite")
 PARTS = ("web", "work", "act")
-WITHIN = 240 + TICKETS * 3
+WITHIN = 300 + TICKETS * 6
 # How often somebody is killed: servers, workers and the people's own programs of either city.
 KILLS = max(8, TICKETS // 25)
 OVER = {"printed", "mailed", "refused"}
