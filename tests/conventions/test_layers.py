@@ -69,11 +69,6 @@ UNSCOPED = {
         "blueprints/access/why.py",
         "_overseen",
     ): "who looks after a place sees who has access there, never the contents; checked in the next line",
-    ("blueprints/content/matter.py", "_linked"): "collects ids only; what is shown of them goes through visible below",
-    (
-        "blueprints/api/related.py",
-        "*",
-    ): "collects ids and papers of a thing that was loaded through load_or_404; links go through visible",
 }
 # Rows that hang on one thing: reading them by that thing's id is as good as the thing.
 BY_THING = {"content_id", "case_id"}
