@@ -204,6 +204,7 @@ def log() -> ResponseReturnValue:
     first, last = grid_log.month_of(request.args.get("month", ""))
     chosen = {name: request.args.get(name, "")[:40] for name in ("grid", "duty")}
     mine = bool(request.args.get("mine"))
+    duty = DUTIES.get(chosen["duty"])
     rows = grid_log.entries(
         session, actor, first=first, last=last, grid_id=chosen["grid"], duty=chosen["duty"], mine=mine
     )
@@ -213,7 +214,7 @@ def log() -> ResponseReturnValue:
         counted=sum(entry.withdrawn_at is None for entry in rows),
         month=f"{first:%Y-%m}",
         mine=mine,
-        duty=_(DUTIES[chosen["duty"]]) if chosen["duty"] in DUTIES else "",
+        duty=_(duty) if duty else "",
         grid=session.get(Agency, chosen["grid"]) if chosen["grid"] else None,
         may_log=not actor.roles.isdisjoint(CAPACITIES),
         capped=len(rows) == grid_log.LIMIT,

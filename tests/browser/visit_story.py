@@ -81,6 +81,12 @@ def go_there(office: Office, visit: str) -> None:
     leader.see("上门代办单-排期", "已排期")
     leader.press("出发上门")
     leader.see("上门代办单-上门中", "上门中")
+    at_the_door(office)
+
+
+def at_the_door(office: Office) -> None:
+    """The form in the stairwell, step by step, until the list of what was taken along."""
+    leader = office.person("grid.leader")
     leader.press("核身份、收材料、签委托书")
 
     leader.see("上门表单-1身份", "核对身份", NAMES[office.size])
