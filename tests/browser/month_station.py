@@ -1,0 +1,129 @@
+"""What the station does this month: a registration taken in, carried to the street and the bureau, and brought back."""
+
+from __future__ import annotations
+
+from tests.browser.month_office import Both, Month, Worker
+from tests.browser.product import photograph
+from tests.browser.visit_story import LONG_ADDRESS, uid_of
+
+WIFE, WIFE_NUMBER = "林若琳", "330103199406182046"
+HUSBAND, HUSBAND_NUMBER = "阿卜杜热西提·买买提", "330103199209071013"
+STREET = "dongxin-centre"
+
+
+def take_in(month: Month, office: Both) -> None:
+    """At the station's counter: who, what, every paper; originals stay for the street to see."""
+    clerk = office.person("community.clerk")
+    page = clerk.go("/counter?item=fertility_registration_card").page
+    clerk.see("综合受理-社区", "综合受理")
+    page.locator("[name=applicant_id_number]").fill(WIFE_NUMBER)
+    page.get_by_text("下面空着的不用再填").wait_for()
+    answers = {
+        "husband_name": HUSBAND,
+        "husband_id_number": HUSBAND_NUMBER,
+        "husband_household_address": "新疆维吾尔自治区喀什地区喀什市恰萨街道示例路12号",
+        "wife_household_address": LONG_ADDRESS,
+        "marriage_certificate_number": "J330103-2024-001288",
+        "marriage_date": "2024-02-02",
+        "children_count": "0",
+        "child_order": "1",
+    }
+    for name, value in answers.items():
+        box = page.locator(f"[data-part=matter] [name={name}]")
+        if box.count():
+            box.fill(value)
+    for tick in page.locator("[data-part=materials] input[type=checkbox]").all():
+        if not tick.is_checked():
+            tick.check()
+    for kept in ("wife_household_booklet", "marriage_certificate"):
+        choice = page.locator(f"[name=m-{kept}-form]")
+        choice.select_option("original")
+    scan = {"name": "身份证.jpg", "mimeType": "image/jpeg", "buffer": photograph("scan")}
+    page.locator("[name=m-wife_id_card-file]").set_input_files(files=[scan])
+    clerk.see("综合受理-社区-填好")
+    with page.expect_navigation():
+        page.keyboard.press("F9")
+    clerk.see("办件-社区收下", "已收件")
+    office.things["case"] = uid_of(clerk)
+
+
+def carry_to_the_street(month: Month, office: Both) -> None:
+    """The ticket with its letter and list goes along in a courier run, ticked off by scanning at both ends."""
+    clerk, case = office.person("community.clerk"), office.things["case"]
+    clerk.go(f"/delegations/new?case={case}").see("转交代办", "转交给")
+    clerk.press("开代办单，去签委托书")
+    clerk.see("签委托书", WIFE)
+    clerk.sign()
+    clerk.press("签好，去列清单")
+    clerk.see("列清单", "交接清单")
+    clerk.press("受委托并转交", within="form.card-box")
+    clerk.see("代办单-交出", "已发出")
+    ticket = office.things["ticket"] = uid_of(clerk)
+    clerk.go("/delegations/runs/new").see("编一趟送件", "谁来送")
+    clerk.page.locator("[name=numbers]").first.check()
+    clerk.page.locator("#kind-red_courier").check()
+    clerk.page.locator("[name=carrier_red_courier]").select_option("courier")
+    clerk.press("编好这一趟")
+    clerk.see("送件-装件", "装件")
+    run = office.things["run"] = clerk.page.url.rsplit("/", 1)[1]
+    number = office.things["number"] = clerk.page.locator("[data-line]").first.get_attribute("data-line") or ""
+    scan(clerk, number)
+    clerk.page.locator("[data-run-part=lines]", has_text="章晓㛃").wait_for()
+    clerk.page.reload()
+    clerk.see("送件-装好", number)
+    clerk.tap("交给送件人")
+    clerk.sign("details.act[open]")
+    clerk.press("交给送件人", within="details.act[open] form")
+    clerk.see("送件-途中", "途中")
+    office.person("courier").go("/delegations/runs/").see("送件-跑腿工", "途中")
+    office.person("courier").go(f"/delegations/runs/{run}").see("送件-跑腿工-一趟", number)
+    clerk.go(f"/delegations/papers/{ticket}").see("材料在哪里-途中", "结婚证")
+    month.work()
+
+    month.clock.at(15, 40)
+    window = office.person("window.clerk")
+    window.go(f"/delegations/runs/{run}").see("送件-街道核对", "到件核对")
+    scan(window, number)
+    window.page.locator("[data-run-part=lines]", has_text="已送到").wait_for()
+    window.page.reload()
+    window.see("送件-送到", "1/1 封", "已送到")
+
+
+def scan(person: Worker, number: str) -> None:
+    """What a scanner does: types the code and presses enter."""
+    box = person.page.locator("#scan-code")
+    box.fill(number)
+    box.press("Enter")
+
+
+def count_and_ask_the_bureau(month: Month, office: Both) -> None:
+    """One booklet is missing and one statement goes back; the bureau is asked about the marriage certificate."""
+    window, number = office.person("window.clerk"), office.things["number"]
+    window.go("/delegations/scan")
+    scan(window, number)
+    window.page.locator("[data-scan-row]").wait_for()
+    window.see("扫码接收-扫到", number, "男方居民户口簿")
+    with window.page.expect_navigation():
+        window.page.get_by_text("有出入，逐份清点").click()
+    rows = window.page.locator("tr.count-row")
+    for row in rows.all():
+        row.locator(".count-number").fill("1")
+    short = rows.filter(has_text="男方居民户口簿")
+    short.locator(".count-number").fill("0")
+    short.locator(".count-difference input").fill("清单写 1 份，袋里没有，已电话告知社区")
+    back = rows.filter(has_text="婚育说明")
+    back.locator(".count-verdict input[type=checkbox]").check()
+    back.locator(".count-reason").fill("男方没有签名")
+    window.see("逐份清点-填好", "退回这一份")
+    window.press("清点完，签收")
+    window.see("代办单-部分接收", "已接收", "男方没有签名")
+    window.press("办理")
+    window.see("代办单-街道办理中", "办理中")
+    window.press("转办给别的单位")
+    window.see("转办", "请对方办什么")
+    window.field("转办给").select_option("xc-approvals")
+    window.fill("请对方办什么", "请核对结婚登记档案 J330103-2024-001288 与原件是否一致。")
+    window.page.locator("label", has_text="结婚证").first.click()
+    window.press("转办", within="form.card-box")
+    window.see("转办-已转出", "转办和协办")
+    month.work()

@@ -1,0 +1,65 @@
+"""A month of one station in fast motion, played by everybody who has a part in it, each at the screen they work with."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from app import create_app
+from extensions import db, limiter
+from process.clock import forget_calendar
+from process.numbers import CHINA
+from tests.browser import month_end, month_home, month_station
+from tests.browser.month_office import Both, Month, MonthOffice
+from tests.conftest import settings
+
+START = datetime(2026, 11, 2, 8, 30, tzinfo=CHINA)
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def month(tmp_path: Path, installed: Path, translations: None) -> Iterator[Month]:
+    """The installed office on the first Monday of November, without the demo's past."""
+    shutil.copy(installed, tmp_path / "daiban.db")
+    forget_calendar()
+    limiter.enabled = True
+    made = create_app(settings(tmp_path))
+    # Everybody signs in every morning from one machine, which is more than one address may.
+    made.config.update(RATELIMIT_ENABLED=False)
+    limiter.enabled = False
+    yield Month(made, START)
+    with made.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def both(month: Month, browser) -> Iterator[Both]:  # type: ignore[no-untyped-def]
+    with month.served() as address:
+        made = Both(MonthOffice(month, browser, address, "desktop"), MonthOffice(month, browser, address, "phone"))
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def test_a_month_of_one_station(month: Month, both: Both) -> None:
+    try:
+        play(month, both)
+    except BaseException:
+        both.keep_windows()
+        raise
+
+
+def play(month: Month, both: Both) -> None:
+    month_home.a_visit_at_home(month, both)
+    month.clock.at(10)
+    month_station.take_in(month, both)
+    month_home.the_card_is_decided(month, both)
+    month_home.the_card_comes_home(month, both)
+    month_end.require_good_books(month)
