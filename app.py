@@ -6,9 +6,9 @@ import blueprints
 import cli
 import jobs.care
 import jobs.clocks
-import jobs.exchange  # noqa: F401  registers the carrier of letters
-import jobs.handlers  # noqa: F401  registers the job handlers
-import jobs.messages
+import jobs.exchange
+import jobs.handlers
+import jobs.messages  # noqa: F401  each of these registers its jobs
 import services
 from blueprints import context, errors, headers, leftovers, sessions, unit_of_work
 from catalogue import loader as catalogue

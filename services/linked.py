@@ -36,7 +36,8 @@ _AROUND = _around()
 
 def ids(session: Session, content: Content) -> set[int]:
     """Ids of everything joined to this thing, itself left out. Not narrowed to an actor: what is shown of it must be."""
-    known = {content.id, *(getattr(content, name, None) for name in POINTERS)} - {None}
+    known: set[int] = {content.id}
+    known |= {pointed for name in POINTERS if (pointed := getattr(content, name, None)) is not None}
     case_id = content.id if isinstance(content, Case) else getattr(content, "case_id", None)
     if case_id is not None:
         known.add(case_id)
