@@ -106,7 +106,9 @@ KINDS: dict[str, Kind] = {
     "care.remind": Kind(
         "system_admin",
         N_("服务对象名册的提醒"),
-        N_("今天的提醒没有发出。请看出错的原因，排除后再试一次；已经提醒过的不会再提醒。放弃的话，明天起也不再提醒，请重新安装一次（flask install）。"),
+        N_(
+            "今天的提醒没有发出。请看出错的原因，排除后再试一次；已经提醒过的不会再提醒。放弃的话，明天起也不再提醒，请重新安装一次（flask install）。"
+        ),
     ),
     "rules.run": Kind(
         "system_admin",

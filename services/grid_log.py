@@ -303,7 +303,13 @@ def month_of(text: str) -> tuple[date, date]:
     today = grid_rights.today()
     year, _, number = text.partition("-")
     first = today.replace(day=1)
-    if year.isdecimal() and number.isdecimal() and len(year) == 4 and 1 <= int(number) <= 12 and 2000 <= int(year) <= 2100:
+    if (
+        year.isdecimal()
+        and number.isdecimal()
+        and len(year) == 4
+        and 1 <= int(number) <= 12
+        and 2000 <= int(year) <= 2100
+    ):
         first = date(int(year), int(number), 1)
     return first, (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
 

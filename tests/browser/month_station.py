@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from tests.browser import visit_story as story
 from tests.browser.month_office import Both, Month, Worker
 from tests.browser.product import photograph
 from tests.browser.visit_story import LONG_ADDRESS, uid_of
@@ -127,3 +130,127 @@ def count_and_ask_the_bureau(month: Month, office: Both) -> None:
     window.press("转办", within="form.card-box")
     window.see("转办-已转出", "转办和协办")
     month.work()
+
+
+def the_bureau_answers(month: Month, office: Both) -> None:
+    """The bureau counts the certificate in, answers, and it comes back before the answer is taken."""
+    bureau = office.person("approvals.clerk")
+    bureau.go("/places/inbox").see("收件-审批办", "ZB-")
+    bureau.page.locator("main a", has_text="ZB-").first.click()
+    bureau.page.wait_for_url("**/c/**")
+    part = office.things["part"] = uid_of(bureau)
+    bureau.see("转办单-收到", "请核对结婚登记档案")
+    bureau.go(f"/delegations/{part}/receive")
+    count_all(bureau)
+    bureau.see("转办单-接手")
+    bureau.press("答复")
+    bureau.page.get_by_label("同意", exact=True).check()
+    bureau.fill("答复内容", "档案与原件一致，2024年2月2日登记。")
+    bureau.see("转办单-答复", "随答复交回的材料")
+    bureau.press("答复", within="form.card-box")
+    month.work()
+
+    month.next_day()
+    window = office.person("window.clerk")
+    window.see("窗口早上的工作台", "我的工作台")
+    window.go(f"/delegations/papers/{office.things['ticket']}").see("材料在哪里-在审批办", "贺敏之")
+    window.go(f"/c/{part}").press("清点退回的材料")
+    count_all(window)
+    window.press("收下答复")
+    window.go(f"/c/{office.things['ticket']}").see("代办单-答复收下", "档案与原件一致")
+
+
+def count_all(person: Worker) -> None:
+    """Every line is there as listed."""
+    for row in person.page.locator("tr.count-row").all():
+        listed = re.search(r"\d+", row.locator(".count-listed").inner_text())
+        assert listed
+        row.locator(".count-number").fill(listed[0])
+    person.press("清点完，签收")
+
+
+def ask_once_and_supply(month: Month, office: Both) -> None:
+    """Everything missing is told at once; the resident reads it, the station sends what was missing."""
+    ticket, window = office.things["ticket"], office.person("window.clerk")
+    window.tap("一次性告知")
+    asked = "还缺婚育说明（男方签名）和男方户口簿，请在下周五前送到社区公共服务站。"
+    window.fill("还缺什么、怎么补", asked, within="details.act[open]")
+    window.press("一次性告知", within="details.act[open] form")
+    window.see("代办单-待补材料", "待补材料")
+    month.work()
+    resident = office.person("resident")
+    resident.go("/messages").see("居民的消息", "材料要补", asked)
+
+    month.next_day()
+    clerk = office.person("community.clerk")
+    clerk.see("社区-有退回的早上", "DB-")
+    clerk.go(f"/c/{ticket}").press("清点补送或退回的材料")
+    count_all(clerk)
+    clerk.press("补材料")
+    clerk.fill("补了什么", "婚育说明男方已补签，男方户口簿一并送上。")
+    clerk.tap("再加一行")
+    for index, (name, form) in enumerate(
+        (("婚育说明（夫妻双方签名）", "original"), ("男方居民户口簿（首页、本人页）", "copy"))
+    ):
+        clerk.page.locator(f"[name=lines-{index}-material]").fill(name)
+        clerk.page.locator(f"[name=lines-{index}-sheets]").fill("1")
+        clerk.page.locator(f"[name=lines-{index}-original]").select_option(form)
+    clerk.see("补材料-填好")
+    clerk.press("补材料", within="form.card-box")
+    month.work()
+    window.go(f"/c/{ticket}").press("清点补送或退回的材料")
+    count_all(window)
+    window.see("代办单-补齐", "办理中")
+    window.go(f"/c/{office.things['case']}").press("受理")
+
+
+def decide_and_send_back(month: Month, office: Both) -> None:
+    """Reviewed, approved, numbered, sealed, printed; the result goes back to the station."""
+    case, ticket = office.things["case"], office.things["ticket"]
+    reviewer = office.person("reviewer")
+    reviewer.go(f"/cases/{case}/materials").see("核对材料-登记")
+    story.review(reviewer)
+    month.work()
+    month.next_day()
+    approver = office.person("approver")
+    approver.go(f"/c/{case}")
+    story.approve(approver)
+    month.work()
+    issuer = office.person("issuer")
+    paper = "生育登记服务卡"
+    story.make_certificate(issuer, case, paper, paper, WIFE, "月-证照-生育登记")
+    issuer.go(f"/c/{ticket}")
+    if issuer.page.locator("#acts").get_by_text("审批", exact=True).count():
+        issuer.press("审批")
+    issuer.press("出件")
+    issuer.see("出件-登记", "结果交接清单")
+    issuer.press("出件", within="form.card-box")
+    issuer.see("代办单-结果寄回", "结果已交出")
+    month.work()
+
+
+def deliver_and_close(month: Month, office: Both) -> None:
+    """The station counts the result, the resident signs for it, rates it, and sees who handled and who looked."""
+    month.next_day()
+    ticket, clerk, resident = office.things["ticket"], office.person("community.clerk"), office.person("resident")
+    clerk.see("社区-结果到的早上", "DB-")
+    clerk.go(f"/c/{ticket}").press("交接清点")
+    count_all(clerk)
+    clerk.see("代办单-结果收下", "已交接")
+    clerk.press("送达")
+    clerk.page.get_by_label("到站领取").check()
+    clerk.fill("签收人", WIFE)
+    clerk.sign()
+    clerk.see("送达-到站领取")
+    clerk.press("送达")
+    clerk.see("代办单-送达", "已送办事人")
+    month.work()
+    resident.go(f"/c/{ticket}").see("居民-代办单送达", "已送办事人")
+    resident.tap("评价归档")
+    resident.page.get_by_label("非常满意", exact=True).check()
+    resident.press("评价归档", within="details.act[open] form")
+    resident.see("居民-评价后", "已评价归档")
+    resident.go("/me/readings").see("谁看过我的信息", "办了：")
+    resident.go(f"/delegations/papers/{office.things['case']}").see("居民-材料在哪里", "结婚证")
+    assert "男方没有签名" not in resident.page.locator("main").inner_text()
+    clerk.go("/delegations/papers").see("找材料")

@@ -43,7 +43,10 @@ COMMITS = {
         "blueprints/api/reading.py",
         "remember_reading",
     ): "who read personal data is in the journal before it is sent, also on GET",
-    ("blueprints/visits/reading.py", "committed"): "the same for routes with addresses and entries of the care register",
+    (
+        "blueprints/visits/reading.py",
+        "committed",
+    ): "the same for routes with addresses and entries of the care register",
 }
 THINGS = {
     "Content",

@@ -419,9 +419,7 @@ def test_disability_documents_by_visit(session: Session, actor: As) -> None:
         session, clerk, item="disability_documents", condition="severe_disability", proof="残疾人证（肢体一级）已核验"
     )
     assert visit.eligible and visit.basis in ("80岁以上", "重度残疾")
-    papers = [
-        {"material": m.name, "original": m.form != "copy", "sheets": 1} for m in record_of(visit.item).materials
-    ]
+    papers = [{"material": m.name, "original": m.form != "copy", "sheets": 1} for m in record_of(visit.item).materials]
     steps = (("schedule", {"slot_start": tomorrow()}), ("set_off", {}), ("collect", collection(lines=papers)))
     for step, inputs in steps:
         engine.fire(visit, step, leader, inputs=inputs)
