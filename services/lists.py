@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, joinedload
 
 from models.agency import Agency
@@ -21,7 +21,7 @@ from process.library import library
 from process.pages import Wanted
 from process.refusals import NotFound
 from process.words import N_
-from services import listing, search
+from services import delegation_shelves, listing, search
 
 # A few hundred at a time, so that a long list needs no more memory than a short one.
 PART = 300
@@ -49,7 +49,7 @@ class ListKind:
     title: str
     names: tuple[str, ...]
     ask: Callable[[Session, Actor, Query], Question]
-    say: Callable[[Session, Query], list[str]]
+    say: Callable[[Session, Actor, Query], list[str]]
     endpoint: str
     address: dict[str, str] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ def kind_of(key: str) -> ListKind:
             library.types[name].title.zh,
             ("q", "state", "unit", "since", "until", "only", "sort"),
             lambda session, actor, query: _ask_type(session, name, query),
-            lambda session, query: _say_type(session, name, query),
+            lambda session, _actor, query: _say_type(session, name, query),
             "generic.listed",
             {"type_id": name},
         )
@@ -77,9 +77,9 @@ def cleaned(kind: ListKind, values: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def in_words(session: Session, kind: ListKind, query: Query) -> str:
+def in_words(session: Session, actor: Actor, kind: ListKind, query: Query) -> str:
     """The filter as people say it, for the head of a sheet and the journal; what was searched for stays out of both when it is personal."""
-    said = kind.say(session, query)
+    said = kind.say(session, actor, query)
     words = query.get("q", "")
     if words:
         said.append("证件号或电话：（不写出）" if search.looks_personal(words) else f"含“{words}”")
@@ -208,7 +208,8 @@ def _ask_cases(session: Session, _actor: Actor, query: Query) -> Question:
     return Question(
         Wanted(
             types=frozenset({"case"}),
-            states=frozenset({state}) if state in library.workflows["case"].states else None,
+            # A state that never was one holds nothing, here as on the page.
+            states=frozenset({state}) if state not in ("", "open", "late") else None,
             open_only=state == "open",
             overdue_at=now() if state == "late" else None,
             path=place.path if place is not None else "",
@@ -220,7 +221,7 @@ def _ask_cases(session: Session, _actor: Actor, query: Query) -> Question:
     )
 
 
-def _say_cases(session: Session, query: Query) -> list[str]:
+def _say_cases(session: Session, _actor: Actor, query: Query) -> list[str]:
     state = query.get("state", "")
     states = library.workflows["case"].states
     said = {"open": ["没办结的"], "late": ["已超期的"]}.get(state, [])
@@ -231,97 +232,57 @@ def _say_cases(session: Session, query: Query) -> list[str]:
     return [*said, *_unit_words(session, query.get("place"))]
 
 
-def _ask_shelf(type_id: str, shelves: Mapping[str, tuple[str, ...] | None]) -> Callable[..., Question]:
-    """A list whose parts are states; an unknown part is what the page opens with."""
-
-    def ask(session: Session, actor: Actor, query: Query) -> Question:
-        show = query.get("show", "")
-        states = shelves.get(show)
-        open_only = show == "open" or (show not in shelves and "open" in shelves)
-        wanted = Wanted(
-            types=frozenset({type_id}),
-            open_only=open_only,
-            states=frozenset(states) if states and not open_only else None,
-        )
-        return Question(wanted, pages.NEWEST, query.get("q", ""))
-
-    return ask
+def _ask_delegations(_session: Session, actor: Actor, query: Query) -> Question:
+    shelf = delegation_shelves.chosen(actor, query.get("show"))
+    return Question(Wanted(), pages.NEWEST, conditions=(shelf.condition,), entity=Delegation)
 
 
-def _say_shelf(labels: Mapping[str, str]) -> Callable[[Session, Query], list[str]]:
-    return lambda _session, query: [labels[query["show"]]] if query.get("show") in labels else []
+def _say_delegations(_session: Session, actor: Actor, query: Query) -> list[str]:
+    shelf = delegation_shelves.chosen(actor, query.get("show"))
+    return [] if shelf.key == "all" else [shelf.title]
 
 
-def _ask_inbox(session: Session, actor: Actor, query: Query) -> Question:
-    """Delegations as their page parts them; what is counted lies with the units whose papers this actor counts."""
-    asked = _ask_shelf("delegation", DELEGATIONS)(session, actor, query)
-    if query.get("show") != "inbox":
-        return asked
-    paths = [held.path for held in actor.held if held.role in ("window_clerk", "back_office_reviewer")]
-    desks = select(Agency.id).where(or_(Agency.id == "", *(access.within(Agency.path, path) for path in paths)))
-    return Question(asked.wanted, asked.order, asked.words, (Delegation.addressee_id.in_(desks),), Delegation)
+def _ask_visits(_session: Session, _actor: Actor, query: Query) -> Question:
+    """The page opens with what is not over yet."""
+    return Question(Wanted(types=frozenset({"home_visit"}), open_only=query.get("show") != "all"), pages.NEWEST)
 
 
-def _ask_certificates(_session: Session, _actor: Actor, query: Query) -> Question:
-    states = library.workflows["certificate"].states
-    state = query.get("state", "")
-    return Question(
-        Wanted(types=frozenset({"certificate"}), states=frozenset({state}) if state in states else None),
-        pages.NEWEST,
-        query.get("q", ""),
-    )
+def _say_visits(_session: Session, _actor: Actor, query: Query) -> list[str]:
+    return ["包括已办结的" if query.get("show") == "all" else "没办结的"]
 
 
-def _say_certificates(_session: Session, query: Query) -> list[str]:
-    states = library.workflows["certificate"].states
-    return [f"状态：{states[query['state']].title.zh}"] if query.get("state") in states else []
+def _certificate_states(actor: Actor, query: Query) -> frozenset[str] | None:
+    """One state, or without any what the office still has to do; whoever searches, and whoever they belong to, sees all."""
+    definition = library.workflows["certificate"]
+    if query.get("state") in definition.states:
+        return frozenset({query["state"]})
+    if query.get("q") or actor.resident_id is not None:
+        return None
+    return frozenset(state.id for state in definition.states.values() if not state.terminal)
 
 
-DELEGATIONS: dict[str, tuple[str, ...] | None] = {
-    "inbox": ("sent",),
-    "back": ("returned", "waiting_material"),
-    "results": ("result_sent", "handed_over"),
-    "drafts": ("draft",),
-    "open": None,
-    "all": None,
-}
+def _ask_certificates(_session: Session, actor: Actor, query: Query) -> Question:
+    wanted = Wanted(types=frozenset({"certificate"}), states=_certificate_states(actor, query))
+    return Question(wanted, pages.NEWEST, query.get("q", ""))
+
+
+def _say_certificates(_session: Session, actor: Actor, query: Query) -> list[str]:
+    states = _certificate_states(actor, query)
+    if states is None:
+        return []
+    known = library.workflows["certificate"].states
+    return [f"状态：{known[query['state']].title.zh}"] if query.get("state") in known else ["要办的"]
+
+
 KINDS: dict[str, ListKind] = {
     kind.key: kind
     for kind in (
         ListKind("cases", N_("办件"), ("q", "state", "item", "place"), _ask_cases, _say_cases, "cases.index"),
+        ListKind("delegations", N_("代办"), ("show",), _ask_delegations, _say_delegations, "delegations.index"),
         ListKind(
-            "delegations",
-            N_("代办"),
-            ("q", "show"),
-            _ask_inbox,
-            _say_shelf(
-                {
-                    "inbox": "待清点",
-                    "back": "退回和待补",
-                    "results": "结果送回",
-                    "drafts": "还没转出",
-                    "open": "办理中",
-                    "all": "全部",
-                }
-            ),
-            "delegations.index",
+            "certificates", N_("证照"), ("q", "state"), _ask_certificates, _say_certificates, "certificates.index"
         ),
-        ListKind(
-            "certificates",
-            N_("证照"),
-            ("q", "state"),
-            _ask_certificates,
-            _say_certificates,
-            "certificates.index",
-        ),
-        ListKind(
-            "visits",
-            N_("上门代办"),
-            ("show",),
-            _ask_shelf("home_visit", {"open": None, "all": None}),
-            _say_shelf({"all": "包括已办结的"}),
-            "visits.index",
-        ),
+        ListKind("visits", N_("上门代办"), ("show",), _ask_visits, _say_visits, "visits.index"),
     )
 }
 

@@ -38,7 +38,7 @@ def index() -> ResponseReturnValue:
     """What waits, state by state, with the paper's own status and the next step."""
     session, actor = db_session(), current_actor()
     state = request.args.get("state", "")
-    words = " ".join(request.args.get("q", "").split())[:60]
+    words = " ".join(request.args.get("q", "").split())[:100]
     statement = access.visible(select(Certificate), actor, Certificate).options(
         *present.list_options(Certificate),
         joinedload(Certificate.paper),

@@ -35,7 +35,7 @@ def _page(key: str, wrong: Refusal | None = None, where: str = "") -> ResponseRe
             owner=one.owner.name,
             shared=one.unit_id is not None,
             usual=usual is not None and usual.id == one.id,
-            words=lists.in_words(session, kind, lists.cleaned(kind, one.query)),
+            words=lists.in_words(session, actor, kind, lists.cleaned(kind, one.query)),
             url=address(kind, lists.cleaned(kind, one.query)),
             wrong=wrong.detail if wrong is not None and where == one.uid else "",
         )

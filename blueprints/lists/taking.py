@@ -47,7 +47,7 @@ def printed(key: str) -> ResponseReturnValue:
     return render_template(
         "lists/print.html",
         title=_(kind.title),
-        words=lists.in_words(session, kind, query),
+        words=lists.in_words(session, actor, kind, query),
         rows=rows[:PRINTED],
         cut=PRINTED if len(rows) > PRINTED else 0,
         at=present.moment(now()),
@@ -73,7 +73,7 @@ def _asking(key: str, values: dict[str, str], refusal: Refusal | None = None) ->
         key=key,
         title=_(kind.title),
         query=query,
-        words=lists.in_words(session, kind, query),
+        words=lists.in_words(session, actor, kind, query),
         rows=rows,
         most=exports.MOST,
         reasoned=rows > exports.WITH_REASON,

@@ -72,7 +72,7 @@ def list_tools() -> Any:
     return SimpleNamespace(
         key=kind.key,
         query=query,
-        words=lists.in_words(session, kind, query),
+        words=lists.in_words(session, actor, kind, query),
         saved=[_saved(kind, one, query, actor) for one in saved],
         usual=usual.name if usual is not None and lists.cleaned(kind, usual.query) == query else "",
         whole_url=address(kind, **{WHOLE: 1}),
