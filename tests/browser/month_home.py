@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from process.numbers import CHINA
 from tests.browser import visit_story as story
 from tests.browser.month_office import Both, Month
-from tests.browser.product import Person
+from tests.browser.product import Person, id_number
 
 
 def a_visit_at_home(month: Month, office: Both) -> None:
@@ -59,4 +60,46 @@ def the_card_comes_home(month: Month, office: Both) -> None:
     month.work()
     month.next_day(hour=14)
     story.hand_it_over(office, office.things["visit"], office.things["visit_ticket"])
+    month.work()
+
+
+def a_refusal_and_a_shut_door(month: Month, office: Both) -> None:
+    """Sixty and well: told where else to go. Ninety and out: tried again another day. The register is reviewed."""
+    clerk = office.person("community.clerk")
+    clerk.go("/visits/new")
+    number = id_number(story.born(60), "male", story.seat(office) + 1)
+    story.fill_request(clerk, "俞建国", number, "13800001112", "80岁以上")
+    clerk.press("登记预约", within="form.card-box")
+    clerk.see("其他办理渠道", "但不符合上门条件", "就近到社区公共服务站办理")
+    refused = re.search(r"/visits/([^/?#]+)/ways", clerk.page.url)
+    assert refused
+    clerk.go(f"/c/{refused[1]}")
+    clerk.tap("告知其他渠道")
+    clerk.fill("原因和推荐的渠道", "未满80周岁，可到社区站办理，儿子会陪同。", within="details.act[open]")
+    clerk.press("告知其他渠道", within="details.act[open] form")
+    clerk.see("上门代办单-已告知其他渠道", "不符合上门条件")
+
+    clerk.go("/visits/new")
+    number = id_number(story.born(90), "female", story.seat(office) + 2)
+    story.fill_request(clerk, "尉迟䶮云", number, "13800001113", "80岁以上")
+    clerk.press("登记预约", within="form.card-box")
+    when = choose_hour(clerk)
+    missed = clerk.page.url
+    found = re.search(r"/c/([^/?#]+)", missed)
+    assert found
+    month.work()
+    month.clock.now = when
+    leader = office.person("grid.leader")
+    leader.go("/visits/route").press("出发上门")
+    leader.go(f"/c/{found[1]}")
+    leader.tap("未遇到，改约")
+    leader.fill("情况", "敲门三次无人应，邻居说去了女儿家。", within="details.act[open]")
+    leader.press("未遇到，改约", within="details.act[open] form")
+    leader.see("上门代办单-未遇到", "未遇到")
+    leader.go("/visits/care").see("名册-手机", "80岁以上")
+    leader.page.locator(".care-table a[href*='/visits/care/']").first.click()
+    leader.page.wait_for_url("**/visits/care/*")
+    leader.fill("说明", "电话回访，情况没有变。")
+    leader.press("记下复核结果")
+    leader.see("名册-复核后", "电话回访，情况没有变。")
     month.work()

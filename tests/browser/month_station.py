@@ -169,9 +169,9 @@ def count_all(person: Worker) -> None:
     person.press("清点完，签收")
 
 
-def ask_once_and_supply(month: Month, office: Both) -> None:
-    """Everything missing is told at once; the resident reads it, the station sends what was missing."""
-    ticket, window = office.things["ticket"], office.person("window.clerk")
+def ask_once(month: Month, office: Both) -> None:
+    """Everything missing is told at once, and the resident reads it."""
+    window = office.person("window.clerk")
     window.tap("一次性告知")
     asked = "还缺婚育说明（男方签名）和男方户口簿，请在下周五前送到社区公共服务站。"
     window.fill("还缺什么、怎么补", asked, within="details.act[open]")
@@ -181,8 +181,12 @@ def ask_once_and_supply(month: Month, office: Both) -> None:
     resident = office.person("resident")
     resident.go("/messages").see("居民的消息", "材料要补", asked)
 
+
+def supply(month: Month, office: Both) -> None:
+    """The station sends what was missing, and the street counts it."""
     month.next_day()
-    clerk = office.person("community.clerk")
+    ticket = office.things["ticket"]
+    clerk, window = office.person("community.clerk"), office.person("window.clerk")
     clerk.see("社区-有退回的早上", "DB-")
     clerk.go(f"/c/{ticket}").press("清点补送或退回的材料")
     count_all(clerk)
