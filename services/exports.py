@@ -124,7 +124,7 @@ def load(session: Session, actor: Actor, uid: str) -> ListExport:
 
 
 def fetch(session: Session, actor: Actor, uid: str) -> tuple[ListExport, bytes]:
-    """The file, as long as it is kept; that it was fetched is remembered once."""
+    """The file, as long as it is kept; who took out what stands in the journal since it was asked for."""
     found = load(session, actor, uid)
     if found.status != "ready" or found.sha256 is None:
         raise NotFound("文件还没有生成好。请稍候刷新“我的导出”再取。")

@@ -76,6 +76,8 @@ def check(session: Session, import_id: int) -> None:
 def confirm(session: Session, actor: Actor, uid: str) -> SheetImport:
     """The person has seen the preview and wants it written."""
     made = load(session, actor, uid)
+    # Of two who press at once, the second waits here and then sees what the first has done.
+    session.refresh(made, with_for_update=True)
     kind = kind_of(made.kind, actor)
     if made.status in ("writing", "done"):
         return made

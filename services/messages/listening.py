@@ -136,9 +136,10 @@ def handed_on(session: Session, ticket: Delegation, event: str, actor: Actor, st
 
 
 def taken_over(session: Session, ticket: Delegation, event: str, actor: Actor, step: Step | None) -> None:
-    """The result is at the station; one that a visit brings home is told with the visit."""
+    """The result is where it is to be fetched; one that a visit brings home is told with the visit."""
     if ticket.home_visit_id is None and (ticket.case is None or ticket.case.state == "issued"):
-        resident(session, ticket, "result_ready", facts.at(session, ticket, ticket.place), once=ticket.uid)
+        found = facts.at(session, ticket, ticket.result_point or ticket.place)
+        resident(session, ticket, "result_ready", found, once=ticket.uid)
 
 
 # --- Visits

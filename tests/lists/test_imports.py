@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
 from models.ledger import JournalEntry, OutboxItem
 from models.person import GridMembership, Person
 from models.resident import CareEntry, Resident
+from models.sheets import SheetImport
 from process.identity import check_character
 from process.refusals import NotAvailable, NotFound
 from services import imports, jurisdiction
@@ -77,6 +78,19 @@ def test_a_register_is_looked_through_then_written_whole(session: Session, actor
     told = [e.action for e in session.scalars(select(JournalEntry).where(JournalEntry.action.like("import:%")))]
     assert told == ["import:upload", "import:write", "import:upload", "import:write"]
     assert OLD[2] not in str([e.details for e in session.scalars(select(JournalEntry))])
+
+
+def test_whoever_presses_second_sees_what_the_first_has_done(session: Session, actor) -> None:
+    """Two windows with one preview: what is in memory may be old, the row is asked again and held."""
+    clerk = actor("community.clerk")
+    made = imports.accept(session, clerk, "care", care(OLD, ILL), "名册.xlsx")
+    session.flush()
+    table = SheetImport.__table__
+    session.execute(update(table).where(table.c.id == made.id).values(status="done"))
+    assert made.status == "checked", "as it was read before"
+    imports.confirm(session, clerk, made.uid)
+    assert made.status == "done"
+    assert session.scalar(select(Resident).where(Resident.name == "龚素珍")) is None, "not written a second time"
 
 
 def test_every_bad_cell_is_named_and_nothing_is_written(session: Session, actor) -> None:

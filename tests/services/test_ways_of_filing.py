@@ -17,6 +17,7 @@ from catalogue import loader as catalogue
 from models.agency import Agency
 from models.base import now
 from models.delegation import Delegation, Handover
+from models.message import Message
 from models.notice import Notice
 from models.paper import Paper
 from process import clock, engine
@@ -62,6 +63,10 @@ def test_the_result_is_fetched_at_another_point(session: Session, actor: As) -> 
         engine.fire(ticket, "take_over", clerk, inputs={"lines": counted(session, ticket, "result")})
     engine.fire(ticket, "take_over", there, inputs={"lines": counted(session, ticket, "result")})
     assert ticket.unit_id == "dx-c02"
+    # The resident is sent to the counter where it lies, not to the one where it was filed.
+    told = session.scalars(select(Message).where(Message.content_id == ticket.id, Message.occasion == "result_ready"))
+    [text] = [one.text for one in told]
+    assert session.get_one(Agency, "dx-c02").name in text and ticket.place.name not in text
     where = {w.material.code: w for w in whereabouts.where_is(session, ticket.case)}
     assert "柴美玲" in where["id_card"].holder and "柴美玲" in where["id_card"].signed.signed_by
     draw_all(session)
