@@ -145,17 +145,6 @@ def mine(session: Session, actor: Actor, limit: int = 30) -> list[ListExport]:
     )
 
 
-def keys_in_use(session: Session, at: datetime) -> list[str]:
-    """Files of exports that are still kept, for whoever clears the store."""
-    return [
-        key
-        for key in session.scalars(
-            select(ListExport.sha256).where(ListExport.sha256.is_not(None), ListExport.at >= at - KEPT)
-        )
-        if key
-    ]
-
-
 def filename(made: ListExport) -> str:
     return f"{made.title}-{made.at.astimezone(CHINA):%Y%m%d-%H%M}.xlsx"
 

@@ -20,6 +20,7 @@ from process.relations import HEAD
 from services import accounts, care_reminders
 from services.catalogue_items import load_items
 from services.residents import find_or_create
+from services.shipped_levels import load_example_powers
 
 DEMO_PASSWORD = "daiban-demo"
 SEED = 2026
@@ -95,7 +96,7 @@ def _calendar(session: Session) -> None:
 
 
 def load_demo_people(session: Session) -> None:
-    """The accounts of the demo, the grid leaders and the stations' staff; only the sixteen known accounts have a password."""
+    """The accounts of the demo, the grid leaders and the stations' staff, only the known accounts with a password; and example letters of authority."""
     known = set(session.scalars(select(Person.username)))
     password = accounts.hash_password(DEMO_PASSWORD)
     for account in catalogue.demo_accounts().values():
@@ -129,6 +130,7 @@ def load_demo_people(session: Session) -> None:
             )
         session.flush()
     _staff(session, known)
+    load_example_powers(session)
 
 
 # The demo's units have somebody who answers for them: the centre's approver, and the head of every station.

@@ -1,4 +1,4 @@
-"""Writes owners, powers and grants that ship with the catalogue into the database; what an office has changed is left alone."""
+"""Writes owners that ship with the catalogue into the database, and for the demo powers and letters; what an office has changed is left alone."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from models.item_place import ItemPlace, ItemSetting
 from services.authority import DECIDE
 
 
-def load_levels(session: Session) -> None:
-    """Adds what is missing; may run again."""
+def load_owners(session: Session) -> None:
+    """Whose decision each item is; adds what is missing, may run again."""
     shipped = levels()
     items = {item.code: item for item in session.scalars(select(ServiceItem))}
     # A city made up for measuring has items of its own and none of these units.
@@ -23,6 +23,14 @@ def load_levels(session: Session) -> None:
     for one in shipped.owners:
         if one.item in items and one.owner in agencies and items[one.item].id not in settled:
             session.add(ItemSetting(item_id=items[one.item].id, owner_id=one.owner, illustrative=True))
+    session.flush()
+
+
+def load_example_powers(session: Session) -> None:
+    """The powers and letters of the demo: invented ones must let nobody decide in a real office."""
+    shipped = levels()
+    items = {item.code: item for item in session.scalars(select(ServiceItem))}
+    agencies = set(session.scalars(select(Agency.id)))
     place = session.get(Agency, shipped.power_place)
     if place is not None:
         said = set(session.scalars(select(ItemPlace.item_id).where(ItemPlace.place_id == place.id)))
