@@ -11,6 +11,7 @@ from process.drawing_plan import Box, Bus, Plan, anchors_of, plan_of, spread, tr
 INK, SECOND, EDGE, LINE, CARD = "#1F2328", "#57606A", "#848D97", "#D8DEE4", "#FFFFFF"
 DONE, DONE_TINT, NOW, NOW_TINT = "#1A7F37", "#EEF9F1", "#0B5CAD", "#E6F0FA"
 STATE_SIZE, LABEL_SIZE = 13.0, 12.0
+STAYING_SIZE, STAYING_LINE = 11.0, 14.0
 MARGIN = 16.0
 
 
@@ -35,8 +36,7 @@ def _horizontal(plan: Plan) -> str:
     gap = min(max(cell * 0.24, 26.0), 72.0)
     labels = {t.id: svg.wrap(plan.title(t), cell - 8, LABEL_SIZE) for t, _, _ in plan.steps}
     top = MARGIN + max((len(lines) for lines in labels.values()), default=0) * 15 + 10
-    # Steps that stay in a state are named inside its box.
-    high = 66.0 if plan.loops else 52.0
+    high = 52.0 + (8.0 if plan.loops else 0.0) + max((_height(_staying(plan, state, cell - gap)) for state in plan.loops), default=0.0)
     for index, box in enumerate(usual):
         box.x, box.y, box.w, box.h = MARGIN + index * cell, top, cell - gap, high
     anchors, order, taken = anchors_of(plan), [b.state.id for b in usual], set()
@@ -129,7 +129,7 @@ def _vertical(plan: Plan) -> str:
             (left if box.usual else right),
             y,
             wide,
-            max(58.0 if state in plan.loops else 46.0, ports[state] * 24.0 + 6),
+            max((54.0 if state in plan.loops else 46.0) + _height(_staying(plan, state, wide)), ports[state] * 24.0 + 6),
         )
         y += box.h + 36.0
     height = y - 36.0 + MARGIN
@@ -244,19 +244,30 @@ def _state(plan: Plan, box: Box) -> str:
             )
         )
     size = STATE_SIZE if len(lines) < 3 else 12.0
-    staying = plan.loops.get(box.state.id, [])
-    lift = 8.0 if staying else 0.0
+    staying = _staying(plan, box.state.id, box.w)
+    lift = _height(staying) / 2
     shapes.append(
         svg.text(lines, box.cx, box.cy - lift, size=size, fill=ink, weight="700" if now else None, class_="wf-title")
     )
-    if staying:
-        named = svg.wrap("↻ " + "、".join(plan.title(t) for t in staying), box.w - 10, 11.0, 1)
-        shapes.append(svg.text(named, box.cx, box.cy + len(lines) * 8 + 4, size=11.0, fill=SECOND, class_="wf-label"))
+    y = box.cy - lift + len(lines) * 8 + 8
+    for named in staying:
+        middle = y + _height([named]) / 2 - STAYING_LINE / 2
+        shapes.append(svg.text(named, box.cx, middle, size=STAYING_SIZE, fill=SECOND, class_="wf-label"))
+        y += _height([named])
     if done or finished:
         shapes.append(_badge(box, DONE, "M-3.6 0.2L-1 2.8L3.8 -2.6"))
     elif now:
         shapes.append(_badge(box, NOW, None))
     return svg.tag("g", "".join(shapes), class_=f"wf-state wf-state--{kind}")
+
+
+def _staying(plan: Plan, state: str, width: float) -> list[list[str]]:
+    """Steps that stay in a state are named inside its box, each in lines of its own."""
+    return [svg.wrap(f"↻ {plan.title(t)}", width - 10, STAYING_SIZE) for t in plan.loops.get(state, [])]
+
+
+def _height(names: list[list[str]]) -> float:
+    return sum(len(lines) for lines in names) * STAYING_LINE
 
 
 def _badge(box: Box, fill: str, tick: str | None) -> str:

@@ -194,7 +194,7 @@ def item_place(code: str, place_id: str) -> ResponseReturnValue:
                 "way": form.way.data,
                 "steps": form.steps.data,
                 "handlers": form.handlers.data,
-                "to_villages": form.to_villages.data,
+                "to_villages": form.to_villages.data if form.to_villages is not None else "",
                 "pilot_since": day(form.pilot_since),
                 "pilot_until": day(form.pilot_until),
                 "same_power": form.same_power.data,
