@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from extensions import db
 from jobs.handlers import HANDLERS, exhausted
 from jobs.queue import connect, name_of
-from process import outbox, releases
+from process import outbox, releases, transactions
 from process.outbox import Lease
 from process.refusals import NotAvailable, Refusal
 
@@ -57,7 +57,10 @@ def _work(session: Session, held: Lease) -> str:
     try:
         if outbox.worn_out(held):
             raise NotAvailable(f"工作进程办这一件时中断了 {held.losses} 次，不再自动重试。请管理员查看日志后重新生成。")
-        releases.refresh(session)
+        with transactions.reading():
+            releases.refresh(session)
+        # That look is no part of the work: a job that speaks to somebody outside must begin without any lock of ours.
+        session.rollback()
         HANDLERS[held.job](session, held.args)
         if not outbox.finish(session, held):
             # Our lease ran out and somebody else took over: nothing we did may stay.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from datetime import timedelta
 from random import Random
 
@@ -10,13 +12,14 @@ import pytest
 from sqlalchemy import func, select
 
 from catalogue.messages import messages
+from extensions import db
 from jobs.worker import do
 from models.base import at_time, new_uid, now
 from models.ledger import JournalEntry, OutboxItem
 from models.message import Delivery, Message
 from models.notice import Notice
 from models.resident import Resident
-from process import outbox
+from process import outbox, releases
 from process.numbers import CHINA
 from services.messages import channels, preferences, sending, telling
 from services.messages.channels import Parcel, Refused, SmsGateway, TooFast, Unavailable, WorkChat
@@ -304,3 +307,26 @@ def test_a_thousand_messages_through_a_flaky_gateway_arrive_once_each(
     assert len(gateway.sent) == 1_000 and set(gateway.times.values()) == {1}
     assert len(texts(gateway)) > 1_300, "the gateway was bad enough to prove something"
     assert len({text for _, text in gateway.sent.values()}) == 1_000
+
+
+def test_nothing_is_locked_while_a_slow_gateway_is_spoken_to(session, case, gateway, morning, monkeypatch, app):
+    """Also when the worker has just looked for released processes: on SQLite that look once held the only lock."""
+    _, sms = told(session, case)
+    item = session.scalars(select(OutboxItem.id).where(OutboxItem.job == telling.SEND)).one()
+    session.commit()
+    real, free = channels.get("sms"), []
+
+    class Watched:
+        name = "sms"
+
+        def send(self, parcel: Parcel) -> str:
+            with closing(sqlite3.connect(db.engine.url.database, timeout=0, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                other.execute("ROLLBACK")
+            free.append(not session.in_transaction())
+            return real.send(parcel)
+
+    monkeypatch.setitem(channels._open, "sms", Watched())
+    releases.forget()
+    assert do(session, item) == "done" and free == [True]
+    assert session.get(Delivery, sms.id).state == "sent"
