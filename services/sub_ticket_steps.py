@@ -14,12 +14,12 @@ from services import counting, custody, delegations, further, notices, sub_ticke
 from services.custody import Line, Party
 
 TOLD = {
-    "receive": N_("转办单 %(number)s 已接手"),
-    "return": N_("转办单 %(number)s 被退回，请看原因"),
-    "promise": N_("转办单 %(number)s 定了答复日期"),
-    "answer": N_("转办单 %(number)s 已答复"),
+    "receive": N_("转办单 %(part)s 已接手"),
+    "return": N_("转办单 %(part)s 被退回，请看原因"),
+    "promise": N_("转办单 %(part)s 定了答复日期"),
+    "answer": N_("转办单 %(part)s 已答复"),
 }
-LATE = N_("转办单 %(number)s 答应的日期晚于代办单的期限，请先告诉办事人")
+LATE = N_("转办单 %(part)s 答应的日期晚于代办单的期限，请先告诉办事人")
 
 
 # --- Out and in
@@ -240,7 +240,8 @@ def tell_ticket(step: Step) -> None:
     )
     if step.transition.id not in TOLD:
         return
-    params = {"number": sub.number}
+    # `number` is always the thing a notice leads to, and that is the ticket.
+    params = {"part": sub.number}
     readers = [notices.holder(step.session, parent)]
     if step.transition.id in ("return", "answer"):
         readers.append(parent.first_contact)

@@ -150,9 +150,12 @@ def _now(material: Material | None, name: str, original: bool, sheets: int, chai
         and last.line.counted is None
         and last.handover.to_person_id is None
     )
+    lost = last is not None and last.handover.action in UNDERWAY and last.line.counted == 0 and last.line.sheets > 0
     signed = next((hand for hand in reversed(chain) if hand.signed_by), None)
     if material is not None and material.original_held:
         place = custody.holder(material)
+    elif lost and last is not None:
+        place = f"待查（{last.handover.to_label}清点时没有收到）"
     elif last is not None and last.handover.action == "give_back":
         place = "已归还申请人"
     elif material is not None:
@@ -167,10 +170,16 @@ def _now(material: Material | None, name: str, original: bool, sheets: int, chai
         sheets,
         place,
         last.signed_at or last.handover.at if last is not None else None,
-        f"已交出，待{last.handover.to_label}清点" if underway and last is not None else "",
+        _word(last, underway, lost) if last is not None else "",
         signed,
         tuple(chain),
     )
+
+
+def _word(last: Hand, underway: bool, lost: bool) -> str:
+    if lost:
+        return f"{last.handover.to_label}实点 0 份：{last.line.difference}"
+    return f"已交出，待{last.handover.to_label}清点" if underway else ""
 
 
 def receipts(session: Session, hands: Iterable[Hand]) -> dict[str, Paper]:

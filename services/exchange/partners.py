@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models.base import now
 from models.exchange import Envelope, Partner, PartnerKey
 from models.person import Person
-from process import journal, outbox
+from process import clock, journal, outbox
 from process.access import Actor
 from process.inputs import clean_text
 from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, NotFound
@@ -284,10 +284,16 @@ def administrators(session: Session) -> list[Person]:
     """Whom the state of a line concerns."""
     from models.person import Grant
 
+    today = clock.local_day(now())
     found = session.scalars(
         select(Person)
         .join(Grant, Grant.person_id == Person.id)
-        .where(Grant.role == ADMINISTRATOR, Person.active.is_(True))
+        .where(
+            Grant.role == ADMINISTRATOR,
+            Person.active.is_(True),
+            or_(Grant.since.is_(None), Grant.since <= today),
+            or_(Grant.until.is_(None), Grant.until >= today),
+        )
         .distinct()
         .order_by(Person.id)
         .limit(20)

@@ -65,7 +65,10 @@ def defects(session: Session, content: Content, comment: str) -> Facts:
     found = of(session, content)
     case = content if isinstance(content, Case) else getattr(content, "case", None)
     lines = tuple((m.name, why) for m, why in materials.defects(case)) if isinstance(case, Case) else ()
-    return replace(found, lines=lines or (("见说明", ""),), text=comment)
+    if not lines:
+        # Nothing was ticked: what the office wrote is the list.
+        return replace(found, lines=((comment.rstrip("。；， ") or "请来电询问", ""),))
+    return replace(found, lines=lines, text=comment)
 
 
 def owed(session: Session, case: Case, due: date, today: date) -> Facts:

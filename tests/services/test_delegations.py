@@ -335,3 +335,14 @@ def test_whoever_carried_a_case_does_not_decide_it(session: Session, actor: As, 
 
     assert not not_own_delegation(session, sent.case, actor("community.clerk"))
     assert not_own_delegation(session, sent.case, actor("approver"))
+
+
+@pytest.mark.req("S1-09")
+def test_what_was_not_in_the_envelope_is_not_said_to_be_there(session: Session, actor: As, sent: Delegation) -> None:
+    lines = counted(session, sent, line3={"counted": 0, "difference": "信封里没有，已电话告知社区"})
+    engine.fire(sent, "receive", actor("window.clerk"), inputs={"lines": lines})
+    assert sent.case is not None
+    where = {w.material.code: w for w in whereabouts.where_is(session, sent.case) if w.material}
+    page = where["household_booklet_page"]
+    assert page.holder.startswith("待查") and "实点 0 份：信封里没有" in page.on_the_way
+    assert "沈丽娟" in where["id_card"].holder and not where["id_card"].on_the_way
