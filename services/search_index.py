@@ -262,7 +262,7 @@ def _read_names(connection: Connection, found: Iterable[Facts]) -> None:
 
 
 def fill(connection: Connection) -> int:
-    """Writes the index of everything that has none yet; may be stopped and begun again. Used by the migration and `search fill`."""
+    """Writes the index of everything that has none yet; may be stopped and begun again. The migration calls it."""
     # PostgreSQL makes its index ten times as fast from what is there as row by row.
     apart = connection.dialect.name == "postgresql" and not connection.scalar(select(ContentSearch.content_id).limit(1))
     if apart:
