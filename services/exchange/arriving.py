@@ -20,9 +20,12 @@ from process import clock, engine
 from process.access import NOBODY
 from process.inputs import clean_text
 from process.library import library
-from services import files, generic, residents
+from process.words import N_
+from services import files, generic, notices, residents
 from services.exchange.receiving import Arrived, EffectRefused, effect
 from services.exchange.tickets import BECAUSE, DECIDES, FILED, STEPS, TYPE, link
+
+WROTE = N_("%(number)s：对方城市来了留言，请看往来")
 
 
 @effect("ticket")
@@ -148,6 +151,9 @@ def message_arrived(arrived: Arrived) -> Content:
     arrived.session.add(note)
     ticket.told_at = arrived.at
     arrived.session.flush()
+    reader = notices.holder(arrived.session, ticket.content)
+    if reader is not None:
+        notices.notify(arrived.session, ticket.content, to=reader, kind="exchange:message", text=WROTE)
     return ticket.content
 
 

@@ -17,6 +17,7 @@ from models.agency import Agency
 from models.content import Content
 from models.exchange import Envelope, ExchangeRefusal, ExchangeTicket, Partner
 from models.ledger import JournalEntry
+from models.notice import Notice
 from models.resident import Resident
 from process import journal
 from process.access import Actor
@@ -172,6 +173,19 @@ def test_another_partners_ticket_is_not_there(
     body = {"global_uid": ticket["global_uid"], "text": "请退回", "from": "staff", "unit": "示例", "at": ""}
     said = other.send(client, "message", body)
     assert (said["outcome"], said["reason"]) == ("refused", "unknown-ticket")
+
+
+def test_a_line_from_the_other_city_rings_where_the_ticket_lies(
+    session: Session, hand: Hand, client: FlaskClient
+) -> None:
+    ticket = hand.ticket()
+    hand.send(client, "ticket", ticket)
+    body = {"global_uid": ticket["global_uid"], "text": "请补一份参保凭证", "from": "staff", "unit": "示例", "at": ""}
+    assert hand.send(client, "message", body)["outcome"] == "done"
+    content = session.scalars(select(Content).where(Content.type == "cross_region")).one()
+    notice = session.scalars(select(Notice).where(Notice.kind == "exchange:message")).one()
+    assert (notice.content_id, notice.unit_id) == (content.id, content.unit_id)
+    assert "参保" not in notice.text
 
 
 # --- What is wrong
