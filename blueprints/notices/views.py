@@ -75,8 +75,11 @@ def bell() -> dict[str, Any]:
 
 
 def on_desk() -> list[Line]:
-    """The newest unread lines, for the top of the desk."""
-    return _lines(notices.unread(db_session(), current_actor(), ON_DESK))
+    """The newest unread lines, for the top of the desk; what has left this reader's hands waits at the bell only."""
+    session, actor = db_session(), current_actor()
+    found = notices.unread(session, actor, 4 * ON_DESK)
+    seen = notices.seen(session, actor, found)
+    return _lines([one for one in found if one.content_id is None or one.content_id in seen][:ON_DESK])
 
 
 def every_line() -> list[Line]:
