@@ -226,8 +226,8 @@ def _grids(session: Session, community: Agency) -> list[Agency]:
 
 
 def _not_twice(session: Session, actor: Actor, person: Resident, item: ServiceItem) -> None:
-    """A second press, or a second colleague: whoever may see the first request is told its number."""
-    if actor.resident_id is not None and actor.resident_id != person.id:
+    """Somebody who books for themselves twice is told the number of the first; staff and relatives may have their reasons."""
+    if actor.resident_id is None or actor.resident_id != person.id:
         return
     open_one = session.scalar(
         access.visible(

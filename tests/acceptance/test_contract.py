@@ -26,7 +26,7 @@ def visit(**more: Any) -> dict[str, Any]:
 
 def test_a_visit_is_requested_at_a_community(api) -> None:
     asked = api("community.clerk").post("/contents", visit(place="dx-c01"), 201)
-    assert asked["place"]["id"] == "dx-c01-g1" and {a["id"] for a in asked["actions"]} == {"schedule", "decline"}
+    assert asked["place"]["id"] == "dx-c01-g1" and {"schedule", "decline"} <= {a["id"] for a in asked["actions"]}
     assert api("grid.leader").post("/contents", visit(place="dx-c01"), 201)["place"]["id"] == "dx-c01-g1"
     assert api("neighbour.clerk").call("POST", "/contents", visit(place="dx-c01")).status_code in (403, 422)
 

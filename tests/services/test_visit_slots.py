@@ -144,15 +144,14 @@ def test_a_relative_says_who_they_are_and_follows_until_the_end(session: Session
     assert not access.may(resident, "view", visit)
 
 
-def test_the_same_request_is_not_registered_twice(session: Session, actor: As) -> None:
-    clerk = actor("community.clerk")
-    first = request_visit(session, clerk)
+def test_the_same_request_is_not_made_twice(session: Session, actor: As) -> None:
+    resident, clerk = actor("resident"), actor("community.clerk")
+    wanted = {"item": "senior_card", "condition": "bedridden", "proof": "住院证明"}
+    first = actions.create(session, resident, "home_visit", wanted)
     with pytest.raises(InvalidInput, match=str(first.number)):
-        request_visit(session, clerk)
-    with pytest.raises(InvalidInput, match=str(first.number)):
-        request_visit(session, actor("grid.leader"))
-    engine.fire(first, "cancel", clerk, inputs={"comment": "打错了"})
-    assert request_visit(session, clerk).id != first.id
+        actions.create(session, resident, "home_visit", wanted)
+    # Staff may have their reasons: two cards of one couple, a paper form that came late.
+    assert request_visit(session, clerk).id != request_visit(session, actor("grid.leader")).id
 
 
 @pytest.mark.req("S0-19")
