@@ -13,9 +13,10 @@ from blueprints import present
 from blueprints.context import current_actor, db_session
 from blueprints.grid import words
 from blueprints.grid.bp import bp
+from blueprints.grid.period import asked_period
 from process.library import library
-from process.refusals import InvalidInput, NotFound
-from services import coverage, generic, grid_rights, opinions
+from process.refusals import NotFound
+from services import generic, grid_rights, opinions
 
 
 @bp.get("/opinions")
@@ -25,12 +26,7 @@ def opinion_box() -> ResponseReturnValue:
     session, actor = db_session(), current_actor()
     if not grid_rights.works_in_office(actor):
         raise NotFound()
-    wrong = ""
-    try:
-        asked = [grid_rights.day(request.args.get(name, ""), name) for name in ("since", "until")]
-    except InvalidInput as refusal:
-        asked, wrong = [None, None], refusal.detail
-    since, until = coverage.period(asked[0], asked[1])
+    since, until, wrong = asked_period()
     chosen = request.args.get("category", "")[:20]
     counts = opinions.counted(session, actor, since, until)
     rows = opinions.listed(session, actor, since, until, chosen)

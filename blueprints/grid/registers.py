@@ -16,10 +16,11 @@ from blueprints.context import current_actor, db_session
 from blueprints.grid import forms, words
 from blueprints.grid.bp import bp
 from blueprints.grid.forms import Box
+from blueprints.grid.period import asked_period
 from models.agency import Agency
 from process.access import Actor
-from process.refusals import InvalidInput, NotFound, Refusal
-from services import coverage, grid_rights, jurisdiction, points, trainings, village_rules
+from process.refusals import NotFound, Refusal
+from services import grid_rights, jurisdiction, points, trainings, village_rules
 from services.trainings import AUDIENCES, TRAINERS
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -117,12 +118,7 @@ def service_points() -> ResponseReturnValue:
     session, actor = db_session(), current_actor()
     if not grid_rights.works_in_office(actor):
         raise NotFound()
-    wrong = ""
-    try:
-        asked = [grid_rights.day(request.args.get(name, ""), name) for name in ("since", "until")]
-    except InvalidInput as refusal:
-        asked, wrong = [None, None], refusal.detail
-    since, until = coverage.period(asked[0], asked[1])
+    since, until, wrong = asked_period()
     share = points.share(session, actor, since, until)
     counts = {line.agency.id: line.cases for line in share.lines}
     return render_template(
