@@ -22,6 +22,7 @@ class Board {
   async start() {
     if (!this.element.hasAttribute("data-hall")) await loadSortable();
     this.arrange();
+    this.element.dataset.ready = "";
     if (this.url) setInterval(() => this.refresh(), EVERY_MS);
   }
 

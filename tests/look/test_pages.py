@@ -191,6 +191,8 @@ def test_the_question_is_asked_first(open_page, site):
 
 def test_a_card_can_be_dragged_where_its_buttons_lead(open_page, site):
     page = open_page("board")
+    # The library that drags is fetched after the page; on a busy machine a hand would be faster.
+    page.wait_for_selector("[data-board][data-ready]")
     card = page.locator("[data-card='PT-2026-000211'] .errand__way")
     start, goal = card.bounding_box(), page.locator("[data-lane=claimed]").first.bounding_box()
     page.mouse.move(start["x"] + 20, start["y"] + 8)
