@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
-from . import fonts
+from . import fonts, terms
 from .errors import DefinitionError
 
 ROOT = Path(__file__).resolve().parents[2] / "pdf_templates"
@@ -41,10 +41,17 @@ SIZES: dict[str, tuple[float, float]] = {
     "A5 landscape": (210, 148),
     "A5": (148, 210),
     "A6 landscape": (148, 105),
+    "A6": (105, 148),
+    "A3": (297, 420),
+    "A3 landscape": (420, 297),
+    # A slip of the ticket printer; the cutter takes it off where the paper ends.
+    "80mm roll": (80, 120),
 }
+# The handbook has one page for each of 82 items; every other paper asks for far fewer.
+MOST_PAGES = 400
 DEFAULT_LENGTH = {"text": 200, "lines": 1000, "person_name": 100, "id_number": 40, "phone": 40, "address": 200}
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_PAPER_KEYS = {"id", "title", "size", "copies", "series", "max_pages", "who_may_print", "fields", "seal"}
+_PAPER_KEYS = {"id", "title", "size", "copies", "series", "max_pages", "who_may_print", "fields", "seal", *terms.KEYS}
 _FIELD_KEYS = {
     "name",
     "label",
@@ -93,6 +100,7 @@ class Paper:
     fields: tuple[Field, ...]
     folder: Path
     version: str
+    terms: terms.Terms
 
     def field(self, name: str) -> Field:
         """The field of that name; a KeyError is a programming mistake."""
@@ -144,11 +152,11 @@ def load(paper_id: str, root: Path = ROOT) -> Paper:
     if series is not None and not isinstance(series, str):
         raise DefinitionError(file, "series", "编号系列应是名称或 null")
     max_pages = raw.get("max_pages")
-    if not isinstance(max_pages, int) or not 1 <= max_pages <= 50:
-        raise DefinitionError(file, "max_pages", "应是 1 到 50 的整数")
+    if not isinstance(max_pages, int) or not 1 <= max_pages <= MOST_PAGES:
+        raise DefinitionError(file, "max_pages", f"应是 1 到 {MOST_PAGES} 的整数")
     seal = raw.get("seal", "")
     if not isinstance(seal, str):
-        raise DefinitionError(file, "seal", "应是印章名称,没有印章时留空")
+        raise DefinitionError(file, "seal", "应是印章名称，没有印章时留空")
     raw_fields = _need(raw, "fields", list, file, "fields")
     fields = tuple(_field(item, f"fields[{index}]", file) for index, item in enumerate(raw_fields))
     _unique(fields, "fields", file)
@@ -171,6 +179,7 @@ def load(paper_id: str, root: Path = ROOT) -> Paper:
         fields,
         folder,
         _version(folder, root / COMMON),
+        terms.read(raw, fields, sealed=bool(seal), file=file),
     )
 
 
@@ -184,21 +193,21 @@ def _field(raw: Any, key: str, file: str, *, column: bool = False) -> Field:
     key = f"{key}({name})"
     kind = _need(raw, "kind", str, file, f"{key}.kind")
     if kind not in KINDS or (column and kind == "table"):
-        raise DefinitionError(file, f"{key}.kind", f"没有“{kind}”这种字段;可用:{'、'.join(sorted(KINDS))}")
+        raise DefinitionError(file, f"{key}.kind", f"没有“{kind}”这种字段；可用:{'、'.join(sorted(KINDS))}")
     required = {True: "always", False: "no", "issued": "issued"}.get(raw.get("required", False))
     if required is None:
         raise DefinitionError(file, f"{key}.required", "只能是 true、false 或 issued(正式件必填)")
     options = raw.get("options", {})
     if not isinstance(options, dict) or bool(options) != (kind in {"choice", "choices"}):
-        raise DefinitionError(file, f"{key}.options", "选择字段须有选项,其他字段不能有")
+        raise DefinitionError(file, f"{key}.options", "选择字段须有选项，其他字段不能有")
     raw_columns = raw.get("columns", [])
     if not isinstance(raw_columns, list) or bool(raw_columns) != (kind == "table"):
-        raise DefinitionError(file, f"{key}.columns", "表格须有列,其他字段不能有")
+        raise DefinitionError(file, f"{key}.columns", "表格须有列，其他字段不能有")
     columns = tuple(_field(item, f"{key}.columns[{i}]", file, column=True) for i, item in enumerate(raw_columns))
     _unique(columns, f"{key}.columns", file)
     source = raw.get("source", "")
     if not isinstance(source, str) or (not column and not source):
-        raise DefinitionError(file, f"{key}.source", "应写明数据来源,例如 case.applicant.name")
+        raise DefinitionError(file, f"{key}.source", "应写明数据来源，例如 case.applicant.name")
     return Field(
         name,
         _need(raw, "label", str, file, f"{key}.label"),

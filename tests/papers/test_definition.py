@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from services.papers.definition import ROOT, load, load_all, paper_ids
 from services.papers.errors import DefinitionError
+from services.papers.terms import Overprint, Terms, Validity
 
 
 def test_all_papers_load_and_have_names_in_both_languages() -> None:
@@ -43,7 +45,7 @@ def test_samples_use_known_fields_only(paper_id: str) -> None:
     [
         ({"size": "B5"}, "", "", "size", "纸张"),
         ({"copies": "[]"}, "", "", "copies", "非空"),
-        ({"max_pages": 0}, "", "", "max_pages", "1 到 50"),
+        ({"max_pages": 0}, "", "", "max_pages", "1 到 400"),
         ({"colour": "red"}, "", "", "colour", "不认识"),
         ({"id": "other"}, "", "", "id", "同名"),
         ({"title": "{zh: 试验}"}, "", "", "title.en", "缺少"),
@@ -76,6 +78,20 @@ def test_samples_use_known_fields_only(paper_id: str) -> None:
             "fields(x)",
             "重名",
         ),
+        ({"signed": "perhaps"}, "", "", "signed", "true"),
+        ({"retention": "20y"}, "", "", "retention", "permanent"),
+        ({"letter": "shou"}, "", "", "letter", "汉字"),
+        ({"letter": "受"}, "  - {name: x, label: 甲, kind: text, source: x}", "", "letter", "number"),
+        ({"validity": "long"}, "", "", "validity", "permanent"),
+        ({"validity": "{days: 3, months: 1}"}, "", "", "validity", "之一"),
+        ({"validity": "{months: 0}"}, "", "", "validity.months", "1 到 1000"),
+        ({"validity": "{field: name}"}, "", "", "validity.field", "日期字段"),
+        ({"conditions": "[Only Child]"}, "", "", "conditions", "小写"),
+        ({"conditions": "[a, a]"}, "", "", "conditions", "重名"),
+        ({"overprint": "[name]"}, "", "", "overprint", "stock"),
+        ({"overprint": "{stock: X}"}, "", "", "overprint.stock", "小写"),
+        ({"overprint": "{stock: card, fields: []}"}, "", "", "overprint.fields", "非空"),
+        ({"overprint": "{stock: card, fields: [nmae]}"}, "", "", "overprint.fields", "nmae"),
         ({}, "", "{{ f.nmae }}", "第1行", "nmae"),
         ({}, "", "\n{% if %}", "第2行", ""),
     ],
@@ -107,3 +123,40 @@ def test_any_change_in_the_folder_or_the_common_parts_is_another_version(trial: 
         load.cache_clear()
         versions.add(load("trial", paper.folder.parent).version)
     assert len(versions) == 3
+
+
+def test_terms_have_their_ordinary_values_and_the_written_ones(trial: Any) -> None:
+    _, silent = trial("x{{ f.name }}")
+    assert silent.terms == Terms(Validity(), (), "10y", False, None, "")
+    assert silent.terms.validity.words == "长期有效"
+    assert silent.terms.validity.until(date(2026, 3, 5)) is None
+    _, spoken = trial(
+        "x{{ f.name }}",
+        validity="{months: 6, field: until}",
+        conditions="[only_child]",
+        retention="permanent",
+        signed="true",
+        overprint="{stock: honour_booklet, fields: [name]}",
+        letter="受",
+        fields="  - {name: name, label: 姓名, kind: text, source: x}\n"
+        "  - {name: number, label: 编号, kind: text, source: x}\n"
+        "  - {name: until, label: 至, kind: date, source: x}",
+    )
+    assert spoken.terms == Terms(
+        Validity("months", 6, "until"), ("only_child",), "permanent", True, Overprint("honour_booklet", ("name",)), "受"
+    )
+
+
+@pytest.mark.parametrize(
+    ("validity", "issued", "named", "until"),
+    [
+        (Validity("days", 30), date(2026, 12, 20), None, date(2027, 1, 19)),
+        (Validity("months", 6), date(2026, 8, 31), None, date(2027, 2, 28)),
+        (Validity("years", 3), date(2024, 2, 29), None, date(2027, 2, 28)),
+        (Validity("months", 6, "until"), date(2026, 3, 5), date(2026, 4, 1), date(2026, 4, 1)),
+        (Validity("months", 6, "until"), date(2026, 3, 5), date(2027, 4, 1), date(2026, 9, 5)),
+        (Validity("", 0, "until"), date(2026, 3, 5), date(2027, 4, 1), date(2027, 4, 1)),
+    ],
+)
+def test_the_last_day_a_paper_holds(validity: Validity, issued: date, named: date | None, until: date) -> None:
+    assert validity.until(issued, named) == until
