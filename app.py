@@ -19,6 +19,7 @@ from process import journal, library, transactions
 from process.refusals import DefinitionError
 from services import papers_out
 from services.exchange import keys as exchange_keys
+from services.exchange import partners as exchange_partners
 from services.files import configure as configure_files
 from services.messages import channels as message_channels
 
@@ -53,7 +54,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     configure_files(settings.storage_url)
     message_channels.configure(settings)
     papers_out.configure(settings.base_url, demo=settings.demo)
-    exchange_keys.configure(settings.var / "exchange.key")
+    exchange_keys.configure(settings.var / exchange_keys.FILE, lambda: exchange_partners.any_known(db.engine))
     services.register()
     papers_out.configure(settings.base_url, demo=settings.demo)
     catalogue.check()

@@ -66,7 +66,7 @@ def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackT
 
 
 def init_app(app: Flask) -> None:
-    from cli import accounts, keep, ledger, office, papers, scale, workflows
+    from cli import accounts, exchange, keep, ledger, office, papers, scale, workflows
 
     for group in (
         accounts.account,
@@ -78,7 +78,15 @@ def init_app(app: Flask) -> None:
         scale.scale,
     ):
         app.cli.add_command(group)
-    for command in (office.install, office.worker, office.relay, keep.backup, keep.restore, ledger.restrict):
+    for command in (
+        office.install,
+        office.worker,
+        office.relay,
+        keep.backup,
+        keep.restore,
+        ledger.restrict,
+        exchange.exchange_keys,
+    ):
         app.cli.add_command(command)
 
 

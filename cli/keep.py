@@ -18,7 +18,7 @@ from services import backup as vault
 @with_appcontext
 @plain
 def backup(file: Path) -> None:
-    """Write database, files and key into FILE (a tar archive); may run while people work."""
+    """Write database, files and keys into FILE (a tar archive); may run while people work."""
     told = vault.write(current_app.config["SETTINGS"], db.engine, file)
     click.echo(f"{file}: {told.files} files, {told.size} bytes; it holds the key to personal data, keep it like a seal")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from process import outbox
-from process.outbox import NETWORK, PAPERS, QUICK, Needs
+from process.outbox import EXCHANGE, NETWORK, PAPERS, QUICK, Needs
 from process.words import N_
 
 
@@ -78,7 +78,7 @@ KINDS: dict[str, Kind] = {
         "system_admin",
         N_("向通办伙伴发函件"),
         N_("请到“通办伙伴”页看这条线路的情况。函件都还在，线路恢复后点“马上再试”；这一行再试一次或放弃都不会丢件。"),
-        Needs(queue=NETWORK, lease=timedelta(seconds=120), attempts=8),
+        Needs(queue=EXCHANGE, lease=timedelta(seconds=120), attempts=8),
     ),
     "exchange.overdue": Kind(
         "system_admin",
@@ -137,4 +137,4 @@ def jobs_of(owner: str) -> Iterator[str]:
 
 declare(KINDS)
 
-__all__ = ["KINDS", "NETWORK", "OTHER", "PAPERS", "QUICK", "Kind", "declare", "jobs_of", "kind"]
+__all__ = ["EXCHANGE", "KINDS", "NETWORK", "OTHER", "PAPERS", "QUICK", "Kind", "declare", "jobs_of", "kind"]

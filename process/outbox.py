@@ -28,8 +28,9 @@ SWEPT_AT_ONCE = 5_000
 COUNTED, ALL = 10_000, 1 << 62
 
 # One queue for each kind of worker. What a job needs beyond the ordinary stands in `kinds`, filled by jobs/kinds.py.
-QUICK, PAPERS, NETWORK = "quick", "papers", "network"
-QUEUES = (QUICK, PAPERS, NETWORK)
+# Partner cities apart from the gateways: one that hangs keeps nobody's text message waiting.
+QUICK, PAPERS, NETWORK, EXCHANGE = "quick", "papers", "network", "exchange"
+QUEUES = (QUICK, PAPERS, NETWORK, EXCHANGE)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One archive with everything an office cannot make again: database, files, key. Written whole or not at all."""
+"""One archive with everything an office cannot make again: database, files, keys. Written whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sqlalchemy import Engine, inspect, text
 
 from config import Settings
 from services import files
+from services.exchange import keys as exchange_keys
 from services.storage import FileStore
 
 FORMAT = 1
@@ -52,7 +53,10 @@ def write(settings: Settings, engine: Engine, target: Path) -> Told:
         key.write_text(settings.secret_key + "\n")
         store = files.store()
         kept = list(store.keys())
-        parts = {dump.name: dump, KEY: key, **{FOLDER + name: store.path(name) for name in kept}}
+        exchange = settings.var / exchange_keys.FILE
+        # Without it no partner city would know the office that was brought back.
+        own = {exchange_keys.FILE: exchange} if exchange.exists() else {}
+        parts = {dump.name: dump, KEY: key, **own, **{FOLDER + name: store.path(name) for name in kept}}
         hashes = {name: _sha256(path) for name, path in parts.items()}
         manifest = {
             "format": FORMAT,
@@ -92,6 +96,8 @@ def read(settings: Settings, engine: Engine, source: Path, *, force: bool = Fals
             count = _bring_files(work, manifest, files.store())
             _restore_sqlite(engine, work / wanted) if wanted == SQLITE else _restore_postgres(engine, work / wanted)
             note = _bring_key(settings, (work / KEY).read_text().strip())
+            if (work / exchange_keys.FILE).exists():
+                _put_secret(settings.var, exchange_keys.FILE, (work / exchange_keys.FILE).read_text())
             return Told(count, source.stat().st_size, manifest["made_at"], note)
     except tarfile.TarError as error:
         raise BackupError(f"{source.name}: is no backup of daiban, or was cut short ({error})") from error
@@ -156,17 +162,22 @@ def _bring_key(settings: Settings, key: str) -> str:
         return ""
     path = settings.var / "secret.key"
     if path.exists() and path.read_text().strip() == settings.secret_key:
-        handle, draft = tempfile.mkstemp(dir=settings.var, prefix=".secret-")
-        with os.fdopen(handle, "w") as out:
-            out.write(key + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(draft, path)
+        _put_secret(settings.var, path.name, key + "\n")
         return ""
     return (
         "SECRET_KEY is set in the environment and is not the one of the backup: "
         "set it to the key in the archive (secret.key) before starting"
     )
+
+
+def _put_secret(folder: Path, name: str, body: str) -> None:
+    """Whole or not at all, and for nobody else's eyes."""
+    handle, draft = tempfile.mkstemp(dir=folder, prefix=".secret-")
+    with os.fdopen(handle, "w") as out:
+        out.write(body)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(draft, folder / name)
 
 
 def _copy_sqlite(engine: Engine, target: Path) -> None:

@@ -219,6 +219,14 @@ def is_online(case: Case) -> bool:
     )
 
 
+def accepting_unit(case: Case, actor: Actor) -> Agency:
+    """Whose clerk accepts: the street once it has the case, else where it was filed."""
+    there = case.active_place("addressee")
+    if there is not None and actor.unit_path.startswith(there.place_path):
+        return there.place
+    return above(case.place, "community", "street_centre") or case.place
+
+
 @registry.predicate("papers_here", why="这件正随代办单在别的单位办理，不在您手里。请等清点交接以后再办。")
 def papers_here(session: Session, case: Case, actor: Actor) -> bool:
     """The case lies in a unit of this actor: what travels with a ticket is not at hand."""

@@ -315,7 +315,11 @@ def take_result_in(step: Step) -> None:
     handover = _list_to_count(step)
     assert handover is not None
     point = successors.result_place(ticket)
-    station = custody.unit(point, step.actor if step.cause is None else ticket.owner)
+    taker = step.actor if step.cause is None else ticket.owner
+    if step.cause is not None and point.id != ticket.place_id:
+        # Whoever confirmed at that point has it; a courier with the code hands it to the unit.
+        taker = step.actor if any(held.path.startswith(point.path) for held in step.actor.held) else None
+    station = custody.unit(point, taker)
     if step.inputs.get("lines"):
         counts = counting.read(handover, step.inputs["lines"])
         signed = counting.signature(step)
@@ -326,7 +330,7 @@ def take_result_in(step: Step) -> None:
     step.details["handover"] = handover.id
     _back_to_station(ticket)
     if point.id != ticket.place_id:
-        ticket.unit_id, ticket.assignee_id = point.id, step.actor.person_id
+        ticket.unit_id, ticket.assignee_id = point.id, station.person_id
         if ticket.case is not None:
             case_routing.hand_to(ticket.case, point.id)
     if ticket.home_visit is not None:

@@ -230,9 +230,10 @@ def _sums(sums: Mapping[int, tuple[int, int]], person_id: int, limit: int) -> tu
     return open_, limit, done
 
 
-def assignable(found: Sequence[Courier]) -> list[Courier]:
-    """Whom the dispatcher may give an errand now."""
-    return [courier for courier in found if not courier.expired and not courier.full]
+def assignable(found: Sequence[Courier], start: Agency | None = None) -> list[Courier]:
+    """Whom the dispatcher may give an errand now; those whose point lies where it starts come first."""
+    free = [courier for courier in found if not courier.expired and not courier.full]
+    return sorted(free, key=lambda courier: start is None or not courier.point.path.startswith(start.path))
 
 
 def points_of(session: Session, street: Agency, day: date) -> list[Agency]:

@@ -16,7 +16,7 @@ from process import access, clock, engine, journal, registry, transactions
 from process.access import Actor
 from process.refusals import RequirementUnmet
 from process.registry import Step
-from services import custody, files
+from services import custody, files, successors
 from services.errand_posting import post_for, street_of
 
 __all__ = ["code_for", "counted_under_lock", "is_receiver", "on_hand", "post_for", "street_of"]
@@ -318,7 +318,9 @@ def papers_arrived(step: Step) -> None:
         _originals_now_with(step, taker)
     if isinstance(related, Delegation) and errand.purpose == "deliver_result":
         home = bool(errand.to_address) or errand.to_agency is None
-        if not home and errand.to_agency is not None and errand.to_agency.path.startswith(related.place_path):
+        if not home and errand.to_agency is not None and errand.to_agency.path.startswith(
+            successors.result_place(related).path
+        ):
             engine.follow(step, related, "take_over")
         elif home:
             engine.follow(step, related, "deliver", collector=related.applicant.name if related.applicant else "收件人")

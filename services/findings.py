@@ -36,6 +36,11 @@ GONE = {"dead": "已去世", "moved": "已迁出"}
 SHEET = "待遇资格认证情况（含认证照片）"
 # Agencies that pay benefits, nearest kind first.
 PAYERS = ("insurer", "remote_authority")
+# What such an office is called behind the name of its region.
+OFFICES = (
+    *("社会保险管理服务局", "社会保险事业管理局", "社会保险管理局", "社会保险局", "社会保险中心", "社会保险经办机构"),
+    *("社保局", "社保中心", "医疗保障局", "医保局", "人力资源和社会保障局", "人社局"),
+)
 
 
 @dataclass(frozen=True)
@@ -142,12 +147,25 @@ def _local_ticket(step: Step, visit: HomeVisit, finding: Finding) -> Delegation:
 
 
 def payer_of(session: Session, region: str) -> Agency | None:
-    """The paying agency of this region, if it has a desk in this installation."""
-    if not region:
+    """The paying agency of exactly this region, if it has a desk in this installation: a wrong one would learn of a life
+    that is none of its business, so what only sounds alike goes by the street."""
+    wanted = _plain(region)
+    if not wanted:
         return None
     found = session.scalars(select(Agency).where(Agency.kind.in_(PAYERS)).order_by(Agency.id))
     today = clock.local_day(now())
-    return next((one for one in found if one.exists_on(today) and (region in one.name or one.name in region)), None)
+    return next((one for one in found if one.exists_on(today) and wanted in _names(one)), None)
+
+
+def _plain(words: str) -> str:
+    return "".join(words.split())
+
+
+def _names(payer: Agency) -> set[str]:
+    """What people may write for this payer: its name, and the region it pays for, with or without the words of its office."""
+    parts = {payer.name, str((payer.details or {}).get("region") or ""), payer.parent.name if payer.parent else ""}
+    named = {_plain(part) for part in parts if part}
+    return named | {name.removesuffix(tail) for name in named for tail in OFFICES if name.endswith(tail)}
 
 
 def read_region(value: Any) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.agency import Agency
 from models.case import Case, Material
 from models.clock import ClockRun
 from models.content import Content
@@ -44,7 +43,7 @@ def acceptance_notice(occasion: Occasion) -> dict[str, Any] | None:
         return None
     applicant, item = case.applicant, record_of(case.item)
     assert applicant is not None, "a case has an applicant"
-    unit = accepting_unit(case, occasion)
+    unit = case_routing.accepting_unit(case, occasion.actor)
     accepted = clock.local_day(case.accepted_at or occasion.at)
     promised, legal = cases.item_promise(case)
     run = clock.current(occasion.session, case, "handle")
@@ -76,18 +75,9 @@ def acceptance_number(occasion: Occasion, data: dict[str, Any]) -> str:
     """东新受〔2026〕15号: one series per unit and year."""
     from services.papers.dates import letter_number
 
-    unit = office.letter_unit(accepting_unit(occasion.content, occasion))
+    unit = office.letter_unit(case_routing.accepting_unit(occasion.content, occasion.actor))
     year, value = numbers.draw(occasion.session, "acceptance_notice", unit.id, occasion.at)
     return letter_number(f"{unit.paper_name or unit.name}受", year, value)
-
-
-def accepting_unit(case: Case, occasion: Occasion) -> Agency:
-    """Whose clerk accepts: the street once it has the case, else where it was filed."""
-    there = case.active_place("addressee")
-    if there is not None and occasion.actor.unit_path.startswith(there.place_path):
-        return there.place
-    near = case_routing.above(case.place, "community", "street_centre")
-    return near or case.place
 
 
 def query_code(case: Case) -> str:

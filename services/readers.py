@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, and_, or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import Exists, Select, and_, exists, or_, select
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from models.content import Content
 from models.ledger import JournalEntry
@@ -108,6 +108,8 @@ def _rows(session: Session, actor: Actor, kind: str, thing: str, before: int | N
         JournalEntry.content_id.in_(mine),
         or_(JournalEntry.to_state.is_not(None), JournalEntry.action.in_(DEEDS)),
     )
+    if not thing:
+        handled = and_(handled, ~_followed(mine))
     statement = (
         select(JournalEntry, Content)
         .join(Content, Content.id == JournalEntry.content_id)
@@ -126,6 +128,18 @@ def _rows(session: Session, actor: Actor, kind: str, thing: str, before: int | N
     if thing:
         statement = statement.where(Content.uid == thing, Content.id.in_(mine))
     return statement if before is None else statement.where(JournalEntry.id < before)
+
+
+def _followed(mine: Select[int]) -> Exists:
+    """A step that another step brought about at the same moment: one delivery is told once, not for ticket, case and card."""
+    cause = aliased(JournalEntry)
+    return exists().where(
+        cause.content_id.in_(mine),
+        cause.at == JournalEntry.at,
+        cause.person_id == JournalEntry.person_id,
+        cause.action == JournalEntry.details["because"].as_string(),
+        cause.id != JournalEntry.id,
+    )
 
 
 def _event(session: Session, entry: JournalEntry, content: Content, open_to: bool) -> Event:

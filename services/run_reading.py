@@ -97,14 +97,20 @@ def waiting(session: Session, actor: Actor, start: Agency) -> list[Waiting]:
 
 
 def carriers(session: Session, start: Agency) -> dict[str, list[Person]]:
-    """Who may carry from here: trained couriers of the street, and the staff of the unit."""
+    """Who may carry from here: trained couriers of the street, those of one's own point first, and the staff of the unit."""
     street = case_routing.above(start, "street", "town") or start
+    near = case_routing.above(start, "community") or start
     couriers = session.scalars(
         select(Person)
         .join(CourierProfile, CourierProfile.person_id == Person.id)
         .join(Agency, Agency.id == CourierProfile.point_id)
         .where(Person.active, access.within(Agency.path, street.path))
-        .order_by(Person.name, Person.id)
+        .order_by(
+            case((access.within(Agency.path, near.path), 0), (Agency.kind == "errand_station", 1), else_=2),
+            Agency.path,
+            Person.name,
+            Person.id,
+        )
     ).unique()
     staff = session.scalars(
         select(Person)

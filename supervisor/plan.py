@@ -15,8 +15,8 @@ from supervisor.child import Child
 WEB_WORKERS = 2
 WEB_THREADS = 4
 # How many workers each queue has (jobs/kinds.py says what goes where): a slow drawing keeps nobody's notice waiting,
-# and a gateway that is down keeps nobody's paper.
-JOB_WORKERS = {"quick": 1, "papers": 2, "network": 1}
+# a gateway that is down keeps nobody's paper, and a partner city that hangs keeps nobody's text message.
+JOB_WORKERS = {"quick": 1, "papers": 2, "network": 1, "exchange": 1}
 # Shorter than the keeper's grace, so that gunicorn ends its own slow requests before it is killed itself.
 WEB_GRACE = 8
 

@@ -14,6 +14,8 @@ from bench.office_day.stories import Item, Village
 from catalogue import loader as catalogue
 from models.agency import Agency
 from models.base import now
+from models.case import ServiceItem
+from models.item_place import ItemSetting
 from models.person import Grant, LoginSession, Person
 from process import access
 from services import accounts
@@ -72,17 +74,26 @@ def read(session: Session, app: Flask, villages: int) -> World:
         tokens[person.username] = _open(session, person, "api")
         inside = {"_user_id": _open(session, person, "web"), "_fresh": True}
         cookies[person.username] = f"{cookie}={signer.dumps(inside)}"
-    return World(found, items(), tokens, cookies)
+    return World(found, items(session), tokens, cookies)
 
 
-def items() -> list[Item]:
-    """Items that end without a printed certificate and need no form of their own beyond the person."""
+def items(session: Session) -> list[Item]:
+    """Items that end without a printed certificate, need no form of their own beyond the person, and are decided in the town:
+    what a company or a bureau owns travels to them."""
+    owned = set(
+        session.scalars(
+            select(ServiceItem.code)
+            .join(ItemSetting, ItemSetting.item_id == ServiceItem.id)
+            .where(ItemSetting.owner_id.is_not(None))
+        )
+    )
     return [
         Item(record.id, record.direct, tuple(one.id for one in record.materials))
         for record in catalogue.items().values()
         if record.delegable
         and record.decide_level in ("village", "street")
         and record.form == "generic"
+        and record.id not in owned
         and not record.number_series
     ]
 

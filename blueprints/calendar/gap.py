@@ -60,5 +60,8 @@ def calendar_gap() -> GapView | None:
     if found is None:
         return None
     administrator = "system_admin" in current_actor().roles
+    if not found.now and not administrator:
+        # No date of today needs that year yet; whoever can enter it is reminded, nobody else is held up.
+        return None
     url = url_for("calendar.fill", year=found.years[0]) if administrator else None
     return GapView("、".join(str(year) for year in found.years), found.now, url)

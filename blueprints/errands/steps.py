@@ -22,7 +22,7 @@ from process.definition import Transition
 from process.library import library
 from process.refusals import Refusal
 from process.words import N_
-from services import actions, custody, errand_board, places
+from services import actions, case_routing, custody, errand_board, places
 from services.errands import code_for
 
 # Steps that have a page here; the generic object page leads to it too.
@@ -170,7 +170,9 @@ def _choices(errand: Errand, step: str) -> dict[str, list[tuple[str, str]]]:
         return {}
     session = db_session()
     street = places.street_above(session, errand.place_path)
-    found = errand_board.assignable(errand_board.couriers(session, street, clock.local_day(now()))) if street else []
+    start = errand.from_agency or errand.place
+    known = errand_board.couriers(session, street, clock.local_day(now())) if street else []
+    found = errand_board.assignable(known, case_routing.above(start, "community") or start)
     return {
         "courier": [
             (

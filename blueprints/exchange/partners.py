@@ -18,7 +18,6 @@ from blueprints.exchange.bp import bp
 from extensions import db
 from models.base import now
 from models.exchange import Envelope, ExchangeRefusal, Partner
-from process import journal
 from process.refusals import InvalidInput, NotFound
 from process.words import N_
 from services.exchange import envelopes, items, keys, partners
@@ -36,7 +35,7 @@ SHOWN = 20
 
 
 def administrator() -> None:
-    if partners.ADMINISTRATOR not in current_actor().roles:
+    if not partners.is_administrator(db_session(), current_actor()):
         raise NotFound()
 
 
@@ -251,12 +250,7 @@ def line(partner_id: int) -> ResponseReturnValue:
 def rotate() -> ResponseReturnValue:
     """Our own key changes: every partner must read it aloud again; until then their old letters still open."""
     administrator()
-    if request.form.get("sure") != "y":
-        raise InvalidInput("更换本系统的密钥后，每个伙伴都要重新核对。确定要换，请先勾选。", {"sure": "请勾选"})
-    ring = keys.rotate(now())
-    journal.record(
-        db_session(), "partner:rotate", current_actor(), stream=partners.STREAM, details={"key": ring.card.key_id}
-    )
+    partners.rotate(db_session(), current_actor(), sure=request.form.get("sure") == "y")
     flash(_("本系统已换新密钥。请把新密钥卡交给每个伙伴，并互相念读核对。"), "success")
     return redirect(url_for("exchange.partners"), 303)
 

@@ -59,7 +59,7 @@ def index() -> ResponseReturnValue:
         side=side,
         may_file=generic.may_start(actor, library.type(tickets.TYPE)) and bool(_offers(session)),
         may_start=generic.may_start(actor, library.type(tickets.TYPE)),
-        administrator=partners.ADMINISTRATOR in actor.roles,
+        administrator=partners.is_administrator(session, actor),
     )
 
 

@@ -24,6 +24,7 @@ from process.words import N_
 from services import files, generic, notices, residents
 from services.exchange.receiving import Arrived, EffectRefused, effect
 from services.exchange.tickets import BECAUSE, DECIDES, FILED, STEPS, TYPE, link
+from services.messages import replies
 
 WROTE = N_("%(number)s：对方城市来了留言，请看往来")
 
@@ -151,6 +152,9 @@ def message_arrived(arrived: Arrived) -> Content:
     arrived.session.add(note)
     ticket.told_at = arrived.at
     arrived.session.flush()
+    if ticket.side == FILED and body["from"] != "resident" and ticket.content.applicant is not None:
+        # The resident is ours: what the other city says to them goes out on their own ways.
+        replies.written(arrived.session, ticket.content, note, NOBODY)
     reader = notices.holder(arrived.session, ticket.content)
     if reader is not None:
         notices.notify(arrived.session, ticket.content, to=reader, kind="exchange:message", text=WROTE)

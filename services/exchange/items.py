@@ -66,7 +66,7 @@ def counts(session: Session) -> dict[int, dict[str, int]]:
 
 def offer(session: Session, actor: Actor, data: Mapping[str, Any]) -> PartnerItem:
     """From now on partners may send us this; the unit named decides it."""
-    partners.require_administrator(actor)
+    partners.require_administrator(session, actor)
     known = {row["code"]: row for row in regions()["offers"]}
     example = known.get(str(data.get("code") or ""), {})
     errors: dict[str, str] = {}
@@ -115,7 +115,7 @@ def _text(data: Mapping[str, Any], name: str, limit: int, errors: dict[str, str]
 
 def end(session: Session, actor: Actor, item_id: int) -> PartnerItem:
     """Nothing new of this is taken; what is under way goes on. The row stays."""
-    partners.require_administrator(actor)
+    partners.require_administrator(session, actor)
     row = session.get(PartnerItem, item_id)
     if row is None or row.side != OURS:
         raise NotFound("没有找到这个事项，请刷新清单。")

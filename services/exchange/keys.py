@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,19 +15,35 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from process.refusals import InvalidInput
+from process.refusals import InvalidInput, Refusal
 
 # How long letters sealed for an old key can still be opened: as long as a letter is valid.
 OLD_KEPT = timedelta(days=30)
 GROUPS, DIGITS = 6, 5
 _CARD = re.compile(r"daiban1:([A-Za-z0-9_-]{22}):([0-9a-f]{64}):([0-9a-f]{64})\Z")
 _READ_ALOUD = str.maketrans("0123456789", "零一二三四五六七八九")
+FILE = "exchange.key"
 _path: Path | None = None
+_known_elsewhere: Callable[[], bool] = bool
 _read: tuple[tuple[int, int], Ring] | None = None
 
 
 class KeyFileError(RuntimeError):
     """The file of our own keys is there but cannot be used; nothing is sent or opened with a guess."""
+
+
+class KeysLost(Refusal):
+    """Partners know us by keys that are not here any more: a new pair made silently would be a stranger to all of them."""
+
+    status = 503
+    slug = "exchange-keys-lost"
+    title = "通办密钥不见了"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "已登记有通办伙伴，但本系统的密钥文件 exchange.key 不见了，没有另造新的，函件都留着。请管理员从备份恢复这个文件；"
+            "确实找不回的，在服务器上执行 bin/flask exchange-keys --new，再与每个伙伴重新登记、念读核对。"
+        )
 
 
 @dataclass(frozen=True)
@@ -89,10 +106,10 @@ class Ring:
         return self.signs.sign(data).hex()
 
 
-def configure(path: Path) -> None:
-    """Names the file; called once when the application is made. It is made when the first card is asked for."""
-    global _path, _read
-    _path, _read = path, None
+def configure(path: Path, known_elsewhere: Callable[[], bool] = bool) -> None:
+    """Names the file; called once when the application is made. It is made when the first card is asked for, as long as no partner knows us."""
+    global _path, _read, _known_elsewhere
+    _path, _read, _known_elsewhere = path, None, known_elsewhere
 
 
 def path() -> Path:
@@ -106,6 +123,8 @@ def ring() -> Ring:
     global _read
     where = path()
     if not where.exists():
+        if _known_elsewhere():
+            raise KeysLost()
         _make(where)
     stat = where.stat()
     stamp = (stat.st_mtime_ns, stat.st_size)
@@ -131,6 +150,15 @@ def rotate(at: datetime) -> Ring:
     draft = where.with_name(f".{where.name}.{secrets.token_hex(4)}")
     _write(draft, lines)
     os.replace(draft, where)
+    return ring()
+
+
+def begin_anew() -> Ring:
+    """After the file was lost for good: a new number and a new pair, strangers to every partner. Never while the old file is there."""
+    where = path()
+    if where.exists():
+        raise InvalidInput("密钥文件还在，不能另起一套。要换密钥，请在“通办伙伴”页点“更换密钥”，系统编号不变。")
+    _make(where)
     return ring()
 
 

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import or_, select
+from sqlalchemy import Engine, or_, select
 from sqlalchemy.orm import Session
 
+from models.agency import Agency
 from models.base import now
 from models.exchange import Envelope, Partner, PartnerKey
 from models.person import Person
@@ -18,7 +19,7 @@ from process.access import Actor
 from process.inputs import clean_text
 from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, NotFound
 from services.exchange import keys
-from services.exchange.keys import Card, read_card
+from services.exchange.keys import Card, Ring, read_card
 
 STREAM = "exchange"
 SEND = "exchange.send"
@@ -28,9 +29,34 @@ RECEIPT_WITHIN = timedelta(hours=4)
 ADMINISTRATOR = "system_admin"
 
 
-def require_administrator(actor: Actor) -> None:
+def top(session: Session) -> Agency | None:
+    """The unit under which this whole installation lies; a city that only frames its single district stands above it."""
+    below: dict[str | None, list[str]] = {}
+    for agency_id, parent_id in session.execute(select(Agency.id, Agency.parent_id).where(Agency.kind != "grid")):
+        below.setdefault(parent_id, []).append(agency_id)
+    found = None
+    while len(below.get(found, ())) == 1:
+        (found,) = below[found]
+    return session.get(Agency, found) if found is not None else None
+
+
+def is_administrator(session: Session, actor: Actor) -> bool:
+    """Keys and partners are the whole installation's: a street's administrator has no say in them."""
     if ADMINISTRATOR not in actor.roles:
-        raise Forbidden("通办伙伴由系统管理员管理。")
+        return False
+    whole = top(session)
+    return actor.holds(ADMINISTRATOR, whole.path if whole is not None else "/")
+
+
+def require_administrator(session: Session, actor: Actor) -> None:
+    if is_administrator(session, actor):
+        return
+    whole = top(session)
+    raise Forbidden(
+        f"通办伙伴和密钥关系到整套系统，只由{whole.name}的系统管理员管理。请联系他们办理。"
+        if whole is not None
+        else "通办伙伴和密钥关系到整套系统，只由最上级单位的系统管理员管理。请联系他们办理。"
+    )
 
 
 def one(session: Session, partner_id: int) -> Partner:
@@ -38,6 +64,12 @@ def one(session: Session, partner_id: int) -> Partner:
     if found is None:
         raise NotFound("没有找到这个通办伙伴，请从“通办伙伴”页重新进入。")
     return found
+
+
+def any_known(engine: Engine) -> bool:
+    """Does anybody know this installation? Asked apart from any transaction under way."""
+    with engine.connect() as connection:
+        return connection.execute(select(Partner.id).limit(1)).first() is not None
 
 
 def all_partners(session: Session) -> Sequence[Partner]:
@@ -80,7 +112,7 @@ def cards(partner: Partner) -> list[Card]:
 
 def enter(session: Session, actor: Actor, data: Mapping[str, Any]) -> Partner:
     """A new partner as it was written down; until both fingerprints were read aloud nothing is exchanged with it."""
-    require_administrator(actor)
+    require_administrator(session, actor)
     card, errors = _card(data)
     name, url = _name_and_url(data, errors)
     if errors or card is None:
@@ -98,7 +130,7 @@ def enter(session: Session, actor: Actor, data: Mapping[str, Any]) -> Partner:
 
 def add_key(session: Session, actor: Actor, partner: Partner, data: Mapping[str, Any]) -> PartnerKey:
     """The partner has changed its keys: the new card waits for being read aloud, the old key holds until then."""
-    require_administrator(actor)
+    require_administrator(session, actor)
     card, errors = _card(data)
     if card is None:
         raise InvalidInput("还不能登记：" + "；".join(errors.values()), errors)
@@ -158,7 +190,7 @@ def _add_key(session: Session, actor: Actor, partner: Partner, card: Card) -> Pa
 
 def confirm(session: Session, actor: Actor, partner: Partner, key_id: str, typed: str) -> PartnerKey:
     """Both have read the digits to each other. Whoever confirms types the last group as heard, not as seen."""
-    require_administrator(actor)
+    require_administrator(session, actor)
     key = next((k for k in partner.keys if k.key_id == key_id), None)
     if key is None or key.revoked_at is not None:
         raise NotFound("没有找到要核对的密钥，请刷新后再看。")
@@ -197,7 +229,7 @@ _DIGITS_HEARD = {
 
 def revoke(session: Session, actor: Actor, partner: Partner, key_id: str, reason: str) -> None:
     """The key may be in wrong hands: from this moment nothing signed with it is believed."""
-    require_administrator(actor)
+    require_administrator(session, actor)
     key = next((k for k in partner.keys if k.key_id == key_id), None)
     if key is None:
         raise NotFound("没有找到这个密钥，请刷新后再看。")
@@ -209,7 +241,7 @@ def revoke(session: Session, actor: Actor, partner: Partner, key_id: str, reason
 
 def stop(session: Session, actor: Actor, partner: Partner, reason: str) -> None:
     """Nothing is sent or received until somebody resumes; what waits stays."""
-    require_administrator(actor)
+    require_administrator(session, actor)
     if partner.stopped_at is not None:
         raise NotAvailable("已经停用了。")
     partner.stopped_at, partner.stopped_reason = now(), _reason(reason, "停用")
@@ -217,7 +249,7 @@ def stop(session: Session, actor: Actor, partner: Partner, reason: str) -> None:
 
 
 def resume(session: Session, actor: Actor, partner: Partner) -> None:
-    require_administrator(actor)
+    require_administrator(session, actor)
     if partner.stopped_at is None:
         raise NotAvailable("没有停用。")
     partner.stopped_at, partner.stopped_reason = None, ""
@@ -227,7 +259,7 @@ def resume(session: Session, actor: Actor, partner: Partner) -> None:
 
 def move(session: Session, actor: Actor, partner: Partner, data: Mapping[str, Any]) -> None:
     """The partner answers at another address, or is called otherwise."""
-    require_administrator(actor)
+    require_administrator(session, actor)
     errors: dict[str, str] = {}
     name, url = _name_and_url(data, errors)
     if errors:
@@ -237,9 +269,19 @@ def move(session: Session, actor: Actor, partner: Partner, data: Mapping[str, An
     wake(session, partner)
 
 
+def rotate(session: Session, actor: Actor, *, sure: bool) -> Ring:
+    """Our own key changes: every partner must read it aloud again; until then their old letters still open."""
+    require_administrator(session, actor)
+    if not sure:
+        raise InvalidInput("更换本系统的密钥后，每个伙伴都要重新核对。确定要换，请先勾选。", {"sure": "请勾选"})
+    ring = keys.rotate(now())
+    journal.record(session, "partner:rotate", actor, stream=STREAM, details={"key": ring.card.key_id})
+    return ring
+
+
 def retry(session: Session, actor: Actor, partner: Partner) -> None:
     """Somebody does not want to wait for the next attempt."""
-    require_administrator(actor)
+    require_administrator(session, actor)
     wake(session, partner)
     _note(session, actor, partner, "retry")
 
@@ -280,6 +322,13 @@ def waiting(session: Session, partner: Partner, limit: int = 50) -> Sequence[Env
     ).all()
 
 
+def _above(session: Session) -> list[str]:
+    """The paths at which a post covers the whole installation."""
+    whole = top(session)
+    names = whole.path.strip("/").split("/") if whole is not None else []
+    return ["/", *("/" + "/".join(names[:end]) + "/" for end in range(1, len(names) + 1))]
+
+
 def administrators(session: Session) -> list[Person]:
     """Whom the state of a line concerns."""
     from models.person import Grant
@@ -290,6 +339,7 @@ def administrators(session: Session) -> list[Person]:
         .join(Grant, Grant.person_id == Person.id)
         .where(
             Grant.role == ADMINISTRATOR,
+            Grant.place_path.in_(_above(session)),
             Person.active.is_(True),
             or_(Grant.since.is_(None), Grant.since <= today),
             or_(Grant.until.is_(None), Grant.until >= today),

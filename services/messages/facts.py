@@ -15,7 +15,8 @@ from models.content import Content
 from models.delegation import Delegation, HomeVisit
 from models.person import Person
 from process import clock
-from services import materials
+from process.access import Actor
+from services import case_routing, materials
 from services.messages import telling
 from services.messages.wording import Facts
 
@@ -69,6 +70,11 @@ def defects(session: Session, content: Content, comment: str) -> Facts:
         # Nothing was ticked: what the office wrote is the list.
         return replace(found, lines=((comment.rstrip("。；， ") or "请来电询问", ""),))
     return replace(found, lines=lines, text=comment)
+
+
+def accepted(session: Session, case: Case, actor: Actor) -> Facts:
+    """The unit whose clerk accepted; questions still go to the station that stays answerable."""
+    return replace(of(session, case), agency=case_routing.accepting_unit(case, actor))
 
 
 def owed(session: Session, case: Case, due: date, today: date) -> Facts:

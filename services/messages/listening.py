@@ -21,7 +21,7 @@ from models.message import Message
 from process import clock, outbox, registry
 from process.access import Actor
 from process.registry import Step
-from services import materials
+from services import case_routing, materials
 from services.messages import colleagues, facts, telling
 from services.messages.wording import Facts
 
@@ -62,13 +62,13 @@ def resident(
 def accepted(session: Session, case: Case, event: str, actor: Actor, step: Step | None) -> None:
     """The promise of a carried case runs from here, too; what is owed is said in the same message."""
     if event == "accept":
-        resident(session, case, "accepted", facts.of(session, case), once=f"{case.uid}")
+        resident(session, case, "accepted", facts.accepted(session, case, actor), once=f"{case.uid}")
         return
     due = _owed_until(case)
     if due is None:
         return
     today = clock.local_day(now())
-    resident(session, case, "accepted_owing", facts.owed(session, case, due, today))
+    resident(session, case, "accepted_owing", replace(facts.owed(session, case, due, today), agency=case_routing.accepting_unit(case, actor)))
     for days in messages().owed_days:
         at = clock.end_of(due - timedelta(days=days + 1)) + timedelta(hours=REMIND_AT)
         if at > now():

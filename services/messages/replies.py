@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.content import Content
+from models.exchange import ExchangeTicket
 from models.message import Message
 from models.paper import Note
 from models.person import Person
@@ -22,8 +24,14 @@ def heard(session: Session, content: Content, note: Note, actor: Actor) -> None:
     session.flush()
     if actor.resident_id is not None and actor.resident_id == content.applicant_id:
         answered(session, content, note, actor)
-    elif content.applicant is not None:
+    elif content.applicant is not None and not _told_by_partner(session, content):
         written(session, content, note, actor)
+
+
+def _told_by_partner(session: Session, content: Content) -> bool:
+    """Filed in another city: the line goes there, and that city tells its own resident. Told twice helps nobody."""
+    side = session.scalar(select(ExchangeTicket.side).where(ExchangeTicket.content_id == content.id))
+    return side == "decides"
 
 
 def written(session: Session, content: Content, note: Note, actor: Actor) -> Message | None:

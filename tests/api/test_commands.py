@@ -20,6 +20,7 @@ from models.ledger import JournalEntry
 from models.person import Person
 from process.library import library
 from services import backup, files
+from services.exchange import keys as exchange_keys
 from tests.conftest import settings
 
 WORKFLOW = Path("process/workflows/errand.yaml")
@@ -169,6 +170,7 @@ def test_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
 def archive(run: Run, app: Flask, tmp_path: Path) -> Path:
     target = tmp_path / "keep" / "office.tar"
     files.store().put(b"%PDF-1.4 a paper", "application/pdf")
+    exchange_keys.ring()
     assert "2 files" not in ok(run("backup", target))
     return target
 
@@ -180,11 +182,14 @@ def other(folder: Path) -> Flask:
 
 
 def test_a_backup_brings_everything_back_elsewhere(archive: Path, tmp_path: Path, app: Flask) -> None:
+    ours = (app.config["SETTINGS"].var / "exchange.key").read_bytes()
     with app.app_context():
         people = db.session.scalar(select(func.count()).select_from(Person))
     assert archive.stat().st_mode & 0o077 == 0, "it holds the key: nobody else may read it"
     fresh = other(tmp_path / "fresh")
     assert "restored 1 files" in ok(fresh.test_cli_runner().invoke(args=["restore", str(archive)]))
+    brought = fresh.config["SETTINGS"].var / "exchange.key"
+    assert brought.read_bytes() == ours and brought.stat().st_mode & 0o077 == 0
     with fresh.app_context():
         assert db.session.scalar(select(func.count()).select_from(Person)) == people
         assert db.session.scalar(select(func.count()).select_from(Content)) > 80

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.exchange import Envelope, Partner
+from models.agency import Agency
+from models.content import Content
+from models.exchange import Envelope, ExchangeTicket, Partner
 from models.ledger import JournalEntry
+from models.message import Message
+from models.person import Grant, Person
 from process.access import Actor
 from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable
 from services.exchange import items, keys, partners, tickets
@@ -106,6 +112,54 @@ def test_only_the_administrator_and_nobody_else_by_any_door(
         items.offer(session, actor("supervisor"), {})
 
 
+def test_an_administrator_of_a_street_has_no_say_in_keys_and_partners(
+    session: Session,
+    actor: Callable[[str], Actor],
+    person: Callable[[str], Person],
+    client_as: Callable[[str], FlaskClient],
+    hand: Hand,
+    partner: Partner,
+) -> None:
+    street, clerk = session.get_one(Agency, "dongxin"), person("window.clerk")
+    session.add(Grant(person_id=clerk.id, role="system_admin", place_id=street.id, place_path=street.path))
+    clerk.epoch += 1
+    session.commit()
+    here, before = client_as("window.clerk"), keys.ring().card
+    for path in ("/exchange/partners", NEW, f"/exchange/partners/{partner.id}", "/exchange/items"):
+        assert here.get(path).status_code == 404
+    assert here.post("/exchange/partners/rotate", data={"sure": "y"}).status_code == 404
+    assert here.post(f"/exchange/partners/{partner.id}/line", data={"do": "stop", "reason": "x"}).status_code == 404
+    with pytest.raises(Forbidden, match="下城区的系统管理员"):
+        partners.rotate(session, actor("window.clerk"), sure=True)
+    with pytest.raises(Forbidden, match="下城区的系统管理员"):
+        partners.stop(session, actor("window.clerk"), partner, "x")
+    assert keys.ring().card == before and partner.stopped_at is None
+    assert clerk not in partners.administrators(session)
+    assert person("admin") in partners.administrators(session)
+
+
+def test_a_lost_key_file_is_not_replaced_while_partners_know_us(
+    app: Flask, session: Session, client_as: Callable[[str], FlaskClient], hand: Hand, tmp_path: Path
+) -> None:
+    runner, before, admin = app.test_cli_runner(), keys.ring().card, client_as("admin")
+    assert "还在" in runner.invoke(args=["exchange-keys", "--new"]).output
+    aside = keys.path().rename(tmp_path / "aside")
+    try:
+        answer = admin.get("/exchange/partners")
+        assert answer.status_code == 503 and "从备份恢复" in answer.text
+        assert "exchange.key" in runner.invoke(args=["exchange-keys"]).output
+        assert not keys.path().exists()
+        aside.rename(keys.path())
+        assert keys.ring().card == before
+        keys.path().rename(aside)
+        said = runner.invoke(args=["exchange-keys", "--new"])
+        assert said.exit_code == 0 and keys.ring().card.text in said.output
+        assert keys.ring().card.installation != before.installation
+    finally:
+        aside.replace(keys.path())
+    assert keys.ring().card == before
+
+
 def test_stopping_and_withdrawing_ask_for_a_reason_and_are_in_the_journal(
     session: Session, client_as: Callable[[str], FlaskClient], hand: Hand, partner: Partner
 ) -> None:
@@ -197,6 +251,37 @@ def test_filing_needs_an_item_a_way_and_a_person(
     assert clerk.post("/exchange/new", data={**APPLICANT, "item": item}).status_code == 303
     session.expire_all()
     assert session.query(Envelope).filter_by(kind="ticket", status="waiting").count() == 1
+
+
+def test_what_the_other_city_writes_to_our_resident_goes_out_to_them(
+    session: Session, client_as: Callable[[str], FlaskClient], hand: Hand, client: FlaskClient, partner: Partner
+) -> None:
+    offered(hand, client, "a")
+    session.expire_all()
+    filed = client_as("window.clerk").post(
+        "/exchange/new", data={**APPLICANT, "item": items.theirs(session, partner)[0].id}
+    )
+    assert filed.status_code == 303
+    ticket = session.scalars(select(ExchangeTicket)).one()
+    body = {"global_uid": ticket.global_uid, "unit": "吴江窗口", "at": ""}
+    assert hand.send(client, "message", {**body, "text": "请补一份参保凭证", "from": "staff"})["outcome"] == "done"
+    session.expire_all()
+    told = session.scalars(select(Message).where(Message.occasion == "manual")).one()
+    assert told.resident_id == ticket.content.applicant_id and "参保凭证" in told.text
+    # The resident's own words do not come back to the resident.
+    assert hand.send(client, "message", {**body, "text": "好的", "from": "resident"})["outcome"] == "done"
+    assert session.query(Message).filter_by(occasion="manual").count() == 1
+
+
+def test_the_deciding_city_leaves_telling_the_resident_to_the_city_of_filing(
+    session: Session, hand: Hand, client: FlaskClient, client_as: Callable[[str], FlaskClient]
+) -> None:
+    hand.send(client, "ticket", hand.ticket())
+    content = session.scalars(select(Content).where(Content.type == "cross_region")).one()
+    answer = client_as("approver").post(f"/c/{content.uid}/notes", data={"audience": "resident", "text": "请补材料"})
+    assert answer.status_code == 303, answer.text
+    assert session.query(Envelope).filter_by(kind="message").count() == 1
+    assert session.query(Message).filter_by(occasion="manual").count() == 0
 
 
 def test_an_item_that_ended_meanwhile_and_a_stopped_partner_are_refused(

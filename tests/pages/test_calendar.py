@@ -143,6 +143,16 @@ def test_a_missing_year_is_said_on_every_page_that_depends_on_it(
     assert "calendar: ATTENTION" in admin.get("/healthz").text
 
 
+def test_a_year_that_no_date_needs_yet_is_said_to_whoever_can_enter_it(client_as: SignIn, session: Session) -> None:
+    with at_time(datetime(now().year, 11, 4, 10, tzinfo=CHINA)):
+        session.execute(delete(CalendarDay).where(CalendarDay.day >= date(now().year + 1, 1, 1)))
+        session.commit()
+        clock.forget_calendar()
+        assert "data-calendar-gap" not in client_as("window.clerk").get("/desk/").text
+        page = client_as("admin").get("/desk/").text
+        assert "data-calendar-gap" in page and "现在录入" in page
+
+
 def test_the_bell_rings_until_it_is_read(
     client_as: SignIn, session: Session, actor: Callable[[str], Actor], person: Callable[[str], Person]
 ) -> None:

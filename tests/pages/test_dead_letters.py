@@ -104,3 +104,6 @@ def test_every_job_has_a_line_with_an_owner_that_exists() -> None:
     assert set(HANDLERS) - {"poison"} <= set(kinds.KINDS), "jobs/kinds.py says whose a dead letter is"
     assert {kind.owner for kind in (*kinds.KINDS.values(), kinds.OTHER)} <= set(loader.roles())
     assert set(JOB_WORKERS) == set(outbox.QUEUES), "every queue has a worker"
+    assert kinds.kind("exchange.send").needs.queue != kinds.kind("messages.send").needs.queue, (
+        "a partner that hangs keeps no text message waiting"
+    )

@@ -74,4 +74,5 @@ def test_an_outside_redis_is_not_started_here(tmp_path):
         "worker-papers-1",
         "worker-papers-2",
         "worker-network-1",
+        "worker-exchange-1",
     ]
