@@ -3,10 +3,12 @@
 from models.agency import Agency
 from models.authority import AuthorityGrant, AuthorityItem, AuthorityUse
 from models.base import Base
+from models.blank import Blank, BlankMove
 from models.care import CareDocument, CareEvent, DoorCall
 from models.case import Case, Material, ServiceItem
 from models.clock import CalendarChange, CalendarDay, ClockPause, ClockRun
 from models.content import Acl, AclToken, Content, ContentPerson, ContentPlace, WorkflowVersion
+from models.correction import Correction
 from models.courier_run import CourierRun, RunLine
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit, Letter
 from models.errand import Errand
@@ -18,6 +20,9 @@ from models.message import ContactPreference, Delivery, Message
 from models.notice import Notice
 from models.paper import Certificate, Document, Note, Paper
 from models.person import CourierProfile, Grant, GridMembership, LoginFailure, LoginSession, Person
+from models.print_batch import PrintBatch, PrintLine
+from models.print_record import PrintRecord, ReprintRequest
+from models.printer import Printer, PrintRule
 from models.release import ProcessMigration, ProcessRelease
 from models.resident import CareEntry, Resident
 from models.roster import RosterShift, TrainingMark
@@ -37,6 +42,8 @@ __all__ = [
     "AuthorityItem",
     "AuthorityUse",
     "Base",
+    "Blank",
+    "BlankMove",
     "Building",
     "CalendarChange",
     "CalendarDay",
@@ -52,6 +59,7 @@ __all__ = [
     "ContentPerson",
     "ContentPlace",
     "ContentSearch",
+    "Correction",
     "Counter",
     "CourierProfile",
     "CourierRun",
@@ -92,8 +100,14 @@ __all__ = [
     "PartnerItem",
     "PartnerKey",
     "Person",
+    "PrintBatch",
+    "PrintLine",
+    "PrintRecord",
+    "PrintRule",
+    "Printer",
     "ProcessMigration",
     "ProcessRelease",
+    "ReprintRequest",
     "Resident",
     "RosterShift",
     "Rule",

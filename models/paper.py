@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -79,6 +79,8 @@ class Certificate(Content):
     paper_id: Mapped[int | None] = mapped_column(ForeignKey("paper.id"))
     holder_name: Mapped[str] = mapped_column(String(120))
     issued_on: Mapped[datetime | None]
+    # The last day it holds; empty: as long as nobody takes it back.
+    valid_until: Mapped[date | None]
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("certificate.id"))
     collector: Mapped[str] = mapped_column(String(120), default="")
 
