@@ -22,7 +22,7 @@ from weasyprint.document import Document
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
-from . import fonts, glyphs, qr, values
+from . import fonts, glyphs, overprint, qr, values
 from .child import DEFAULT_LIMITS, Limits, run_limited
 from .definition import COMMON, ROOT, SIZES, Paper, load_all
 from .errors import DoesNotFit, InvalidPaperData, MissingGlyphs, RenderFailed
@@ -129,11 +129,19 @@ class RenderService:
         verify_url: str | None,
         demo: bool = False,
         limits: Limits | None = None,
+        fields_only: bool = False,
     ) -> bytes:
-        """The PDF, or a PaperError whose text says what to do; identical input gives identical bytes."""
+        """The PDF, or a PaperError whose text says what to do; identical input gives identical bytes.
+
+        `fields_only`: for stock whose frame is printed already, the fields alone, each in its place."""
+        if fields_only:
+            overprint.require(paper)
         context = self._context(paper, data, draft=draft, verify_url=verify_url, demo=demo)
         with self._lock:
             sheets = self._sheet(paper)
+        if fields_only:
+            context["f"] = overprint.filled(paper, context["f"])
+            sheets = [*sheets, CSS(string=overprint.SHEET, font_config=self._fonts, url_fetcher=ClosedFetcher((), ()))]
         return run_limited(lambda: self._lay_out(paper, context, sheets), limits or self.limits)
 
     def _context(
@@ -215,7 +223,8 @@ def _identifier(paper: Paper, context: dict[str, Any]) -> bytes:
 
 
 def _lines(text: str) -> list[str]:
-    return str(text).split("\n")
+    kind = overprint.Filled if isinstance(text, overprint.Filled) else str
+    return [kind(line) for line in str(text).split("\n")]
 
 
 def _own_images(value: Any) -> set[str]:
@@ -271,6 +280,9 @@ def render(
     verify_url: str | None,
     demo: bool = False,
     limits: Limits = DEFAULT_LIMITS,
+    fields_only: bool = False,
 ) -> bytes:
     """Render with this process's own warm service; the first call pays for the warming."""
-    return warm().render(paper, data, draft=draft, verify_url=verify_url, demo=demo, limits=limits)
+    return warm().render(
+        paper, data, draft=draft, verify_url=verify_url, demo=demo, limits=limits, fields_only=fields_only
+    )
