@@ -13,6 +13,7 @@ from .values import DataImage
 # Hidden things keep their place, so every field stands where it stands on the full page.
 SHEET = """
 html { visibility: hidden }
+* { border-color: transparent !important; background-color: transparent !important }
 .fill, .fill *, .code, img { visibility: visible }
 .draft, .ring, .frame { visibility: hidden }
 @page { @top-left { visibility: hidden } @bottom-center { content: none } @bottom-left { visibility: hidden } }
