@@ -14,7 +14,7 @@ from models.agency import Agency
 from models.base import now
 from models.exchange import Envelope, Partner, PartnerKey
 from models.person import Person
-from process import clock, journal, outbox
+from process import clock, journal, outbox, transactions
 from process.access import Actor
 from process.inputs import clean_text
 from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, NotFound
@@ -68,7 +68,7 @@ def one(session: Session, partner_id: int) -> Partner:
 
 def any_known(engine: Engine) -> bool:
     """Does anybody know this installation? Asked apart from any transaction under way."""
-    with engine.connect() as connection:
+    with transactions.reading(), engine.connect() as connection:
         return connection.execute(select(Partner.id).limit(1)).first() is not None
 
 

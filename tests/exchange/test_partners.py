@@ -278,7 +278,7 @@ def test_the_deciding_city_leaves_telling_the_resident_to_the_city_of_filing(
 ) -> None:
     hand.send(client, "ticket", hand.ticket())
     content = session.scalars(select(Content).where(Content.type == "cross_region")).one()
-    answer = client_as("approver").post(f"/c/{content.uid}/notes", data={"audience": "resident", "text": "请补材料"})
+    answer = client_as("approver").post(f"/c/{content.uid}/notes", data={"kind": "message", "text": "请补材料"})
     assert answer.status_code == 303, answer.text
     assert session.query(Envelope).filter_by(kind="message").count() == 1
     assert session.query(Message).filter_by(occasion="manual").count() == 0
