@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -101,6 +101,17 @@ class Asked:
     terms: frozenset[str] = frozenset()
     parts: tuple[Asked, ...] = ()
     every: bool = True
+
+    def narrowed(self, by: Callable[[str], Asked | None]) -> Asked:
+        """The same question with narrower parts in the place of those terms that `by` knows some for."""
+        kept, parts = set(), [part.narrowed(by) for part in self.parts]
+        for term in sorted(self.terms):
+            narrower = by(term)
+            if narrower is None:
+                kept.add(term)
+            else:
+                parts.append(narrower)
+        return Asked(frozenset(kept), tuple(parts), self.every)
 
     def fts5(self) -> str:
         """As SQLite's full-text index reads it."""

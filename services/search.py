@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, column, func, select, table, text, true
@@ -21,7 +22,7 @@ from process.identity import IdNumber, InvalidIdNumber, InvalidPhone, normalise_
 from process.library import library
 from process.terms import INITIALS, KEPT, NUMBER, Asked, every, some
 from services import residents, search_index
-from services.search_index import BUCKET, OPEN, bucket_term, type_term
+from services.search_index import BUCKET, OPEN, bucket_term, is_place, place_in_bucket, type_term
 from services.search_sight import FEW_TYPES, Reach, about_ids
 
 MAX_LENGTH = 100
@@ -263,7 +264,11 @@ def _in_windows(session: Session, question: Asked, statement: Select[Any], most:
         asked = question
         if window is not None:
             # One bucket ahead: what was remembered of the newest may be a minute old.
-            asked = every(question, some(terms=(bucket_term((newest - n) << BUCKET) for n in range(-1, window))))
+            buckets = [newest - n for n in range(-1, window)]
+            asked = every(
+                question.narrowed(partial(_of_age, buckets=buckets)),
+                some(terms=(bucket_term(bucket << BUCKET) for bucket in buckets)),
+            )
         matched = text("content_search.terms @@ CAST(:question AS tsquery)")
         # Written so that the rows found are looked up one by one from the newest on, and never the other way round.
         hit = select(ContentSearch.content_id.label("id")).where(matched).cte("hit").prefix_with("MATERIALIZED")
@@ -281,6 +286,11 @@ def _in_windows(session: Session, question: Asked, statement: Select[Any], most:
 def too_short(words: str) -> bool:
     """Some word has too few characters to be looked for."""
     return any(Word.of(word) is None for word in words.split()[:MAX_WORDS])
+
+
+def _of_age(term: str, buckets: Sequence[int]) -> Asked | None:
+    """A place, only among things of these ages."""
+    return some(terms=(place_in_bucket(term, one) for one in buckets)) if is_place(term) else None
 
 
 _NEWEST: dict[str, tuple[float, int]] = {}

@@ -90,6 +90,15 @@ def place_term(agency_id: str) -> str:
     return f"{REACH}p:{agency_id}"
 
 
+def place_in_bucket(term: str, bucket: int) -> str:
+    """The same place among the things of about one age."""
+    return f"{term}/{bucket}"
+
+
+def is_place(term: str) -> bool:
+    return term.startswith(f"{REACH}p:") and "/" not in term
+
+
 def person_term(kind: str, one: int) -> str:
     """`o` begun by, `a` with, `r` about, `d` drawn in."""
     return f"{REACH}{kind}:{one}"
@@ -187,6 +196,9 @@ def write(connection: Connection, ids: Sequence[int]) -> int:
 def row_of(facts: Facts, dialect: str) -> dict[str, Any]:
     """The row as this database keeps it."""
     found = facts.terms()
+    if dialect == "postgresql":
+        # Its index begins with the rarest terms: a place of one age is rare, a place and an age are not.
+        found += [place_in_bucket(term, facts.id >> BUCKET) for term in found if is_place(term)]
     plain = " ".join(found)
     digest = hashlib.sha1(plain.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
     body = " ".join(map(terms.quoted, found)) if dialect == "postgresql" else plain
