@@ -306,7 +306,7 @@ def note_issued(step: Step) -> None:
 
 @registry.effect("deliver_certificate")
 def deliver_certificate(step: Step) -> None:
-    from services import certificates
+    from services import certificates, handing_over
 
     case: Case = step.content
     way = step.inputs.get("way") or "counter"
@@ -322,7 +322,8 @@ def deliver_certificate(step: Step) -> None:
     if way in COUNTER_WAYS and step.inputs.get("way") and not _same_day(case.filed_at, step.at):
         case.trips += 1
     if certificate is not None:
-        engine.follow(step, certificate, "deliver", collector=collector, signature=signature)
+        given = handing_over.forwarded(step.inputs)
+        engine.follow(step, certificate, "deliver", collector=collector, signature=signature, **given)
 
 
 def _same_day(one: datetime | None, other: datetime) -> bool:

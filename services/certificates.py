@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
+from models.base import now
 from models.case import Case
-from models.paper import Certificate, Paper
-from process import access, engine, guards, journal, numbers, registry
+from models.paper import Certificate
+from process import access, clock, engine, guards, journal, numbers, registry
 from process.access import Actor
 from process.refusals import Forbidden, RequirementUnmet
 from process.registry import Step
-from services import case_routing, files, papers_out
+from services import case_routing, files, handing_over, papers_out, print_records
 from services.catalogue_items import record_of
 from services.materials import require_nothing_owed
 
@@ -48,6 +50,10 @@ def draft(step: Step, case: Case, *, replaces: Certificate | None = None) -> Cer
         unit_id=unit.id,
         fields={},
     )
+    if replaces is not None and (replaces.private or {}).get(papers_out.CORRECTED):
+        # What was once agreed to be wrong in the file must not come back with the next card.
+        certificate.private = {papers_out.CORRECTED: dict((replaces.private or {})[papers_out.CORRECTED])}
+        certificate.holder_name = replaces.holder_name
     certificate.case = case
     certificate.search_text = " ".join(
         part for part in (certificate.title, certificate.holder_name, case.number) if part
@@ -162,10 +168,27 @@ def freeze_certificate(step: Step) -> None:
     year, value = numbers.draw(step.session, letters, street.id, step.at)
     certificate.number = numbers.certificate(letters, street.code, year, value)
     certificate.issued_on = step.at
+    certificate.valid_until = last_day(certificate, data, step.at)
     paper = papers_out.freeze(occasion, certificate.paper_kind, {**data, "number": certificate.number})
     certificate.paper_id = paper.id
     certificate.search_text = f"{certificate.number} {certificate.search_text}"[:500]
     step.details["number"] = certificate.number
+
+
+def last_day(certificate: Certificate, data: dict[str, Any], at: datetime) -> date | None:
+    """Until when it holds: the paper's own term, or the earlier day that one of its fields names."""
+    from services.papers.definition import load
+
+    validity = load(certificate.paper_kind).terms.validity
+    named = data.get(validity.field) if validity.field else None
+    if isinstance(named, str):
+        named = date.fromisoformat(named[:10])
+    return validity.until(clock.local_day(at), named.date() if isinstance(named, datetime) else named)
+
+
+def has_expired(certificate: Certificate) -> bool:
+    """已过期: the last day it held is over; derived, never stored."""
+    return certificate.valid_until is not None and certificate.valid_until < clock.local_day(now())
 
 
 def _letters(certificate: Certificate) -> str:
@@ -213,9 +236,11 @@ def paper_ready(step: Step) -> None:
 
 @registry.effect("count_print")
 def count_print(step: Step) -> None:
-    paper: Paper = step.content.paper
-    paper.prints += 1
-    step.details |= {"print": paper.prints, "paper": paper.uid}
+    """Every print is a row with printer, copies and person; one more than the free reprints has a second person."""
+    made = print_records.count(step.session, step.content, step.actor, step.transition.id == "reprint", step.inputs)
+    step.details |= {"print": made.paper.prints, "paper": made.paper.uid, "copies": made.copies}
+    if made.printer:
+        step.details["printer"] = made.printer
 
 
 @registry.requirement("nothing_owed_on_case")
@@ -253,6 +278,7 @@ def certificate_delivered(step: Step) -> None:
     if step.inputs.get("signature"):
         document = files.store_signature(step.session, certificate, step.actor, step.inputs["signature"], "领取人签名")
         certificate.fields = {**(certificate.fields or {}), "_signature": document.id}
+    handing_over.keep(step)
     engine.follow(step, certificate.case, "deliver", collector=certificate.collector)
 
 

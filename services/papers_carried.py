@@ -19,7 +19,7 @@ from process import clock
 from process.identity import age_on
 from process.masking import mask_name
 from process.numbers import CHINA
-from services import case_routing, cases, custody, office
+from services import case_routing, cases, custody, handing_over, office
 from services.catalogue_items import record_of
 from services.papers_common import FORMS, case_of, item_title, person_phone, signature
 from services.papers_out import Occasion, data_for
@@ -222,9 +222,18 @@ def delivery_receipt(occasion: Occasion) -> dict[str, Any] | None:
         "recipient_name": collector,
         "recipient_id_number": applicant.id_number if applicant and own else "",
         "recipient_relation": "本人" if own else "",
+        **handing_over.on_receipt(_card(session, content, case)),
         "delivered_at": occasion.at,
         "recipient_signature": signature(session, _receipt_signature(session, content)),
     }
+
+
+def _card(session: Session, content: Content, case: Case | None) -> Certificate | None:
+    from services import certificates
+
+    if isinstance(content, Certificate):
+        return content
+    return certificates.of_case(session, case) if case is not None else None
 
 
 def _delivered_by_ticket(occasion: Occasion) -> bool:

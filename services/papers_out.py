@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -45,6 +47,10 @@ class Occasion:
 DataFor = Callable[[Occasion], "dict[str, Any] | None"]
 _data_for: dict[str, DataFor] = {}
 _numbered: dict[str, Callable[[Occasion, dict[str, Any]], str]] = {}
+# Where what is agreed to be wrong on a certificate stands, for the next one and all that follow it.
+CORRECTED = "_corrected"
+# Papers frozen by a batch are drawn by the batch; None: each has an outbox row of its own.
+_together: ContextVar[list[int] | None] = ContextVar("together", default=None)
 # What the papers say about this installation; set once when the application is made.
 _base_url, _demo = "", False
 
@@ -88,7 +94,11 @@ def collect(occasion: Occasion, paper_id: str) -> dict[str, Any] | None:
     """The fields of a paper from what was written down once; nothing is asked here."""
     if paper_id not in _data_for:
         raise RequirementUnmet(f"文书“{paper_id}”还没有接上数据，不能打印，请联系管理员。")
-    return _data_for[paper_id](occasion)
+    data = _data_for[paper_id](occasion)
+    corrected = (getattr(occasion.content, "private", None) or {}).get(CORRECTED)
+    if data is not None and corrected and getattr(occasion.content, "paper_kind", "") == paper_id:
+        data |= {name: value for name, value in corrected.items() if name in data}
+    return data
 
 
 def make(step: Step, paper_id: str) -> Paper | None:
@@ -144,10 +154,25 @@ def freeze(occasion: Occasion, paper_id: str, data: dict[str, Any]) -> Paper:
     )
     occasion.session.add(paper)
     occasion.session.flush()
-    outbox.put(occasion.session, RENDER, district=content.district, paper_id=paper.id)
+    together = _together.get()
+    if together is None:
+        outbox.put(occasion.session, RENDER, district=content.district, paper_id=paper.id)
+    else:
+        together.append(paper.id)
     if occasion.step is not None:
         occasion.step.details.setdefault("papers", []).append(paper_id)
     return paper
+
+
+@contextmanager
+def drawn_together() -> Iterator[list[int]]:
+    """Whoever freezes many papers at once draws them too; the ids of those frozen inside are collected."""
+    papers: list[int] = []
+    token = _together.set(papers)
+    try:
+        yield papers
+    finally:
+        _together.reset(token)
 
 
 def _blanks(definition: Any, data: dict[str, Any]) -> dict[str, Any]:

@@ -121,7 +121,8 @@ def decided_here(luck: Random, village: Village, item: Item, resident: dict[str,
     yield _act(clerk, uid, "accept")
     yield from _decided(uid, item.materials, reviewer, approver, issuer)
     yield _look(clerk, uid)
-    yield _act(clerk, uid, "deliver", IN_THE_INBOX, way="counter")
+    shown = {"who": "holder", "collector_id_number": resident["id_number"]}
+    yield _act(clerk, uid, "deliver", IN_THE_INBOX, way="counter", **shown)
 
 
 def delegated(luck: Random, village: Village, item: Item, resident: dict[str, str]) -> Story:

@@ -281,6 +281,8 @@ def fertility(
             "deliver",
             office.ago(max(days - 2, 0), 16),
             collector=wife.name,
+            who="holder",
+            collector_id_number=wife.id_number,
             way="counter",
             signature=office.signature(wife.name),
         )

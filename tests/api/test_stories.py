@@ -14,7 +14,7 @@ from jobs.worker import do
 from models.base import now
 from models.ledger import JournalEntry, OutboxItem
 from process import journal
-from tests.services.fertility import data
+from tests.services.fertility import COLLECTED, data
 
 
 def work(session: Session) -> None:
@@ -126,7 +126,7 @@ def test_a_case_from_the_counter_to_the_card(api, session: Session) -> None:
     )
     clock = clerk.get(f"{path}/deadline")
     assert clock["clocks"][0]["working_days"] == 3 and "工作日" in clock["sentence"]
-    assert clerk.act(uid, "deliver", way="counter")["state"] == "delivered"
+    assert clerk.act(uid, "deliver", way="counter", **COLLECTED)["state"] == "delivered"
     session.rollback()
     assert journal.verify(session)[1] is None
 

@@ -35,6 +35,8 @@ FORM = {
 }
 CRITICAL = ("wife_id_card", "husband_id_card", "marriage_certificate", "truth_statement")
 BOOKLETS = ("wife_household_booklet", "husband_household_booklet")
+# Who stands at the counter when the card is handed out.
+COLLECTED = {"who": "holder", "collector_id_number": WIFE["id_number"]}
 ALL = tuple({"code": code, "provided": True, "original": False, "sheets": 1} for code in (*CRITICAL, *BOOKLETS))
 
 

@@ -14,6 +14,7 @@ from process.refusals import Forbidden, InvalidInput, NotAvailable, RequirementU
 from services import case_routing, cases, materials, residents
 from tests.services.fertility import (
     ALL,
+    COLLECTED,
     FORM,
     WIFE,
     accepted,
@@ -59,7 +60,7 @@ def test_a_couple_walks_from_the_counter_to_the_card(session, actor, person):
     assert certificate.number == f"SYDX{year}00001"
     assert (certificate.state, case.state) == ("issued", "issued")
 
-    engine.fire(case, "deliver", clerk, inputs={"way": "counter"})
+    engine.fire(case, "deliver", clerk, inputs={"way": "counter", **COLLECTED})
     assert (certificate.state, case.state, case.closed_at is not None) == ("delivered", "delivered", True)
     assert case.trips == 1, "collecting on the day of filing is the same trip"
     draw_all(session)
@@ -276,7 +277,7 @@ def test_the_applicant_alone_rates_and_only_once(session, actor):
     case = approved(session, actor)
     engine.fire(case, "issue", actor("issuer"))
     draw_all(session)
-    engine.fire(case, "deliver", actor("window.clerk"), inputs={"collector": "林若琳"})
+    engine.fire(case, "deliver", actor("window.clerk"), inputs={"collector": "林若琳", **COLLECTED})
     with pytest.raises(Forbidden):
         engine.fire(case, "rate", actor("window.clerk"), inputs={"score": "5"})
     engine.fire(case, "rate", actor("resident"), inputs={"score": "4", "comment": "很快"})

@@ -15,7 +15,7 @@ from process import clock, engine, numbers
 from process.refusals import Forbidden, InvalidInput, RequirementUnmet
 from services import actions, certificates, files, papers_out
 from services.papers.definition import ROOT
-from tests.services.fertility import WIFE, approved, certificate_of, draw_all, ticks
+from tests.services.fertility import COLLECTED, WIFE, approved, certificate_of, draw_all, ticks
 
 UNPRINTABLE = "\U000323af"
 
@@ -155,7 +155,7 @@ def test_a_lost_card_is_replaced_by_a_new_number(session, actor):
     case = approved(session, actor)
     engine.fire(case, "issue", actor("issuer"))
     draw_all(session)
-    engine.fire(case, "deliver", actor("window.clerk"))
+    engine.fire(case, "deliver", actor("window.clerk"), inputs=COLLECTED)
     old = certificate_of(session, case)
     engine.fire(old, "reprint", actor("issuer"), inputs={"comment": "打印模糊"})
     assert old.state == "delivered" and old.paper.prints == 1
@@ -165,7 +165,7 @@ def test_a_lost_card_is_replaced_by_a_new_number(session, actor):
         engine.fire(new, step, actor("issuer"))
     engine.fire(new, "issue", actor("issuer"))
     draw_all(session)
-    engine.fire(new, "deliver", actor("window.clerk"))
+    engine.fire(new, "deliver", actor("window.clerk"), inputs=COLLECTED)
     assert (old.state, new.state, case.state) == ("replaced", "delivered", "delivered")
     assert papers_out.verify(session, old.paper.verify_code).state == "replaced"
     assert papers_out.verify(session, new.paper.verify_code).state == "valid"

@@ -18,7 +18,7 @@ from process.refusals import RequirementUnmet
 from services import case_forms, cases, files, papers_data, papers_out
 from services.papers.definition import load
 from services.papers.errors import RenderFailed
-from tests.services.fertility import accepted, approved, certificate_of, draw_all, opened, sheet
+from tests.services.fertility import COLLECTED, accepted, approved, certificate_of, draw_all, opened, sheet
 
 # Everything the couple's form asks, plus what the applicant says about themselves.
 TYPED_ONCE = "form."
@@ -35,7 +35,7 @@ def test_one_form_fills_every_paper_and_nothing_is_asked_twice(session, actor):
     form = catalogue.form("fertility_registration_card")
     case = issued(session, actor)
     draw_all(session)
-    engine.fire(case, "deliver", actor("window.clerk"), inputs={"way": "counter"})
+    engine.fire(case, "deliver", actor("window.clerk"), inputs={"way": "counter", **COLLECTED})
     draw_all(session)
     papers = {p.paper: p for p in session.scalars(select(Paper))}
     assert set(papers) == {"acceptance_notice", "fertility_registration_card", "delivery_receipt"}
