@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask import url_for
@@ -45,6 +45,30 @@ def day(value: datetime | None) -> str:
 
 def moment(value: datetime | None) -> str:
     return "" if value is None else f"{day(value)} {value.astimezone(CHINA):%H:%M}"
+
+
+def day_of(value: date | None) -> str:
+    """`3月5日`, with the year when it is not this one."""
+    if value is None:
+        return ""
+    year = value.year != now().astimezone(CHINA).year
+    if str(get_locale()) == "en":
+        return f"{value.day} {value:%b}" + (f" {value.year}" if year else "")
+    return (f"{value.year}年" if year else "") + f"{value.month}月{value.day}日"
+
+
+def lasted(minutes: float | None) -> str:
+    """So long as people say it: minutes under two hours, hours under two days, days and hours above."""
+    if minutes is None:
+        return "—"
+    whole = round(minutes)
+    if whole < 120:
+        return gettext("%(n)s 分钟", n=whole)
+    hours = round(minutes / 60)
+    if hours < 48:
+        return gettext("%(n)s 小时", n=hours)
+    days, rest = divmod(hours, 24)
+    return gettext("%(days)s 天 %(hours)s 小时", days=days, hours=rest) if rest else gettext("%(days)s 天", days=days)
 
 
 def title_of(thing: Any) -> str:

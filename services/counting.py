@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.case import Material
 from models.content import Content
 from models.delegation import Handover, HandoverLine
 from models.paper import Document
@@ -22,6 +26,8 @@ SENT_BACK = "custody:sent_back"
 KEEP, SEND_BACK = "keep", "send_back"
 VERDICTS: Mapping[str, str] = {KEEP: N_("收下"), SEND_BACK: N_("退回这一份")}
 LONGEST_REASON = 200
+# Lists that bring papers to the file of the case.
+INBOUND = ("send", "supply")
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def read(handover: Handover, given: Sequence[Mapping[str, Any]], *, partial: boo
             errors[f"lines-{number - 1}-counted"] = f"{label}的实点数应在 0 到 {MAX_SHEETS} 之间"
             continue
         reason = _reason(row, label, number, counted, errors, partial)
-        difference = str(row.get("difference") or "").strip()
+        difference = " ".join(str(row.get("difference") or "").split())
         if listed is None and reason and not difference:
             difference = reason
         count = Count(listed, listed.name if listed else name, counted, difference, reason)
@@ -148,6 +154,8 @@ def sign(
         if line.original and line.material_id is not None and count.counted:
             originals.append(line.material_id)
     custody.hold(session, originals, taker)
+    if handover.action in INBOUND:
+        _note_copies(session, counts)
     differing = [count for count in counts if count.differs]
     if differing:
         details = {
@@ -170,6 +178,22 @@ def sign(
     session.flush()
     session.expire(handover, ["to_person"])
     return differing
+
+
+def _note_copies(session: Session, counts: Sequence[Count]) -> None:
+    """A copy that was not in the envelope is not in the file either, unless its picture is; one that came later is."""
+    ids = {
+        c.listed.material_id: c.counted for c in counts if c.listed and c.listed.material_id and not c.listed.original
+    }
+    if not ids:
+        return
+    scanned = set(session.scalars(select(Document.material_id).where(Document.material_id.in_(sorted(ids)))))
+    for material in session.scalars(select(Material).where(Material.id.in_(sorted(ids)))):
+        counted = ids[material.id]
+        if not counted and material.id not in scanned and not material.original_held:
+            material.provided, material.sheets, material.verdict = False, 0, ""
+        elif counted and not material.provided:
+            material.provided, material.sheets = True, counted
 
 
 def send_rest_back(

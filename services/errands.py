@@ -318,8 +318,10 @@ def papers_arrived(step: Step) -> None:
         _originals_now_with(step, taker)
     if isinstance(related, Delegation) and errand.purpose == "deliver_result":
         home = bool(errand.to_address) or errand.to_agency is None
-        if not home and errand.to_agency is not None and errand.to_agency.path.startswith(
-            successors.result_place(related).path
+        if (
+            not home
+            and errand.to_agency is not None
+            and errand.to_agency.path.startswith(successors.result_place(related).path)
         ):
             engine.follow(step, related, "take_over")
         elif home:

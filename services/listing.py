@@ -55,6 +55,12 @@ def begin_of(day: date) -> datetime:
     return datetime.combine(day, time.min, CHINA)
 
 
+def limits_of(actor: Actor, wanted: Wanted) -> search.Limits:
+    """What a list asks besides its words, for the search."""
+    going_on = wanted.open_only or wanted.overdue_at is not None
+    return search.Limits(wanted.types, going_on, tuple(_conditions(actor, wanted)))
+
+
 def _searched(
     session: Session,
     actor: Actor,
@@ -66,10 +72,7 @@ def _searched(
     options: Sequence[Any],
 ) -> tuple[Sequence[Content], Key | None]:
     """The newest `search.MOST` that match, in the order of the list; what is further back needs another word."""
-    limits = search.Limits(
-        wanted.types, wanted.open_only or wanted.overdue_at is not None, tuple(_conditions(actor, wanted))
-    )
-    keys = [_key(hit, order) for hit in search.find(session, actor, words, limits)]
+    keys = [_key(hit, order) for hit in search.find(session, actor, words, limits_of(actor, wanted))]
     keys.sort(key=lambda key: _place(key, order))
     if after is not None:
         keys = [key for key in keys if _place(key, order) > _place(after, order)]

@@ -94,6 +94,17 @@ def count(session: Session, actor: Actor, kind: ListKind, query: Query, most: in
     return pages.counts(session, actor, {0: question.wanted}, most)[0]
 
 
+def too_many(session: Session, actor: Actor, kind: ListKind, query: Query) -> bool:
+    """More match the words than are looked through: the list then holds the newest of them alone."""
+    question = kind.ask(session, actor, query)
+    if not question.words:
+        return False
+    limits = (
+        search.Limits(types=question.wanted.types) if question.conditions else listing.limits_of(actor, question.wanted)
+    )
+    return len(search.find(session, actor, question.words, limits, search.MOST + 1)) > search.MOST
+
+
 def things(session: Session, actor: Actor, kind: ListKind, query: Query, most: int) -> Iterator[Sequence[Content]]:
     """Everything the filter holds that this actor may see, at most so many, in the order of the list, a part at a time."""
     question = kind.ask(session, actor, query)

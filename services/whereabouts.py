@@ -61,7 +61,8 @@ def where_is(session: Session, case: Case) -> list[Whereabouts]:
     return [
         _now(material, material.name, material.original_held, material.sheets or 0, hands.get(material.id, ()))
         for material in case.materials
-        if material.provided or material.original_held
+        # A copy that was lost on the way is no longer in the file, but somebody still looks for it.
+        if material.provided or material.original_held or material.id in hands
     ]
 
 

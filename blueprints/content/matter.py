@@ -278,7 +278,19 @@ def _papers(session: Session, content: Content, actor: Actor, full: bool) -> lis
     found = session.scalars(select(Paper).where(Paper.content_id == content.id).order_by(Paper.id.desc())).all()
     words = {"waiting": _("正在生成"), "failed": _("没有生成：%(why)s", why=""), "ready": ""}
     rows = []
+    newest: set[tuple[str, str]] = set()
+    earlier = _("清点前的一份")
     for paper in found:
+        # A list is printed when it is given out and again when it is counted: one list, the counted one stands for it.
+        known = (paper.paper, paper.number or "")
+        if paper.paper == "handover_list" and known in newest and paper.valid:
+            row = next(one for one in rows if one.known == known)
+            row.earlier = row.earlier or (
+                url_for("certificates.paper", uid=paper.uid) if paper.status == "ready" else None
+            )
+            continue
+        if paper.valid:
+            newest.add(known)
         note = words[paper.status] if paper.status != "failed" else _("没有生成：%(why)s", why=paper.error or "")
         if not paper.valid:
             note = _("已作废")
@@ -289,6 +301,9 @@ def _papers(session: Session, content: Content, actor: Actor, full: bool) -> lis
                 title=paper.title,
                 number=paper.number,
                 note=note,
+                known=known,
+                earlier=None,
+                earlier_label=earlier,
                 print_url=None,
                 url=url_for("certificates.paper", uid=paper.uid) if paper.status == "ready" else None,
             )

@@ -19,6 +19,7 @@ from blueprints.content import office
 from blueprints.content.bp import bp
 from blueprints.content.facts import questions
 from blueprints.content.matter import matter
+from blueprints.content.waiting import waiting
 from blueprints.context import current_actor, db_session, for_whom, load_for_step, load_or_404
 from blueprints.dynamic_forms import is_mendable, label_of, posted, show_refusal, uploaded
 from blueprints.exchange.tickets import elsewhere
@@ -90,6 +91,7 @@ def page_of(
         else None
     )
     holder = elsewhere(session, content) or holder
+    ended = content.closed_at is not None
     insider = access.may(actor, "internal", content, session)
     own = actor.resident_id is not None and actor.resident_id == content.applicant_id
     thing = SimpleNamespace(
@@ -126,6 +128,9 @@ def page_of(
         applicant=present.applicant_view(content, actor, session),
         **matter(session, content, actor, full),
         holder=holder,
+        ended=_("%(who)s，%(when)s", who=holder.name, when=present.moment(content.closed_at))
+        if ended and holder
+        else "",
         deadline=deadline,
         days_drawing=clock.picture(session, content, definition, locale=str(get_locale()), full=full)
         if deadline
@@ -135,7 +140,7 @@ def page_of(
         opinions=office.opinions(session, content, actor, full),
         copies=office.told(content),
         opinion_failed=opinion,
-        blocked=[],
+        blocked=waiting(session, content, actor, {act.id for act in acts}),
         problem=errors,
         entries=present.entries(session, content, actor, kind=kind if kind in dict(FILTERS) else ""),
         entry_filters=[

@@ -73,6 +73,7 @@ def runs() -> ResponseReturnValue:
     before = int(after) if after.isdecimal() and len(after) < 19 else None
     found = run_reading.runs(session, actor, SHELVES[chosen], before=before, limit=PAGE + 1)
     more, found = found[PAGE:], found[:PAGE]
+    figures = run_reading.figures(session, actor, now() - timedelta(days=DAYS))
     labels = {"open": _("在办"), "over": _("已结束"), "all": _("全部")}
     return render_template(
         "delegations/runs.html",
@@ -81,7 +82,8 @@ def runs() -> ResponseReturnValue:
             SimpleNamespace(label=label, url=url_for("delegations.runs", show=key), active=key == chosen, count=None)
             for key, label in labels.items()
         ],
-        figures=run_reading.figures(session, actor, now() - timedelta(days=DAYS)),
+        figures=figures,
+        lasted=present.lasted(figures.minutes),
         days=DAYS,
         new_url=url_for("delegations.new_run") if _may_send(actor) else None,
         next_url=url_for("delegations.runs", show=chosen, after=found[-1].id) if more else None,

@@ -40,6 +40,7 @@ def board() -> ResponseReturnValue:
         board_url=url_for("errands.board"),
         mine_url=url_for("errands.mine") if load else None,
         couriers_url=url_for("errands.couriers"),
+        list_url=url_for("generic.listed", type_id="errand") if actor.roles - {"red_courier"} else None,
         post_url=url_for("errands.new") if actor.roles & POSTING_ROLES else None,
         my_open=load.on_hand if load else None,
         my_limit=load.limit if load else None,

@@ -20,7 +20,7 @@ from models.agency import Agency
 from models.grid import GridLog
 from process.masking import mask_name
 from process.refusals import NotFound, Refusal
-from services import buildings, files, grid_log, grid_rights
+from services import buildings, files, grid_log, grid_rights, imports
 from services.grid_log import DUTIES, KINDS
 from services.grid_rights import CAPACITIES, COUNTERS, READERS
 
@@ -40,6 +40,7 @@ def index() -> ResponseReturnValue:
     year = grid_log.walks(session, [actor.person_id or 0], today.year)[actor.person_id or 0]
     return render_template(
         "grid/index.html",
+        imports_url=url_for("lists.importing") if any(kind.may(actor) for kind in imports.KINDS.values()) else None,
         mine=mine[:12],
         own=[_row(entry) for entry in own],
         walks=year,

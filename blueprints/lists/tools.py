@@ -75,6 +75,7 @@ def list_tools() -> Any:
         words=lists.in_words(session, actor, kind, query),
         saved=[_saved(kind, one, query, actor) for one in saved],
         usual=usual.name if usual is not None and lists.cleaned(kind, usual.query) == query else "",
+        newest=search.MOST if query.get("q") and lists.too_many(session, actor, kind, query) else None,
         whole_url=address(kind, **{WHOLE: 1}),
         may_keep=bool(query) and not personal,
         personal=personal,

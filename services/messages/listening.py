@@ -18,6 +18,8 @@ from models.case import Case
 from models.content import Content
 from models.delegation import Delegation, HomeVisit
 from models.message import Message
+from models.person import Person
+from models.resident import Resident
 from process import clock, outbox, registry
 from process.access import Actor
 from process.registry import Step
@@ -49,11 +51,22 @@ def hear(session: Session, content: Content, event: str, actor: Actor, step: Ste
 def resident(
     session: Session, content: Content, occasion: str, found: Facts, once: str = "", actor: Actor | None = None
 ) -> Message | None:
-    """Tells the applicant of a thing, if it has one."""
+    """Tells the applicant of a thing, if it has one, and of a visit also the relative who asked for it."""
     if content.applicant is None:
         return None
     mark = once or f"{content.uid}:{content.version}"
+    if isinstance(content, HomeVisit) and (relative := _relative(session, content)) is not None:
+        theirs = replace(found, reader=relative.name)
+        telling.tell(session, occasion, relative, theirs, content=content, once=f"{mark}:relative", actor=actor)
     return telling.tell(session, occasion, content.applicant, found, content=content, once=mark, actor=actor)
+
+
+def _relative(session: Session, visit: HomeVisit) -> Resident | None:
+    """Who asked for this visit for somebody else, with an account of their own."""
+    asked = session.get(Person, visit.owner_id) if visit.owner_id is not None else None
+    if asked is None or asked.resident_id is None or asked.resident_id == visit.applicant_id:
+        return None
+    return session.get(Resident, asked.resident_id)
 
 
 # --- Cases
@@ -68,7 +81,12 @@ def accepted(session: Session, case: Case, event: str, actor: Actor, step: Step 
     if due is None:
         return
     today = clock.local_day(now())
-    resident(session, case, "accepted_owing", replace(facts.owed(session, case, due, today), agency=case_routing.accepting_unit(case, actor)))
+    resident(
+        session,
+        case,
+        "accepted_owing",
+        replace(facts.owed(session, case, due, today), agency=case_routing.accepting_unit(case, actor)),
+    )
     for days in messages().owed_days:
         at = clock.end_of(due - timedelta(days=days + 1)) + timedelta(hours=REMIND_AT)
         if at > now():

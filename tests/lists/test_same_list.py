@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from blueprints.certificates.views import WORK
 from process import engine
-from services import delegation_shelves, exports, lists
+from services import delegation_shelves, exports, lists, search
 from tests.services import fertility
 from tests.services.test_delegations import LETTER, counted, open_case, open_ticket
 from tests.services.test_sub_tickets import pass_on
@@ -100,3 +100,20 @@ def test_no_whole_number_in_the_address_of_certificates(session: Session, actor,
     assert answer.status_code == 303 and number not in answer.location
     page = client.get(answer.location).get_data(as_text=True)
     assert made.uid in page and number not in page
+
+
+def test_a_list_that_holds_only_the_newest_of_what_matches_says_so(
+    session: Session, actor, client_as: ClientAs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Words match more than is looked through: nobody takes the last row for the last of all."""
+    clerk = actor("community.clerk")
+    for _ in range(3):
+        open_case(session, clerk)
+    session.commit()
+    client = client_as("community.clerk")
+    assert "只有最新的" not in client.get("/t/case/?q=骆水珍").text
+    monkeypatch.setattr(search, "MOST", 2)
+    page = client.get("/t/case/?q=骆水珍").text
+    assert "符合的超过 2 件，这里只有最新的 2 件" in page
+    # Counted with the other conditions of the list, not beside them.
+    assert "只有最新的" not in client.get("/t/case/?q=骆水珍&state=issued").text

@@ -13,8 +13,10 @@ from models.message import Delivery, Message
 from models.notice import Notice
 from process import clock, engine
 from services import deadlines, materials, notes
-from services.messages import wording
+from services.messages import facts, wording
 from tests.services.fertility import accepted, approved, certificate_of, draw_all, opened, ticks
+from tests.services.test_delegations import LETTER, counted, open_case, open_ticket
+from tests.services.test_visits import request_visit
 
 
 def said(session, content, occasion):
@@ -42,6 +44,29 @@ def test_accepted_is_told_once_in_the_inbox_and_as_a_text_message(session, actor
     assert [to for to, _ in gateway.sent.values()] == [case.applicant.phone]
     assert gateway.signed and gateway.requests[0]["sender"] == "东新街道"
     assert session.get(Delivery, sms.id).state == "sent" and session.get(Delivery, sms.id).provider_id == "sms-1"
+
+
+def test_what_the_street_accepts_is_not_said_of_the_station(session, actor):
+    clerk, window = actor("community.clerk"), actor("window.clerk")
+    case = open_case(session, clerk)
+    ticket = open_ticket(session, clerk, case, letter=LETTER)
+    engine.fire(ticket, "send", clerk)
+    engine.fire(ticket, "receive", window, inputs={"lines": counted(session, ticket)})
+    engine.fire(ticket, "start", window)
+    [message] = said(session, case, "accepted")
+    assert "已由东新街道行政服务中心受理" in message.text and "万家星城" not in message.text
+    assert facts.phone_of(ticket.place) in message.text, "the station stays answerable and is asked"
+
+
+def test_the_relative_who_asked_for_a_visit_hears_of_it_too(session, actor):
+    clerk, daughter, leader = actor("community.clerk"), actor("resident"), actor("grid.leader")
+    visit = request_visit(session, daughter, requested_by="", requested_relation="孙子女", requested_phone="")
+    engine.fire(visit, "decline", clerk, inputs={"reason": "person", "comment": "本人要到场按指纹"})
+    told = {one.resident_id: one for one in said(session, visit, "visit_declined")}
+    assert set(told) == {visit.applicant_id, daughter.resident_id} and leader.resident_id is None
+    own = request_visit(session, clerk)
+    engine.fire(own, "decline", clerk, inputs={"reason": "person", "comment": "本人要到场按指纹"})
+    assert [one.resident_id for one in said(session, own, "visit_declined")] == [own.applicant_id]
 
 
 def test_everything_missing_is_told_with_all_lines(session, actor, gateway):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,13 +15,14 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from blueprints.calendar.gap import DEPENDS
-from models.base import now
+from models.base import at_time, now
 from models.clock import CalendarChange, CalendarDay
 from models.content import Content
 from models.notice import Notice
 from models.person import Person
 from process import clock
 from process.access import Actor
+from process.numbers import CHINA
 from services import actions, calendar_excel, notices
 from tests.services.fertility import data
 from tests.services.test_calendars import HEAD, book

@@ -22,9 +22,12 @@ from models.delegation import Delegation, HomeVisit
 from models.paper import Document, Paper
 from models.person import Person
 from models.resident import CareEntry
+from process import engine
 from process.access import load_actor
 from process.numbers import CHINA
 from services import actions, papers_out
+from tests.services.test_delegations import LETTER as SIGNED
+from tests.services.test_delegations import counted, open_case, open_ticket
 from tests.services.test_visits import tomorrow
 
 As = Callable[[str], FlaskClient]
@@ -344,3 +347,48 @@ def test_health_notes_stay_with_leaders_and_station(app: Flask, client_as: As) -
     )
     for text in (seen, listed):
         assert visit.number in text and "bedridden" not in text and "市中医院" not in text
+
+
+def test_a_list_that_was_counted_stands_once_among_the_papers(session: Any, actor: Any, client_as: As) -> None:
+    ticket = told_again(session, actor, "received")
+    page = client_as("window.clerk").get(f"/c/{ticket.uid}").text
+    papers = page[page.index("<h2>文书</h2>") :]
+    assert papers.count(f"{ticket.number}-1") == 1
+
+
+def test_a_case_supplied_again_says_who_has_to_do_what(session: Any, actor: Any, client_as: As) -> None:
+    """After 补材料 the reviewer waits for the counter, and both read it on the page."""
+    ticket = told_again(session, actor, "supplied")
+    for who, path, words in (
+        ("reviewer", ticket.case.uid, "由东新街道行政服务中心的窗口在办件"),
+        ("window.clerk", ticket.uid, "的窗口在办件"),
+        ("window.clerk", ticket.case.uid, "请再点一次“受理”"),
+    ):
+        page = client_as(who).get(f"/c/{path}").text
+        assert "补来的材料等核对" in page and words in page, (who, path)
+    engine.fire(ticket.case, "accept", actor("window.clerk"))
+    session.commit()
+    assert "补来的材料等核对" not in client_as("reviewer").get(f"/c/{ticket.case.uid}").text
+
+
+def test_what_is_over_is_in_nobodys_hands(session: Any, actor: Any, client_as: As) -> None:
+    ticket = told_again(session, actor, "sent")
+    engine.fire(ticket, "withdraw", actor("community.clerk"), inputs={"comment": "办事人改主意"})
+    session.commit()
+    page = client_as("community.clerk").get(f"/c/{ticket.uid}").text
+    assert "现在在谁手里" not in page and "已经办完" in page
+
+
+def told_again(session: Any, actor: Any, until: str) -> Delegation:
+    """A ticket that is sent, counted, or supplied after something was missing."""
+    clerk, window = actor("community.clerk"), actor("window.clerk")
+    ticket = open_ticket(session, clerk, open_case(session, clerk), letter=SIGNED)
+    engine.fire(ticket, "send", clerk)
+    if until != "sent":
+        engine.fire(ticket, "receive", window, inputs={"lines": counted(session, ticket)})
+    if until == "supplied":
+        engine.fire(ticket, "start", window)
+        engine.fire(ticket, "request_materials", window, inputs={"comment": "照片背景应为白色"})
+        engine.fire(ticket, "supply", clerk, inputs={"comment": "已换白底照片"})
+    session.commit()
+    return ticket

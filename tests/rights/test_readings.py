@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from models.case import Case
 from models.content import Content
+from models.delegation import Delegation
 from models.errand import Errand
 from models.paper import Note
 from models.person import Person
@@ -22,7 +23,7 @@ from process import engine
 from process.access import Actor
 from process.refusals import NotFound
 from services import personal, readers
-from tests.services.test_delegations import LETTER, open_case, open_ticket
+from tests.services.test_delegations import LETTER, counted, open_case, open_ticket
 
 As = Callable[[str], Actor]
 Who = Callable[[str], Person]
@@ -62,6 +63,23 @@ def test_who_looked_and_who_handled_in_plain_words(mine: Case, client_as: Callab
     assert "看了：电话" in viewed and "办了：" not in viewed
     assert "看了：" not in plain(client_as("resident").get("/me/readings?kind=handled"))
     assert client_as("resident").get("/me/readings?kind=x&before=-1&thing=<b>").status_code == 200
+
+
+def test_what_one_step_brought_about_is_told_once(
+    session: Session, mine: Case, actor: As, client_as: Callable[[str], FlaskClient]
+) -> None:
+    window = actor("window.clerk")
+    ticket = session.scalars(select(Delegation).where(Delegation.case_id == mine.id)).one()
+    engine.fire(ticket, "receive", window, inputs={"lines": counted(session, ticket)})
+    engine.fire(ticket, "start", window)
+    session.commit()
+    assert mine.state == "accepted"
+    resident = actor("resident")
+    told = [event.what.zh for event in readers.told(session, resident, kind=readers.HANDLED).events]
+    assert "办理" in told and "受理" not in told, "the ticket's step stands for the case's, at the same moment"
+    # Asked for the case alone, its own step is there.
+    of_case = [event.what.zh for event in readers.told(session, resident, thing=mine.uid).events]
+    assert "受理" in of_case
 
 
 def test_nobody_reads_it_of_somebody_else(session: Session, mine: Case, actor: As, person: Who) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobs.handlers import HANDLERS
+from models.agency import Agency
 from models.base import at_time, now
 from models.ledger import JournalEntry, OutboxItem
 from models.notice import Notice
@@ -21,7 +22,7 @@ from process import clock, engine
 from process.access import Actor
 from process.identity import check_character
 from process.refusals import Forbidden, InvalidInput, NotFound, RequirementUnmet
-from services import care, care_lists, care_people, care_reminders, files, findings, visits
+from services import care, care_lists, care_people, care_reminders, files, findings, unit_settings, visits
 from tests.services.test_visits import LINES, OLD_LADY, at_the_door, collection, request_visit
 
 As = Callable[[str], Actor]
@@ -228,6 +229,41 @@ def test_reminded_before_people_ask(session: Session, actor: As) -> None:
     )
 
 
+def test_each_morning_has_one_row_although_a_dead_letter_is_tried_again(session: Session) -> None:
+    def rows() -> list[OutboxItem]:
+        return list(session.scalars(select(OutboxItem).where(OutboxItem.job == care_reminders.JOB)))
+
+    (first,) = rows()
+    first.status = "dead"
+    session.flush()
+    # Somebody installs again, so that the mornings go on; later the dead letter is tried again after all.
+    care_reminders.arm(session)
+    assert len([row for row in rows() if row.status == "waiting"]) == 1
+    with at_time(now() + timedelta(days=1)):
+        care_reminders.remind(session, first.args)
+        second = next(row for row in rows() if row.status == "waiting")
+        second.status = "leased"
+        care_reminders.remind(session, second.args)
+        second.status = first.status = "done"
+        session.flush()
+        assert len([row for row in rows() if row.status == "waiting"]) == 1
+
+
+def test_an_office_decides_how_early_it_is_reminded(session: Session, actor: As) -> None:
+    visit = request_visit(session, actor("grid.leader"))
+    visit.applicant.birth_date = years_ago(80, days=50)
+    session.flush()
+
+    def kinds() -> set[str]:
+        return {one.kind for found in care_reminders.by_home(session, now()).values() for one in found}
+
+    assert "care:turns_80" not in kinds()
+    unit_settings.set_rules(session, actor("admin"), session.get_one(Agency, "dx-c01"), {"care_soon_days": "60"})
+    assert "care:turns_80" in kinds()
+    assert care_lists.soon(session, actor("community.clerk")).days == 60
+    assert care_lists.soon(session, actor("neighbour.clerk")).days == 30
+
+
 # --- 待遇资格认证
 
 
@@ -318,3 +354,17 @@ def test_the_paying_agency_with_a_desk_here_gets_it(session: Session, actor: As,
     engine.fire(visit, "collect", leader, inputs=collection(lines=LINES[:1], finding="alive", photos=[photo.uid]))
     engine.fire(visit, "file", leader)
     assert visits.ticket_of(session, visit).addressee_id == "chengdu-insurer"
+
+
+def test_only_the_payer_of_exactly_this_region_is_told(session: Session, agency: Any) -> None:
+    street = agency("dongxin")
+    for name in ("成都市社会保险事业管理局", "新都区社保局"):
+        made = Agency(id=name, name=name, kind="insurer", parent_id=street.id, path=f"{street.path}{name}/")
+        session.add(made)
+    session.flush()
+    told = findings.payer_of(session, "成都市")
+    assert told is not None and told.name == "成都市社会保险事业管理局"
+    assert findings.payer_of(session, " 成都市社会保险事业管理局 ") is told
+    # What only contains the word, or is contained in it, is somebody else's.
+    for near in ("都", "新", "成都市新都区", "社会保险"):
+        assert findings.payer_of(session, near) is None, near

@@ -9,15 +9,17 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from models.agency import Agency
+from models.base import now
 from models.courier_run import CourierRun, RunLine
 from models.delegation import Delegation
 from models.ledger import JournalEntry
 from models.paper import Paper
 from models.person import CourierProfile
-from process import access, engine
+from process import access, clock, engine
 from process.access import Actor
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
-from services import actions, custody, notices, run_lines, run_reading, scanning
+from services import actions, custody, errand_board, notices, run_lines, run_reading, scanning
 from tests.services.test_delegations import drawn, sees
 from tests.services.test_scanning import as_listed, check_code, pile, send_result_back
 
@@ -339,3 +341,14 @@ def test_a_run_has_a_limit(session: Session, actor: As, monkeypatch: pytest.Monk
     tickets = pile(session, clerk, 3)
     with pytest.raises(InvalidInput, match="一趟最多 2 件"):
         new_run(session, clerk, *tickets)
+
+
+def test_couriers_of_ones_own_point_stand_first(session: Session, actor: As) -> None:
+    start = session.get_one(Agency, "dx-c01")
+    names = run_reading.carriers(session, start)["red_courier"]
+    points = [session.get_one(CourierProfile, one.id).point for one in names]
+    near = [point.path.startswith(start.path) for point in points]
+    assert len(names) > 1 and near[0] and near == sorted(near, reverse=True)
+    known = errand_board.couriers(session, session.get_one(Agency, "dongxin"), clock.local_day(now()))
+    far = session.get_one(Agency, points[-1].parent_id)
+    assert errand_board.assignable(known, far)[0].point.path.startswith(far.path)

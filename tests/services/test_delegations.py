@@ -346,3 +346,7 @@ def test_what_was_not_in_the_envelope_is_not_said_to_be_there(session: Session, 
     page = where["household_booklet_page"]
     assert page.holder.startswith("待查") and "实点 0 份：信封里没有" in page.on_the_way
     assert "沈丽娟" in where["id_card"].holder and not where["id_card"].on_the_way
+    case = sent.case
+    copy = next(m for m in case.materials if m.code == "household_booklet_page")
+    assert not copy.provided and copy.sheets == 0, "what did not arrive is not in the file"
+    assert next(m for m in case.materials if m.code == "id_card").provided

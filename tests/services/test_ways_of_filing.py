@@ -17,6 +17,7 @@ from catalogue import loader as catalogue
 from models.agency import Agency
 from models.base import now
 from models.delegation import Delegation, Handover
+from models.errand import Errand
 from models.message import Message
 from models.notice import Notice
 from models.paper import Paper
@@ -138,7 +139,13 @@ def test_a_station_that_ended_is_succeeded_before_papers_go_back(session: Sessio
     end(agency("dx-c01"), "dx-c02")
     with pytest.raises(RequirementUnmet, match=r"现由.*接替.*改由接替单位经手"):
         engine.fire(ticket, "return", window, inputs={"comment": "选错了"})
-    for wrong, words in (("moon", "没有找到接替单位"), ("dongxin-centre", "另一头"), ("dx-c01", "也已停止办公")):
+    for wrong, words in (
+        ("moon", "没有找到接替单位"),
+        ("dongxin-centre", "另一头"),
+        ("dx-c01", "也已停止办公"),
+        ("xc-water", "同一区里同级的单位，或它的上级"),
+        ("dx-c02-g1", "同一区里同级"),
+    ):
         with pytest.raises(InvalidInput, match=words), session.begin_nested():
             engine.fire(ticket, "succeed", window, inputs={"unit": wrong, "comment": "合并"})
         session.expire_all()
@@ -223,3 +230,20 @@ def test_what_cannot_be_filed_online_is_carried(app: Flask, client_as: Callable[
     assert "收下材料，开代办单" in clerk.get(f"/delegations/how/{offline.id}").text
     assert "您的社区" in client_as("resident").get(f"/delegations/how/{offline.id}").text
     assert public.get("/delegations/how/none").status_code == 404
+
+
+def test_a_courier_takes_the_result_to_the_other_point(session: Session, actor: As) -> None:
+    """Confirmed by the receiver there, the ticket goes on at that point as it would at the station."""
+    there, courier = actor("neighbour.clerk"), actor("courier")
+    ticket = carried(session, actor, "decided", result_point="dx-c02")
+    engine.fire(ticket, "send_result", actor("window.clerk"), inputs={"errand": True})
+    errand = session.scalars(select(Errand).where(Errand.related_id == ticket.id)).one()
+    assert errand.to_agency_id == "dx-c02"
+    engine.fire(errand, "claim", courier)
+    engine.fire(errand, "pick_up", courier, inputs={"envelopes": errand.envelopes})
+    engine.fire(errand, "set_off", courier)
+    engine.fire(errand, "deliver", courier)
+    engine.fire(errand, "confirm", there)
+    assert (ticket.state, ticket.unit_id, ticket.assignee_id) == ("handed_over", "dx-c02", there.person_id)
+    where = {w.material.code: w for w in whereabouts.where_is(session, ticket.case)}
+    assert "柴美玲" in where["id_card"].holder

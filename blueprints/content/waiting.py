@@ -1,0 +1,48 @@
+"""What a thing waits for when the next step is somebody else's and nothing on the page would say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from models.case import Case
+from models.content import Content
+from models.delegation import Delegation
+from process.access import Actor
+
+
+def waiting(session: Session, content: Content, actor: Actor, offered: Iterable[str]) -> list[Any]:
+    """Who has to do what before it goes on: lines [label, why] of the status box."""
+    case = content if isinstance(content, Case) else getattr(content, "case", None)
+    if not isinstance(case, Case) or case.state != "submitted" or case.accepted_at is None:
+        return []
+    if isinstance(content, Delegation) and content.state != "processing":
+        return []
+    label = _("补来的材料等核对")
+    if actor.resident_id is not None and actor.resident_id == case.applicant_id:
+        return [_line(label, _("您补的材料已收到，由%(unit)s核对后接着办，不用再来。", unit=_unit(case)))]
+    if content is case and "accept" in offered:
+        return [_line(label, _("材料补齐了，请再点一次“受理”，这件就回到审核。时限接着原来的算，受理通知书不重发。"))]
+    return [
+        _line(
+            label,
+            _(
+                "由%(unit)s的窗口在办件 %(number)s 上再点一次“受理”，然后才轮到审核。时限接着原来的算。",
+                unit=_unit(case),
+                number=case.number or "",
+            ),
+        )
+    ]
+
+
+def _unit(case: Case) -> str:
+    unit = case.unit or case.place
+    return unit.name
+
+
+def _line(label: str, why: str) -> Any:
+    return SimpleNamespace(label=label, why=why)
