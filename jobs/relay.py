@@ -28,6 +28,7 @@ from process import heads, outbox
 from process.heads import Book, HeadsError
 from process.outbox import Due
 from process.transactions import reading
+from services import exports, imports
 
 log = logging.getLogger("daiban.relay")
 PAUSE = 0.4
@@ -123,6 +124,10 @@ def sweep(session: Session) -> None:
     session.commit()
     if expired:
         log.info("removed expired sessions")
+    for what, sweep_some in (("exported lists", exports.sweep), ("imported sheets", imports.sweep)):
+        if taken := sweep_some(session):
+            log.info("removed the files of %s %s", taken, what)
+        session.commit()
     while gone := outbox.sweep(session):
         # In small steps, so that people who write wait for none of them.
         session.commit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -33,6 +34,8 @@ class ListExport(Base):
     status: Mapped[str] = mapped_column(String(10), default="waiting")
     rows: Mapped[int] = mapped_column(default=0)
     sha256: Mapped[str | None] = mapped_column(String(64))
+    # With which posts it was made: whoever has lost one of them gets the file no more.
+    posts: Mapped[Any | None] = mapped_column(Json, nullable=True)
     problem: Mapped[str] = mapped_column(String(300), default="")
     at: Mapped[datetime] = mapped_column(default=now)
     ready_at: Mapped[datetime | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from models.care import DoorCall
 from models.content import Content
@@ -16,11 +16,9 @@ from process.access import Actor
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
 from process.words import N_
-from services import notices, other_ways, slots
+from services import notices, other_ways, slots, unit_settings
 from services.slots import SLOT
 
-# Proposal until the agency decides: after so many closed doors another way is offered.
-MANY_ATTEMPTS = 3
 DOORS = {"collect": "collect", "miss": "miss", "deliver": "deliver"}
 
 
@@ -134,7 +132,8 @@ def count_door(step: Step) -> None:
 
 def missed_sentence(visit: HomeVisit) -> str:
     """What is said when the door stayed closed again and again; empty before that."""
-    if visit.attempts < MANY_ATTEMPTS:
+    session = object_session(visit)
+    if session is None or visit.attempts < unit_settings.number(session, visit.place, "missed_visits"):
         return ""
     ways = "、".join(way.title for way in other_ways.of_visit(visit))
     return f"已上门 {visit.attempts} 次没有遇到人。请先打电话约好有人在家的时间，或改走其他渠道：{ways}。"
@@ -153,9 +152,10 @@ def agreed_after_misses(step: Step) -> None:
 @registry.requirement("missed_often")
 def missed_often(step: Step) -> None:
     visit: HomeVisit = step.content
-    if visit.attempts < MANY_ATTEMPTS:
+    enough = unit_settings.number(step.session, visit.place, "missed_visits")
+    if visit.attempts < enough:
         raise RequirementUnmet(
-            f"才上门 {visit.attempts} 次，满 {MANY_ATTEMPTS} 次没有遇到人才改走其他渠道。请重新排期，或由群众自己取消。"
+            f"才上门 {visit.attempts} 次，满 {enough} 次没有遇到人才改走其他渠道。请重新排期，或由群众自己取消。"
         )
 
 

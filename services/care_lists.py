@@ -15,10 +15,10 @@ from models.resident import CareEntry, Resident
 from process import access, eligibility
 from process.access import Actor
 from process.words import N_
-from services import care
+from services import care, unit_settings
 
-# Proposals until the agency decides: how long before a date somebody hears of it.
-SOON = timedelta(days=30)
+# How long before a date somebody hears of it: a number of the unit (services/unit_settings.py).
+SOON = "care_soon_days"
 VIEWS = {
     "now": N_("在册"),
     "due": N_("该复核的"),
@@ -38,6 +38,12 @@ class Wanted:
     view: str = "now"
     condition: str = ""
     grid: str = ""
+    soon: timedelta = timedelta(days=30)
+
+
+def soon(session: Session, actor: Actor) -> timedelta:
+    """How far ahead the lists look where this actor sits."""
+    return timedelta(days=unit_settings.number(session, actor.unit_id, SOON))
 
 
 def entries(actor: Actor, wanted: Wanted, today: date) -> Select[CareEntry]:
@@ -47,9 +53,9 @@ def entries(actor: Actor, wanted: Wanted, today: date) -> Select[CareEntry]:
         case "ended":
             statement = statement.where(CareEntry.ended_on.is_not(None))
         case "due":
-            statement = statement.where(CareEntry.ended_on.is_(None), CareEntry.review_on <= today + SOON)
+            statement = statement.where(CareEntry.ended_on.is_(None), CareEntry.review_on <= today + wanted.soon)
         case "proof":
-            statement = statement.where(CareEntry.ended_on.is_(None), CareEntry.proof_until <= today + SOON)
+            statement = statement.where(CareEntry.ended_on.is_(None), CareEntry.proof_until <= today + wanted.soon)
         case _:
             statement = statement.where(CareEntry.ended_on.is_(None))
     if wanted.condition in eligibility.CONDITIONS:
@@ -90,7 +96,7 @@ def outside(actor: Actor, wanted: Wanted, today: date) -> Select[Resident]:
     if not paths:
         return statement.where(false())
     statement = statement.where(or_(*(access.within(Agency.path, path) for path in paths)))
-    now_80, soon_80 = birthday_limit(today), birthday_limit(today + SOON)
+    now_80, soon_80 = birthday_limit(today), birthday_limit(today + wanted.soon)
     if wanted.view == "soon":
         statement = statement.where(Resident.birth_date > now_80, Resident.birth_date <= soon_80)
     else:
@@ -116,9 +122,9 @@ def resident_of(session: Session, actor: Actor, resident_id: int) -> Resident | 
 
 def counts(session: Session, actor: Actor, today: date) -> dict[str, int]:
     """How many stand in each list, for the filters."""
-    found = {}
+    found, ahead = {}, soon(session, actor)
     for view in VIEWS:
-        wanted = Wanted(view)
+        wanted = Wanted(view, soon=ahead)
         statement: Any = outside(actor, wanted, today) if view in OUTSIDE else entries(actor, wanted, today)
         column = Resident.id if view in OUTSIDE else CareEntry.id
         rows = statement.with_only_columns(column).order_by(None).subquery()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -19,7 +20,7 @@ from process import clock, outbox
 from process.masking import mask_name
 from process.numbers import CHINA
 from process.words import N_
-from services import care, care_lists, notices, slots
+from services import care, care_lists, notices, slots, unit_settings
 
 JOB = "care.remind"
 # Before the desks are opened.
@@ -54,18 +55,26 @@ def remind(session: Session, args: Mapping[str, Any]) -> int:
 
 def arm(session: Session) -> None:
     """Puts the row of the next morning, unless one waits already."""
-    waiting = session.scalar(
-        select(OutboxItem.id).where(OutboxItem.job == JOB, OutboxItem.status.in_(("waiting", "leased"))).limit(1)
-    )
-    if waiting is None:
+    if not _under_way(session):
         put(session, now())
+
+
+def _under_way(session: Session) -> list[OutboxItem]:
+    return list(
+        session.scalars(
+            select(OutboxItem).where(OutboxItem.job == JOB, OutboxItem.status.in_(("waiting", "leased"))).limit(50)
+        )
+    )
 
 
 def put(session: Session, at: datetime) -> None:
     morning = datetime.combine(clock.local_day(at), MORNING, CHINA)
     if morning <= at:
         morning += timedelta(days=1)
-    outbox.put(session, JOB, delay=morning - at, day=clock.local_day(morning).isoformat())
+    day = clock.local_day(morning).isoformat()
+    # A dead letter that is tried again meets the chain that was begun in its place: each morning has one row.
+    if not any(row.args.get("day") == day for row in _under_way(session)):
+        outbox.put(session, JOB, delay=morning - at, day=day)
 
 
 def by_home(session: Session, at: datetime) -> dict[str, list[Reminder]]:
@@ -77,12 +86,13 @@ def by_home(session: Session, at: datetime) -> dict[str, list[Reminder]]:
 
 
 def _all(session: Session, today: date) -> Iterator[Reminder]:
-    until = today + care_lists.SOON
+    days = partial(_days_at, session, {})
+    until = today + timedelta(days=unit_settings.longest(session, care_lists.SOON))
     register = select(CareEntry, Resident, Agency.id).join(CareEntry.resident).join(Agency, care.homes())
     near = or_(CareEntry.proof_until <= until, CareEntry.review_on <= until)
     for entry, person, home in session.execute(register.where(CareEntry.ended_on.is_(None), near)):
         for kind, day in (("proof", entry.proof_until), ("review", entry.review_on)):
-            if day is not None and day <= until:
+            if day is not None and day <= today + timedelta(days=days(home)):
                 yield Reminder(f"care:{kind}", f"{kind}:{entry.id}:{day}", person.name, day, home)
     born = select(Resident, Agency.id).join(Agency, care.homes())
     for person, home in session.execute(
@@ -93,7 +103,16 @@ def _all(session: Session, today: date) -> Iterator[Reminder]:
         )
     ):
         day = care_lists.turns_80(person.birth_date)
+        if day > today + timedelta(days=days(home)):
+            continue
         yield Reminder("care:turns_80", f"turns80:{person.id}", person.name, day, home)
+
+
+def _days_at(session: Session, known: dict[str, int], home_id: str) -> int:
+    """How long before a date this home hears of it, as its office or one above decided."""
+    if home_id not in known:
+        known[home_id] = unit_settings.number(session, home_id, care_lists.SOON)
+    return known[home_id]
 
 
 def tell(session: Session, home_id: str, found: list[Reminder]) -> int:

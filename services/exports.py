@@ -21,13 +21,13 @@ from process.library import Field, library
 from process.masking import mask_name
 from process.numbers import CHINA
 from process.refusals import InvalidInput, NotFound
-from services import drip, files, lists, sheets
+from services import drip, files, lists, sheets, unit_settings
 from services.lists import ListKind
 
 JOB = "lists.export"
 # Proposals until the agency decides: up to here at once, up to there with a reason, beyond not at all.
 AT_ONCE, WITH_REASON, MOST = 200, 500, 5_000
-KEPT = timedelta(days=7)
+SWEPT = 200
 LONGEST_REASON, SHORTEST_REASON = 120, 4
 COLUMNS = 4
 HEADINGS = ("编号", "业务", "申请人", "标题", "状态", "经手单位", "经手人", "期限", "登记单位", "登记日期", "办结日期")
@@ -112,7 +112,7 @@ def fill(session: Session, made: ListExport, actor: Actor) -> None:
         at=at,
     )
     made.sha256, made.rows = files.store().put(body), count
-    made.status, made.ready_at = "ready", at
+    made.status, made.ready_at, made.posts = "ready", at, _posts(actor)
 
 
 def load(session: Session, actor: Actor, uid: str) -> ListExport:
@@ -126,11 +126,45 @@ def load(session: Session, actor: Actor, uid: str) -> ListExport:
 def fetch(session: Session, actor: Actor, uid: str) -> tuple[ListExport, bytes]:
     """The file, as long as it is kept; who took out what stands in the journal since it was asked for."""
     found = load(session, actor, uid)
+    if is_over(session, found):
+        days = kept_days(session, found)
+        raise NotFound(f"这个文件已过 {days} 天，不再提供。需要的话请重新导出。")
     if found.status != "ready" or found.sha256 is None:
         raise NotFound("文件还没有生成好。请稍候刷新“我的导出”再取。")
-    if found.at < now() - KEPT:
-        raise NotFound("这个文件已过 7 天，不再提供。需要的话请重新导出。")
+    if not set(map(tuple, found.posts or ())) <= set(map(tuple, _posts(actor))):
+        raise NotFound("导出以后您的岗位有变，这个文件不再提供。还需要的，请按现在的岗位重新导出。")
     return found, files.store().read(found.sha256)
+
+
+def kept_days(session: Session, made: ListExport) -> int:
+    """How long its office keeps such files."""
+    return unit_settings.number(session, made.person.unit_id, "export_days")
+
+
+def is_over(session: Session, made: ListExport) -> bool:
+    return made.at < now() - timedelta(days=kept_days(session, made))
+
+
+def _posts(actor: Actor) -> list[list[str]]:
+    return sorted([held.role, held.path] for held in actor.held)
+
+
+def sweep(session: Session) -> int:
+    """Takes the files away whose time is over; the rows stay and say what left the system. A slice at a time."""
+    old = session.scalars(
+        select(ListExport)
+        .where(ListExport.sha256.is_not(None), ListExport.at < now() - timedelta(days=1))
+        .order_by(ListExport.at)
+        .limit(SWEPT)
+    )
+    gone = 0
+    for made in old:
+        if made.sha256 is not None and is_over(session, made):
+            files.store().remove(made.sha256)
+            made.sha256 = None
+            gone += 1
+    session.flush()
+    return gone
 
 
 def mine(session: Session, actor: Actor, limit: int = 30) -> list[ListExport]:

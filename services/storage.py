@@ -100,6 +100,10 @@ class FileStore:
             if folder.is_dir() and len(folder.name) == 2:
                 yield from (item.name for item in sorted(folder.iterdir()) if _KEY.match(item.name))
 
+    def remove(self, key: str) -> None:
+        """Takes a file away for good; only for files that one row alone knows."""
+        self._path(key).unlink(missing_ok=True)
+
     def sweep(self, known: Collection[str], *, older_than: float = ORPHAN_AGE, now: float | None = None) -> Swept:
         """Remove what no row knows and what a crash left half-written; young files may still get their row."""
         limit = (time.time() if now is None else now) - older_than

@@ -17,6 +17,13 @@ from process.registry import Step
 from services import case_routing, custody
 
 LONGEST_CHAIN = 5
+# Offices of one tier can do each other's work; whoever takes over stands there or one above.
+TIERS = (
+    ("community", "village", "community_station", "errand_point"),
+    ("street", "town", "street_centre", "errand_station", "sub_centre", "extended_outlet", "bank_outlet"),
+    ("district", "department", "approvals_office", "company"),
+    ("city",),
+)
 
 
 def living(session: Session, agency: Agency, day: date) -> Agency | None:
@@ -29,6 +36,32 @@ def living(session: Session, agency: Agency, day: date) -> Agency | None:
     if here is None or not here.exists_on(day):
         return None
     return case_routing.front_office(session, here)
+
+
+def _tier(agency: Agency) -> int | None:
+    return next((tier for tier, kinds in enumerate(TIERS) if agency.kind in kinds), None)
+
+
+def sensible(closed: Agency, heir: Agency) -> bool:
+    """Of the same district and tier, or of the tier above where the closed unit lay below it."""
+    low, high = _tier(closed), _tier(heir)
+    if low is None or high is None or closed.id == heir.id:
+        return False
+    if low == high:
+        return closed.district == heir.district
+    roof = heir if heir.kind in ("street", "town", "district", "city") else heir.parent
+    return high == low + 1 and roof is not None and closed.path.startswith(roof.path)
+
+
+def require_sensible(closed: Agency, heir: Agency, day: date, name: str = "unit") -> None:
+    """An heir that works today and could do the closed unit's work; says which ones could."""
+    if not heir.exists_on(day):
+        raise InvalidInput(f"{heir.name}也已停止办公，请选现在办公的单位。", {name: "单位已停止办公"})
+    if not sensible(closed, heir):
+        raise InvalidInput(
+            f"{custody.full_name(heir)}不能接替{custody.full_name(closed)}：接替的应是同一区里同级的单位，或它的上级单位。请重新选。",
+            {name: "应是同一区同级的单位，或上级单位"},
+        )
 
 
 def gone(session: Session, agency: Agency, day: date) -> str:
@@ -96,13 +129,14 @@ def _heir(session: Session, ticket: Delegation, side: str, old: Agency, chosen: 
     if found is None:
         raise InvalidInput("没有找到接替单位，请从机构列表中选择。", {"unit": "没有这个单位"})
     heir = case_routing.front_office(session, found)
-    if not heir.exists_on(day):
-        raise InvalidInput(f"{heir.name}也已停止办公，请选现在办公的单位。", {"unit": "单位已停止办公"})
     other = ticket.addressee_id if side != "addressee" else ticket.place_id
     if heir.id == other:
         raise InvalidInput(
             f"{heir.name}是这张单子的另一头，不能同时接替{old.name}。请选别的单位。", {"unit": "是单子的另一头"}
         )
+    on_record = living(session, old, day)
+    if on_record is None or on_record.id != heir.id:
+        require_sensible(old, heir, day)
     return heir
 
 

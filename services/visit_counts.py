@@ -20,9 +20,8 @@ from process.access import Actor
 from process.numbers import CHINA
 from process.refusals import InvalidInput, NotFound
 from process.words import N_
+from services import unit_settings
 
-# A rule of the source for one village: a worker walks the grid more than 180 times a year. A district may set another.
-TARGET = 180
 FIRST_YEAR = 2020
 KINDS = {
     "collect": N_("上门收件"),
@@ -36,6 +35,11 @@ COUNTED = ("collect", "deliver", "walk", "home")
 OVERSEERS = ("supervisor", "statistician", "head")
 KEEPERS = ("grid_leader", "grid_service_worker", "community_clerk")
 LOG_KINDS = {"walk": "walk", "visit": "home"}
+
+
+def target(session: Session, actor: Actor) -> int:
+    """How many visits a year are asked of a worker where this actor sits."""
+    return unit_settings.number(session, actor.unit_id, "visit_target")
 
 
 @dataclass

@@ -159,7 +159,9 @@ def register() -> ResponseReturnValue:
     view = request.args.get("view", "now")
     if view not in care_lists.VIEWS:
         raise InvalidInput(f"没有这份名单。可选：{'、'.join(care_lists.VIEWS)}。", {"view": "没有这份名单"})
-    wanted = care_lists.Wanted(view, request.args.get("condition", ""), request.args.get("grid", ""))
+    wanted = care_lists.Wanted(
+        view, request.args.get("condition", ""), request.args.get("grid", ""), care_lists.soon(session, actor)
+    )
     if view in care_lists.OUTSIDE:
         people = session.scalars(care_lists.outside(actor, wanted, today).limit(200)).unique()
         items: list[dict[str, Any]] = [
@@ -252,7 +254,7 @@ def counts() -> ResponseReturnValue:
     refused = other_ways.counted(session, actor, since, until)
     return jsonify(
         year=year,
-        target=visit_counts.TARGET,
+        target=visit_counts.target(session, actor),
         items=[
             {"person": person(line.person), "grid": agency(line.grid), "total": line.total, **line.by_kind}
             for line in visit_counts.lines(session, actor, year)

@@ -19,7 +19,7 @@ from models.base import now
 from models.sheets import ListExport
 from process import guards
 from process.refusals import Refusal
-from services import exports, lists
+from services import exports, lists, unit_settings
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # A sheet of paper for every thirty; whoever needs more needs a file.
@@ -110,11 +110,13 @@ def take(key: str) -> ResponseReturnValue:
 def exported() -> ResponseReturnValue:
     """我的导出: what I have taken out, with the files that are still kept."""
     rows = [_line(one) for one in exports.mine(db_session(), current_actor())]
-    return render_template("lists/exports.html", rows=rows, days=exports.KEPT.days)
+    return render_template(
+        "lists/exports.html", rows=rows, days=unit_settings.number(db_session(), current_actor().unit_id, "export_days")
+    )
 
 
 def _line(made: ListExport) -> Any:
-    kept = made.at >= now() - exports.KEPT
+    kept = not exports.is_over(db_session(), made)
     return SimpleNamespace(
         title=_(made.title),
         words=made.words,

@@ -236,6 +236,9 @@ def _grid_work(agency: Agency) -> list[Any]:
         found.append((_("值班表"), url_for("grid.roster", place_id=agency.id)))
     if jurisdiction.of(actor).administers(agency.path):
         found.append((_("改基本情况"), url_for("grid.point_details", place_id=agency.id)))
+        found.append((_("上门时间和规定"), url_for("places.rules", place_id=agency.id)))
+        if agency.kind != "grid":
+            found.append((_("停办与接替"), url_for("places.successor", place_id=agency.id)))
     return [SimpleNamespace(label=label, url=url) for label, url in found]
 
 

@@ -42,7 +42,10 @@ def register() -> ResponseReturnValue:
     session, actor, today = db_session(), current_actor(), clock.local_day(now())
     view = request.args.get("view", "ended" if request.args.get("show") == "ended" else "now")
     wanted = care_lists.Wanted(
-        view if view in care_lists.VIEWS else "now", request.args.get("condition", ""), request.args.get("grid", "")
+        view if view in care_lists.VIEWS else "now",
+        request.args.get("condition", ""),
+        request.args.get("grid", ""),
+        care_lists.soon(session, actor),
     )
     counted = care_lists.counts(session, actor, today)
     grids = care_lists.grids(session, actor)
@@ -73,7 +76,7 @@ def register() -> ResponseReturnValue:
         conditions={key: _(label) for key, label in eligibility.CONDITIONS.items()},
         grids=[(grid.id, custody.full_name(grid)) for grid in grids],
         may_add=bool(care.paths(actor)),
-        soon=care_lists.SOON.days,
+        soon=wanted.soon.days,
         day=present.day(now()),
     )
 
@@ -85,12 +88,12 @@ def _entry_row(entry: CareEntry, today: date) -> Any:
         who=mask_name(person.name),
         where=mask_address(person.address) if person.address else "",
         why=_(eligibility.CONDITIONS.get(entry.condition, entry.condition)),
-        since=entry.opened_on.isoformat(),
-        review=entry.review_on.isoformat() if entry.review_on else "",
+        since=present.day_of(entry.opened_on),
+        review=present.day_of(entry.review_on),
         late=bool(entry.review_on and entry.review_on <= today and entry.ended_on is None),
-        proof_until=entry.proof_until.isoformat() if entry.proof_until else "",
+        proof_until=present.day_of(entry.proof_until),
         proof_late=bool(entry.proof_until and entry.proof_until <= today),
-        ended=entry.ended_on.isoformat() if entry.ended_on else "",
+        ended=present.day_of(entry.ended_on),
         reason=entry.end_reason,
     )
 
@@ -100,7 +103,7 @@ def _person_row(person: Resident, today: date) -> Any:
         url=url_for("visits.new_entry", resident=person.id),
         who=mask_name(person.name),
         where=person.grid.name if person.grid else (mask_address(person.address) if person.address else ""),
-        birthday=care_lists.turns_80(person.birth_date).isoformat(),
+        birthday=present.day_of(care_lists.turns_80(person.birth_date)),
     )
 
 
@@ -135,7 +138,7 @@ def new_entry() -> ResponseReturnValue:
         or ([{"field": "", "message": detail}] if detail else []),
         conditions={key: _(label) for key, label in eligibility.CONDITIONS.items()},
         grids=[(grid.id, custody.full_name(grid)) for grid in care_lists.grids(session, actor)],
-        review_on=(clock.local_day(now()) + care.REVIEW_AFTER).isoformat(),
+        review_on=present.day_of(clock.local_day(now()) + care.REVIEW_AFTER),
     ), 422 if errors or detail else 200
 
 
@@ -189,7 +192,8 @@ def _entry_page(
         ],
         late=bool(found.review_on and found.review_on <= today and not found.ended_on),
         proof_late=bool(found.proof_until and found.proof_until <= today and not found.ended_on),
-        review_on=(today + care.REVIEW_AFTER).isoformat(),
+        review_on=present.day_of(today + care.REVIEW_AFTER),
+        words=present.day_of,
         problem=problem,
         errors=errors or {},
         typed=typed or {},
@@ -244,6 +248,8 @@ def _changes(event: CareEvent, before: dict[str, Any]) -> list[str]:
     }
 
     def words(name: str, value: Any) -> str:
+        if name in ("proof_until", "review_on") and value and value != "—":
+            return present.day_of(date.fromisoformat(str(value)))
         return _(eligibility.CONDITIONS.get(value, value)) if name == "condition" else str(value)
 
     said = []

@@ -38,7 +38,7 @@ def counts() -> ResponseReturnValue:
         years=_years(year, today.year, "visits.counts"),
         kinds={key: _(label) for key, label in visit_counts.KINDS.items()},
         counted=visit_counts.COUNTED,
-        target=visit_counts.TARGET,
+        target=visit_counts.target(session, actor),
         through=round(100 * (today.timetuple().tm_yday if year == today.year else 366) / 366),
         current=year == today.year,
         lines=[

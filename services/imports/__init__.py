@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from services.imports.kinds import KINDS, ImportKind, kind_of
-from services.imports.runs import CHECK_JOB, WRITE_JOB, accept, check, confirm, give_up, load, mine, report, write
+from services.imports.runs import (
+    CHECK_JOB,
+    WRITE_JOB,
+    accept,
+    check,
+    confirm,
+    give_up,
+    load,
+    mine,
+    report,
+    sweep,
+    write,
+)
 
 __all__ = [
     "CHECK_JOB",
@@ -18,5 +30,6 @@ __all__ = [
     "load",
     "mine",
     "report",
+    "sweep",
     "write",
 ]

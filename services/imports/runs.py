@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -18,7 +19,7 @@ from process import journal, outbox, terms
 from process.access import Actor, load_actor
 from process.clock import local_day
 from process.refusals import NotAvailable, NotFound, Refusal
-from services import files, sheets
+from services import files, sheets, unit_settings
 from services.imports.kinds import ImportKind, kind_of
 from services.imports.reading import Row, rows_of
 
@@ -26,6 +27,7 @@ CHECK_JOB, WRITE_JOB = "import.check", "import.write"
 # So many rows are tried while the person waits; longer files are looked through a slice at a time behind the scenes.
 AT_ONCE, SLICE = 100, 250
 MOST_FINDINGS = 500
+SWEPT = 500
 WORDS = {"new": "新增", "changed": "更新", "same": "没有变化"}
 
 
@@ -81,6 +83,8 @@ def confirm(session: Session, actor: Actor, uid: str) -> SheetImport:
     kind = kind_of(made.kind, actor)
     if made.status in ("writing", "done"):
         return made
+    if "stored" not in made.counts:
+        raise NotAvailable(f"这份表已过 {kept_days(session, made)} 天，文件已按规定删除，什么都没有写入。请重新上传。")
     if made.status != "checked":
         raise NotAvailable("这份表还有要改的地方，不能导入。请改好后重新上传。")
     made.status = "writing"
@@ -147,6 +151,35 @@ def earlier(session: Session, made: SheetImport) -> SheetImport | None:
         .order_by(SheetImport.id.desc())
         .limit(1)
     )
+
+
+def kept_days(session: Session, made: SheetImport) -> int:
+    """How long its office keeps the sheet itself; the report stays."""
+    return unit_settings.number(session, made.person.unit_id, "export_days")
+
+
+def sweep(session: Session) -> int:
+    """Takes the sheets away whose time is over, written or not; whatever hangs by then is said to be over. A slice at a time."""
+    last: int = session.info.get("imports_swept", 0)
+    old = session.scalars(
+        select(SheetImport)
+        .where(SheetImport.id > last, SheetImport.at < now() - timedelta(days=1))
+        .order_by(SheetImport.id)
+        .limit(SWEPT)
+    ).all()
+    session.info["imports_swept"] = old[-1].id if len(old) == SWEPT else 0
+    gone = 0
+    for made in old:
+        key = made.counts.get("stored")
+        if key is None or made.at >= now() - timedelta(days=kept_days(session, made)):
+            continue
+        files.store().remove(key)
+        made.counts = {name: value for name, value in made.counts.items() if name != "stored"}
+        if made.status in ("checking", "writing"):
+            made.status, made.problem = "failed", "放得太久，文件已按规定删除，什么都没有写入。请重新上传。"
+        gone += 1
+    session.flush()
+    return gone
 
 
 def report(made: SheetImport, kind: ImportKind, who: str) -> bytes:

@@ -23,10 +23,12 @@ from process import access, clock, engine, transactions
 from process.access import Actor
 from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
-from services import actions, booking, installation, other_ways, slots
+from services import actions, installation, other_ways, slots
 from tests.conftest import settings
 from tests.servers import postgres
 from tests.services.test_visits import OLD_LADY, YOUNG, at_the_door, request_visit, tomorrow
+
+MANY_ATTEMPTS = 3
 
 As = Callable[[str], Actor]
 NAMES_OF_LEADERS = ("grid.leader", "dx-c01-g1-leader-b")
@@ -158,10 +160,10 @@ def test_the_same_request_is_not_made_twice(session: Session, actor: As) -> None
 def test_missed_again_and_again(session: Session, actor: As) -> None:
     leader, clerk = actor("grid.leader"), actor("community.clerk")
     visit = at_the_door(session, leader, clerk)
-    for number in range(1, booking.MANY_ATTEMPTS + 1):
+    for number in range(1, MANY_ATTEMPTS + 1):
         engine.fire(visit, "miss", leader, inputs={"comment": "敲门无人应答"})
         assert (visit.attempts, visit.slot_start) == (number, None)
-        if number < booking.MANY_ATTEMPTS:
+        if number < MANY_ATTEMPTS:
             with pytest.raises(RequirementUnmet, match="才上门"):
                 engine.fire(visit, "give_up", clerk, inputs={"comment": "改渠道"})
             engine.fire(visit, "reschedule", leader, inputs={"slot_start": tomorrow(9, days=number, minute=30)})
