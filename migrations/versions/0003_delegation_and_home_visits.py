@@ -10,6 +10,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 import models.base
+from migrations.search_0003 import fill
 from models.search import SQLITE_GONE, SQLITE_INDEX
 
 revision = "0003"
@@ -878,8 +879,6 @@ def upgrade() -> None:
     # ### end Alembic commands ###
 
     # What is there already must be found like what comes.
-    from services.search_index import fill
-
     fill(op.get_bind())
 
 

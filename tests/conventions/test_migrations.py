@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,4 +102,16 @@ def test_an_office_from_before_is_taken_along(empty: Flask) -> None:
     assert content is not None and (content.tier1, content.tier2, content.tier3, content.holds) == ("d", "s", None, 0)
     place = content.places[0]
     assert (place.tier1, place.tier2, place.acl_id, place.due_at) == ("d", None, 1, content.deadline)
+    # The words of what was there are in the index.
+    found = db.session.scalar(text("SELECT CAST(terms AS text) FROM content_search WHERE content_id = 1"))
+    assert found is not None and "@open" in found and "@p:s" in found
     db.session.rollback()
+
+
+def test_a_migration_is_frozen() -> None:
+    """What the product's code becomes later changes no old migration; only tables' own statements and column types are shared."""
+    for path in sorted(Path(MIGRATIONS).rglob("*.py")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not re.match(r"\s*(from|import) (services|process|blueprints|jobs|catalogue)\b", line), (
+                f"{path.name}: {line}"
+            )
