@@ -76,11 +76,11 @@ class Office:
         with at_time(moment):
             yield
 
-    def create(self, who: str, type_id: str, moment: datetime, **data: Any) -> Any:
+    def create(self, who: str, type_id: str, moment: datetime, /, **data: Any) -> Any:
         with self.at(moment):
             return actions.create(self.session, self.actor(who), type_id, data)
 
-    def do(self, who: str, content: Content, transition: str, moment: datetime, **inputs: Any) -> Any:
+    def do(self, who: str, content: Content, transition: str, moment: datetime, /, **inputs: Any) -> Any:
         with self.at(moment):
             self.session.expire(content, ["places"])
             return actions.perform(content, transition, self.actor(who), inputs)
