@@ -17,7 +17,7 @@ from extensions import babel, csrf, db, limiter, login, migrate
 from models.crypto import vault
 from process import journal, library, transactions
 from process.refusals import DefinitionError
-from services import papers_out
+from services import papers_out, trust
 from services.exchange import keys as exchange_keys
 from services.exchange import partners as exchange_partners
 from services.files import configure as configure_files
@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     message_channels.configure(settings)
     papers_out.configure(settings.base_url, demo=settings.demo)
     exchange_keys.configure(settings.var / exchange_keys.FILE, lambda: exchange_partners.any_known(db.engine))
+    trust.configure(settings)
     services.register()
     papers_out.configure(settings.base_url, demo=settings.demo)
     catalogue.check()

@@ -44,6 +44,12 @@ class Settings:
     journal_algorithm: str = "sha256"
     journal_heads: Path = ROOT / "var" / "journal-heads.jsonl"
     journal_key: Path = ROOT / "var" / "journal.key"
+    # The keys that sign papers: a file outside the database, sealed with SECRET_KEY or with a passphrase of its own; and the
+    # seal platform that signs instead, when the agency has one (see docs/papers.md).
+    trust_keys: Path = ROOT / "var" / "trust.key"
+    trust_passphrase: str = field(default="", repr=False)
+    seal_platform_url: str = field(default="", repr=False)
+    seal_platform_secret: str = field(default="", repr=False)
     # The ways on which people are told outside the application; empty: not set up (see docs/messages.md).
     sms_gateway_url: str = field(default="", repr=False)
     sms_gateway_secret: str = field(default="", repr=False)
@@ -73,6 +79,12 @@ class Settings:
             journal_algorithm=_algorithm(env.get("JOURNAL_ALGORITHM") or "sha256"),
             journal_heads=_outside("JOURNAL_HEADS", env.get("JOURNAL_HEADS") or str(var / "journal-heads.jsonl")),
             journal_key=_outside("JOURNAL_KEY", env.get("JOURNAL_KEY") or str(var / "journal.key")),
+            trust_keys=_outside("TRUST_KEYS", env.get("TRUST_KEYS") or str(var / "trust.key")),
+            trust_passphrase=env.get("TRUST_PASSPHRASE") or "",
+            seal_platform_url=_gateway("SEAL_PLATFORM_URL", env.get("SEAL_PLATFORM_URL") or ""),
+            seal_platform_secret=_gateway_secret(
+                env.get("SEAL_PLATFORM_URL") or "", env.get("SEAL_PLATFORM_SECRET") or "", "SEAL_PLATFORM"
+            ),
             sms_gateway_url=_gateway("SMS_GATEWAY_URL", env.get("SMS_GATEWAY_URL") or ""),
             sms_gateway_secret=_gateway_secret(env.get("SMS_GATEWAY_URL") or "", env.get("SMS_GATEWAY_SECRET") or ""),
             sms_sender=_sender(env.get("SMS_SENDER") or "代办"),
@@ -281,10 +293,10 @@ def _gateway(name: str, value: str) -> str:
     return value
 
 
-def _gateway_secret(url: str, value: str) -> str:
+def _gateway_secret(url: str, value: str, name: str = "SMS_GATEWAY") -> str:
     if url and len(value) < SHORTEST_GATEWAY_SECRET:
         raise ConfigError(
-            f"SMS_GATEWAY_SECRET: {len(value)} characters are too few for SMS_GATEWAY_URL, it needs at least "
+            f"{name}_SECRET: {len(value)} characters are too few for {name}_URL, it needs at least "
             f"{SHORTEST_GATEWAY_SECRET}; use the key that the provider gave you"
         )
     return value

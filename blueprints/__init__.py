@@ -12,6 +12,8 @@ FEATURES = (
     "content",
     "cases",
     "certificates",
+    "printing",
+    "trust",
     "delegations",
     "visits",
     "errands",

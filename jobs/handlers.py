@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from models.paper import Paper
 from process import timers, transactions
 from services import exports, imports, papers_out, process_changes, rules
+from services.trust import sealing
 
 Handler = Callable[[Session, Mapping[str, Any]], None]
 GivingUp = Callable[[Session, Mapping[str, Any], str], None]
@@ -70,12 +71,18 @@ def render(session: Session, args: Mapping[str, Any]) -> None:
         return
     paper = session.get(Paper, paper_id, with_for_update=True, populate_existing=True)
     if paper is not None and paper.status != papers_out.READY:
-        papers_out.keep(paper, content)
+        papers_out.keep_or_wait(session, paper, content)
 
 
 @gives_up(papers_out.RENDER)
 def render_given_up(session: Session, args: Mapping[str, Any], sentence: str) -> None:
     papers_out.give_up(session, int(args["paper_id"]), sentence)
+
+
+@handles(sealing.SIGN)
+def sign(session: Session, args: Mapping[str, Any]) -> None:
+    """Asks the seal platform for the signature of a drawn paper."""
+    sealing.ask(session, int(args["request_id"]))
 
 
 @handles(timers.JOB)

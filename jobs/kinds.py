@@ -36,6 +36,12 @@ KINDS: dict[str, Kind] = {
         N_("请看是不是缺字段、缺字形或存储已满。补正后再试一次，原来的编号不变；不再需要的文书，写明理由后放弃。"),
         Needs(queue=PAPERS),
     ),
+    "papers.sign": Kind(
+        "certificate_issuer",
+        N_("请统一电子印章平台签章"),
+        N_("平台没有答复时会自动再试，不会停在这里。停在这里的请看出错的原因，排除后再试一次；编号不变。"),
+        Needs(queue=NETWORK, lease=timedelta(seconds=75)),
+    ),
     "process.unattended": Kind(
         "system_admin",
         N_("到时自动办理"),

@@ -33,6 +33,7 @@ from models.sheets import ListExport, SheetImport
 from models.station import JointStation, StationMember
 from models.substitution import Substitution
 from models.task import Task
+from models.trust import PaperCheck, Seal, SealPicture, SealRequest, SealUse
 
 __all__ = [
     "Acl",
@@ -96,6 +97,7 @@ __all__ = [
     "Notice",
     "OutboxItem",
     "Paper",
+    "PaperCheck",
     "Partner",
     "PartnerItem",
     "PartnerKey",
@@ -114,6 +116,10 @@ __all__ = [
     "RuleRun",
     "RunLine",
     "SavedFilter",
+    "Seal",
+    "SealPicture",
+    "SealRequest",
+    "SealUse",
     "ServiceItem",
     "SheetImport",
     "StationMember",

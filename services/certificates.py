@@ -19,6 +19,7 @@ from process.registry import Step
 from services import case_routing, files, handing_over, papers_out, print_records
 from services.catalogue_items import record_of
 from services.materials import require_nothing_owed
+from services.trust import seals
 
 GRANTED = ("approved", "issued", "delivered")
 OVER = ("voided", "replaced")
@@ -216,6 +217,7 @@ def log_seal(step: Step) -> None:
         at=step.at,
         details={"case": certificate.case.number, "certificate": certificate.number, "seal": _seal(certificate)},
     )
+    seals.note_use(step, certificate, reason)
 
 
 def _seal(certificate: Certificate) -> str:

@@ -21,6 +21,7 @@ from services import accounts, care_reminders
 from services.catalogue_items import load_items
 from services.residents import find_or_create
 from services.shipped_levels import load_example_powers
+from services.trust import keystore
 
 DEMO_PASSWORD = "daiban-demo"
 SEED = 2026
@@ -36,6 +37,8 @@ def install(session: Session) -> None:
     _agencies(session)
     _calendar(session)
     load_items(session, SYSTEM)
+    # The office's own keys for papers, made once and kept outside the database.
+    keystore.ensure()
     # The first morning of the reminders; from then on each puts the next.
     care_reminders.arm(session)
 

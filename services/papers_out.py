@@ -10,19 +10,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.base import now
 from models.content import Content
-from models.paper import Certificate, Document, Paper
+from models.paper import Document, Paper
 from process import access, journal, outbox, registry
 from process.access import Actor
-from process.masking import mask_name
 from process.numbers import CHINA
 from process.refusals import Forbidden, NotAvailable, NotFound, RequirementUnmet
 from process.registry import Step
 from services import files
+from services.trust import checks, claims, sealing
 
 RENDER = "papers.render"
 # How a stored picture stands in frozen data until the paper is drawn.
@@ -63,6 +62,11 @@ def configure(base_url: str, *, demo: bool) -> None:
 
 def base_url() -> str:
     return _base_url
+
+
+def is_demo() -> bool:
+    """Whether what this installation prints holds invented examples."""
+    return _demo
 
 
 def data_for(paper_id: str) -> Callable[[DataFor], DataFor]:
@@ -201,23 +205,44 @@ class Sheet:
     version: str
     data: dict[str, Any]
     verify_url: str
+    at: datetime | None = None
 
 
 def sheet_of(paper: Paper) -> Sheet:
-    return Sheet(paper.paper, paper.paper_version, dict(paper.data), verify_url(paper))
+    return Sheet(paper.paper, paper.paper_version, dict(paper.data), verify_url(paper), paper.created_at)
 
 
 def verify_url(paper: Paper) -> str:
-    return f"{_base_url or 'http://127.0.0.1:8000'}/verify/{paper.verify_code}"
+    """Where the square code leads; what the resident takes home carries its facts signed behind the #, for checks without a network."""
+    address = f"{_base_url or 'http://127.0.0.1:8000'}/verify/{paper.verify_code}"
+    if not sealing.claimed(paper):
+        return address
+    return f"{address}#{claims.write(paper.verify_code, checks.facts_of(paper))}"
 
 
 def draw(sheet: Sheet) -> bytes:
-    """Lays the paper out in the limited child."""
+    """Lays the paper out in the limited child, and signs it where its definition says so."""
+    from services.papers import renderer
+    from services.papers.definition import load
+
+    drawn = renderer.render(
+        load(sheet.paper), with_pictures(sheet.data), draft=False, verify_url=sheet.verify_url, demo=_demo
+    )
+    return sealing.sign(drawn, sheet.paper, sheet.at)
+
+
+def fields_only(sheet: Sheet) -> bytes:
+    """The fields alone, for stock whose frame is printed already; nothing is stored, the paper stays what it is."""
     from services.papers import renderer
     from services.papers.definition import load
 
     return renderer.render(
-        load(sheet.paper), with_pictures(sheet.data), draft=False, verify_url=sheet.verify_url, demo=_demo
+        load(sheet.paper),
+        with_pictures(sheet.data),
+        draft=False,
+        verify_url=sheet.verify_url,
+        demo=_demo,
+        fields_only=True,
     )
 
 
@@ -226,6 +251,12 @@ def keep(paper: Paper, content: bytes) -> None:
     paper.storage_key = files.store().put(content, "application/pdf")
     paper.sha256, paper.size = hashlib.sha256(content).hexdigest(), len(content)
     paper.status, paper.error, paper.rendered_at = READY, None, now()
+
+
+def keep_or_wait(session: Session, paper: Paper, content: bytes) -> None:
+    """Keeps what was drawn and signed; where a seal platform signs, the paper waits for it."""
+    if not sealing.hand_over(session, paper, content):
+        keep(paper, content)
 
 
 def render_paper(session: Session, paper_id: int) -> Paper | None:
@@ -240,7 +271,7 @@ def render_paper(session: Session, paper_id: int) -> Paper | None:
     except (InvalidPaperData, MissingGlyphs) as refusal:
         give_up(session, paper_id, refusal.detail)
         return paper
-    keep(paper, content)
+    keep_or_wait(session, paper, content)
     session.flush()
     return paper
 
@@ -281,60 +312,15 @@ def pdf(paper: Paper) -> bytes:
     return files.store().read(paper.storage_key)
 
 
-# --- Confirming
+# --- Confirming: the check page and what it may say are services/trust/checks.py
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What anybody may learn who holds a paper: whether it is genuine, and nothing personal beyond a masked name."""
-
-    state: str  # valid, replaced, void, unknown
-    number: str = ""
-    kind: str = ""
-    date: str = ""
-    name: str = ""
-    agency: str = ""
-
-    def public(self) -> dict[str, str]:
-        return {
-            "state": self.state,
-            "number": self.number,
-            "kind": self.kind,
-            "date": self.date,
-            "name": self.name,
-            "agency": self.agency,
-        }
-
-
-UNKNOWN = Answer("unknown")
+Answer, UNKNOWN = checks.Answer, checks.UNKNOWN
 
 
 def verify(session: Session, code: str) -> Answer:
     """The answer of the check page to a code from a QR or typed in groups of four."""
-    wanted = "".join(code.split())
-    if not 16 <= len(wanted) <= 22:
-        return UNKNOWN
-    paper = session.scalar(select(Paper).where(Paper.verify_code == wanted))
-    if paper is None:
-        return UNKNOWN
-    content = paper.content
-    state, name, moment = "valid" if paper.valid else "void", "", paper.created_at
-    if isinstance(content, Certificate) and content.paper_id == paper.id:
-        if content.state in ("drafted", "numbered", "sealed", "printed"):
-            return UNKNOWN
-        state = {"voided": "void", "replaced": "replaced"}.get(content.state, state)
-        name, moment = content.holder_name, content.issued_on or moment
-    elif content.applicant is not None:
-        name = content.applicant.name
-    day = moment.astimezone(CHINA)
-    return Answer(
-        state,
-        paper.number or "",
-        paper.title,
-        f"{day.year}年{day.month}月{day.day}日",
-        "、".join(mask_name(one) for one in name.split("、")),
-        str(paper.data.get("agency") or content.place.name),
-    )
+    return checks.answer(session, code)[0]
 
 
 def plain(value: Any) -> Any:

@@ -84,6 +84,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(tmp_path: Path, installed: Path, translations: None) -> Iterator[Flask]:
     """The application on its own copy of the installed office."""
     shutil.copy(installed, tmp_path / "daiban.db")
+    shutil.copy(installed.with_name("trust.key"), tmp_path / "trust.key")
     forget_calendar()
     # An application made while the one limiter is off lacks its hooks for good, and so would never count a miss.
     limiter.enabled = True

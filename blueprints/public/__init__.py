@@ -1,4 +1,4 @@
-from blueprints.public import apply, views
+from blueprints.public import apply, checking, views
 from blueprints.public.bp import bp
 
-__all__ = ["apply", "bp", "views"]
+__all__ = ["apply", "bp", "checking", "views"]

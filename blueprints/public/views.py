@@ -1,8 +1,7 @@
-"""Home, check page and progress: no login, little said, and the same answer whether a number is wrong or not theirs."""
+"""Home and progress: no login, little said, and the same answer whether a number is wrong or not theirs."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from flask import Response, jsonify, make_response, redirect, render_template, request, url_for
@@ -16,9 +15,7 @@ from blueprints.public import progress as tracks
 from blueprints.public.bp import bp
 from extensions import limiter
 from models.crypto import vault
-from services import papers_out
 
-log = logging.getLogger("daiban.public")
 LONGEST = 60
 
 
@@ -28,34 +25,6 @@ def home() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(url_for("desk.index"), 303)
     return render_template("public/home.html")
-
-
-@bp.get("/verify")
-def verify_form() -> ResponseReturnValue:
-    code = "".join(request.args.get("code", "").split())[:LONGEST]
-    if code:
-        return redirect(url_for("public.verify", code=code), 303)
-    return render_template("public/verify.html", answer=None, code="")
-
-
-@bp.get("/verify/<code>")
-@limiter.limit("30/minute")
-def verify(code: str) -> ResponseReturnValue:
-    """Whether a paper is genuine. Whoever asks learns number, kind, date, state and a masked name, nothing else."""
-    answer = papers_out.verify(db_session(), code[:LONGEST])
-    # A check leaves no row: reading must not write, and the code itself must not stand in a log.
-    log.info("verify: %s", answer.state)
-    body = {
-        "result": answer.state,
-        "number": answer.number,
-        "kind": answer.kind,
-        "date": answer.date,
-        "holder": answer.name,
-        "agency": answer.agency,
-    }
-    if wants_json():
-        return _varied(jsonify(body))
-    return _varied(make_response(render_template("public/verify.html", answer=body, code=code[:LONGEST])))
 
 
 def _progress_key() -> str:

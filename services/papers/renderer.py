@@ -31,7 +31,7 @@ from .text import hostile_character
 ASSET_SCHEME = "paper:"
 _ASSET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.(?:png|jpg|svg)\Z")
 _ASSET_TYPES = {"png": "image/png", "jpg": "image/jpeg", "svg": "image/svg+xml"}
-_MAX_VERIFY_URL = 400
+_MAX_VERIFY_URL = 700
 
 # The renderer warns about every CSS rule it does not know; a clerk's log has no use for it.
 logging.getLogger("weasyprint").setLevel(logging.ERROR)

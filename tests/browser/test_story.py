@@ -165,7 +165,7 @@ def check_publicly(office: Office, number: str, pages: list[Image.Image]) -> Non
     links = [code for code in codes if "/verify/" in code]
     assert links, codes
     somebody = office.person("")
-    somebody.go("/verify/" + links[0].split("/verify/")[1]).see("证照核验", "真实有效", number)
+    somebody.go("/verify/" + links[0].split("/verify/")[1]).see("证照核验", "有效，真实出具", number)
     page = somebody.page.locator("body").inner_text()
     assert RESIDENT not in page and HUSBAND not in page and RESIDENT_NUMBER not in page
     with somebody.refused(404):

@@ -82,7 +82,7 @@ def test_a_wrong_number_and_a_wrong_fact_are_one_answer(app, session, actor):
     assert missing.status_code == 422 and 'href="#id_last4"' in missing.text
 
 
-def test_the_check_page_knows_valid_void_and_unknown_and_writes_nothing(app, session, actor):
+def test_the_check_page_knows_valid_void_and_unknown_and_leaves_the_journal_alone(app, session, actor):
     case = accepted(session, actor)
     paper = sheet(session, case, "acceptance_notice")
     code = paper.verify_code
@@ -93,7 +93,7 @@ def test_the_check_page_knows_valid_void_and_unknown_and_writes_nothing(app, ses
     unknown = client.get("/verify/" + "x" * 22, headers=json)
     assert unknown.status_code == 200 and unknown.json["result"] == "unknown" and unknown.json.keys() == found.keys()
     page = client.get(f"/verify/{code}").text
-    assert "真实有效" in page and "林*" in page and "林若琳" not in page
+    assert "有效，真实出具" in page and "林*" in page and "林若琳" not in page
     assert "没有查到" in client.get("/verify/short").text
     assert (
         client.get("/verify", query_string={"code": f" {code[:4]} {code[4:]} "}).headers["Location"]

@@ -1,0 +1,219 @@
+"""核验: what somebody learns who holds a paper; the same work, the same length for a right and a wrong code, and every question on record."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models.base import now
+from models.content import Content
+from models.paper import Certificate, Paper
+from models.trust import PaperCheck
+from process import access
+from process.access import Actor
+from process.clock import local_day
+from process.masking import mask_name
+from process.numbers import CHINA
+from process.words import N_
+from services.trust.claims import Facts
+
+VALID, REPLACED, VOID, EXPIRED, UNKNOWN_STATE = "valid", "replaced", "void", "expired", "unknown"
+WORDS = {
+    VALID: N_("有效"),
+    REPLACED: N_("已补发"),
+    VOID: N_("已作废"),
+    EXPIRED: N_("已过期"),
+    UNKNOWN_STATE: N_("没有查到"),
+}
+NOT_YET = ("drafted", "numbered", "sealed", "printed")
+# How long it is kept who asked, even as a hash: as long as the law wants network logs kept.
+KEPT = timedelta(days=190)
+SHOWN_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What anybody may learn who holds a paper: whether it is genuine, and nothing personal beyond a masked name."""
+
+    state: str  # valid, replaced, void, expired, unknown
+    number: str = ""
+    kind: str = ""
+    date: str = ""
+    name: str = ""
+    agency: str = ""
+    until: str = ""
+
+    def public(self) -> dict[str, str]:
+        return {
+            "state": self.state,
+            "number": self.number,
+            "kind": self.kind,
+            "date": self.date,
+            "name": self.name,
+            "agency": self.agency,
+            "until": self.until,
+        }
+
+
+UNKNOWN = Answer(UNKNOWN_STATE)
+
+
+def facts_of(paper: Paper) -> Facts:
+    """What the claim in the square code says: the same words as the check page."""
+    day, until = _days(paper)
+    return Facts(paper.title, paper.number or "", day, _holder(paper), _agency(paper), until)
+
+
+def answer(session: Session, code: str, number: str = "") -> tuple[Answer, Paper | None]:
+    """The answer to a code from a square code or typed in groups of four; a number typed with it must fit, too."""
+    wanted = "".join(code.split())
+    # A paper that nobody asked about does the work of the answer, so that a wrong code takes as long as a right one.
+    other = session.scalar(select(Paper).order_by(Paper.id).limit(1))
+    found = session.scalar(select(Paper).where(Paper.verify_code == wanted)) if 16 <= len(wanted) <= 22 else None
+    shown = found or other
+    if shown is None:
+        return UNKNOWN, None
+    said = _said(shown)
+    if found is None or said is None or (tidy(number) and tidy(number) != tidy(found.number or "")):
+        return UNKNOWN, found
+    return said, found
+
+
+def tidy(number: str) -> str:
+    """A number as it was typed: blanks, full-width letters and the two kinds of brackets do not matter."""
+    text = "".join(unicodedata.normalize("NFKC", number).split()).upper()
+    return text.translate(str.maketrans("[]【】〔〕()", "〔〕〔〕〔〕〔〕"))
+
+
+def _said(paper: Paper) -> Answer | None:
+    content, state = paper.content, VALID if paper.valid else VOID
+    day, until = _days(paper)
+    name, agency = _holder(paper), _agency(paper)
+    if isinstance(content, Certificate) and content.paper_id == paper.id:
+        if content.state in NOT_YET:
+            return None
+        state = {"voided": VOID, "replaced": REPLACED}.get(content.state, state)
+    if state == VALID and until is not None and local_day(now()) > until:
+        state = EXPIRED
+    return Answer(state, paper.number or "", paper.title, _words(day), name, agency, _words(until) if until else "")
+
+
+def _holder(paper: Paper) -> str:
+    content = paper.content
+    if isinstance(content, Certificate) and content.paper_id == paper.id:
+        name = content.holder_name
+    else:
+        name = content.applicant.name if content.applicant is not None else ""
+    return "、".join(mask_name(one) for one in name.split("、"))
+
+
+def _agency(paper: Paper) -> str:
+    return str(paper.data.get("agency") or paper.content.place.name)
+
+
+def _days(paper: Paper) -> tuple[date, date | None]:
+    content, moment = paper.content, paper.created_at
+    if isinstance(content, Certificate) and content.paper_id == paper.id:
+        moment = content.issued_on or moment
+    day = moment.astimezone(CHINA).date()
+    return day, _until(paper, day)
+
+
+def _until(paper: Paper, day: date) -> date | None:
+    """The last day it holds: of a certificate what was written down at its issue, of other papers what their version says."""
+    from services.papers.definition import load
+    from services.papers.errors import DefinitionError
+
+    content = paper.content
+    if isinstance(content, Certificate) and content.paper_id == paper.id and content.valid_until is not None:
+        return content.valid_until
+    kept = _as_day(paper.data.get("valid_until"))
+    try:
+        validity = load(paper.paper).terms.validity
+    except DefinitionError:
+        # A kind of paper that is no longer made: what it says itself counts.
+        return kept
+    return validity.until(day, _as_day(paper.data.get(validity.field)) if validity.field else kept)
+
+
+def _as_day(value: object) -> date | None:
+    try:
+        return datetime.fromisoformat(value).date() if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _words(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+# --- On record
+
+
+def record(session: Session, said: Answer, paper: Paper | None, *, way: str, address: str) -> None:
+    """One line for each question. Who asked cannot be known; the address is a keyed hash, the code is not kept."""
+    session.add(
+        PaperCheck(
+            at=now(),
+            result=said.state,
+            way=way,
+            address=address[:32],
+            paper_id=paper.id if paper is not None and said.state != UNKNOWN_STATE else None,
+            district=paper.content.district if paper is not None else "",
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One kind of paper in a period: how often it was asked about, and what was answered."""
+
+    kind: str
+    counts: dict[str, int]
+    papers: int
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class Figures:
+    lines: list[Line]
+    days: list[tuple[date, int]]
+    unknown: int
+    addresses: int
+
+
+def figures(session: Session, actor: Actor, days: int = SHOWN_DAYS) -> Figures:
+    """For the issuer: checks of the papers this actor may see, by kind and by day; misses belong to no paper and are counted apart."""
+    since = now() - timedelta(days=days)
+    mine = access.visible(select(Content.id), actor, Content).scalar_subquery()
+    rows = session.execute(
+        select(Paper.title, PaperCheck.result, func.count(), func.count(func.distinct(PaperCheck.paper_id)))
+        .join(Paper, Paper.id == PaperCheck.paper_id)
+        .where(PaperCheck.at >= since, Paper.content_id.in_(mine))
+        .group_by(Paper.title, PaperCheck.result)
+    ).all()
+    kinds: dict[str, dict[str, int]] = {}
+    held: dict[str, int] = {}
+    for title, result, count, papers in rows:
+        kinds.setdefault(title, {})[result] = count
+        held[title] = held.get(title, 0) + papers
+    moments = session.scalars(
+        select(PaperCheck.at)
+        .join(Paper, Paper.id == PaperCheck.paper_id)
+        .where(PaperCheck.at >= since, Paper.content_id.in_(mine))
+    )
+    each: dict[date, int] = {}
+    for moment in moments:
+        each[local_day(moment)] = each.get(local_day(moment), 0) + 1
+    missed = PaperCheck.at >= since, PaperCheck.result == UNKNOWN_STATE
+    unknown = session.scalar(select(func.count()).select_from(PaperCheck).where(*missed)) or 0
+    addresses = session.scalar(select(func.count(func.distinct(PaperCheck.address))).where(*missed)) or 0
+    lines = [Line(kind, counts, held[kind]) for kind, counts in kinds.items()]
+    return Figures(sorted(lines, key=lambda line: -line.total), sorted(each.items(), reverse=True), unknown, addresses)
