@@ -12,7 +12,6 @@ FEATURES = (
     "content",
     "cases",
     "certificates",
-    "printing",
     "trust",
     "delegations",
     "visits",
