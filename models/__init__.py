@@ -19,6 +19,7 @@ from models.ledger import Counter, IdempotencyKey, JournalEntry, OutboxItem
 from models.message import ContactPreference, Delivery, Message
 from models.notice import Notice
 from models.paper import Certificate, Document, Note, Paper
+from models.paper_rule import PaperRule
 from models.person import CourierProfile, Grant, GridMembership, LoginFailure, LoginSession, Person
 from models.print_batch import PrintBatch, PrintLine
 from models.print_record import PrintRecord, ReprintRequest
@@ -98,6 +99,7 @@ __all__ = [
     "OutboxItem",
     "Paper",
     "PaperCheck",
+    "PaperRule",
     "Partner",
     "PartnerItem",
     "PartnerKey",

@@ -13,6 +13,7 @@ from models.resident import Resident
 from process.identity import IdNumber, normalise_phone
 from process.inputs import clean_text
 from process.refusals import InvalidInput
+from services import form_checks
 from services.catalogue_items import record_of
 
 LIMITS = {"text": 200, "longtext": 1000, "person_name": 60, "address": 90}
@@ -40,7 +41,7 @@ def clean(form: Form, given: Mapping[str, Any]) -> dict[str, Any]:
         except (ValueError, TypeError, OverflowError) as problem:
             errors[field.name] = f"{_title(field)}：{problem if isinstance(problem, ValueError) else '格式不对'}。"
     if not errors:
-        errors = _contradictions(cleaned)
+        errors = _contradictions(cleaned) | form_checks.contradictions(form.id, cleaned)
     if errors:
         raise InvalidInput("申请表有误：" + "".join(errors.values()), errors)
     return cleaned
@@ -72,11 +73,12 @@ def known_answers(form: Form, resident: Resident, given: Mapping[str, Any]) -> d
 
 def missing(form: Form, values: Mapping[str, Any]) -> dict[str, str]:
     """Every required question without an answer: field -> sentence."""
-    return {
+    found = {
         field.name: f"请填写“{_title(field)}”。"
         for field in form.fields
         if field.required and values.get(field.name) in (None, "", [])
     }
+    return found | form_checks.missing(form.id, values)
 
 
 def store(case: Case, form: Form, values: Mapping[str, Any]) -> None:

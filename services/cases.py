@@ -20,7 +20,7 @@ from process.access import Actor
 from process.library import library
 from process.refusals import Forbidden, InvalidInput, RequirementUnmet, Stale
 from process.registry import Step
-from services import case_forms, case_routing, files, item_channels, item_places, materials, residents
+from services import case_forms, case_routing, files, item_channels, item_places, materials, paper_rules, residents
 from services.case_routing import open_to  # noqa: F401  part of what other services use
 from services.catalogue_items import by_code, record_of
 
@@ -45,6 +45,9 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Case:
     channel = _channel(data.get("channel"), place, staff)
     item_places.require_offered(session, item, place, clock.local_day(at))
     item_channels.require_open(session, item, channel)
+    closed = paper_rules.closed_item(session, item.code)
+    if closed is not None:
+        raise InvalidInput(closed, {"item": "该事项现在不受理"})
     applicant_data = _applicant_data(session, actor, data, staff)
     form = case_forms.form_of(item)
     resident, answers = _read(session, form, data, applicant_data, place if staff else None)
@@ -345,4 +348,8 @@ def items_on_offer(session: Session) -> list[ServiceItem]:
     """What can be filed today, in the order of the catalogue."""
     today = clock.local_day(now())
     found = {item.code: item for item in session.scalars(select(ServiceItem).where(ServiceItem.state == "published"))}
-    return [found[code] for code, record in catalogue.items().items() if code in found and record.fileable(today)]
+    return [
+        found[code]
+        for code, record in catalogue.items().items()
+        if code in found and record.fileable(today) and paper_rules.closed_item(session, code) is None
+    ]

@@ -28,6 +28,22 @@ SENIOR_CARD_NOTE = "\n".join(
     )
 )
 
+# Standing text of the booklet; how high the rewards are is the city's rule, not the certificate's.
+ONLY_CHILD_BENEFITS = "\n".join(
+    (
+        "凭本证按规定享受独生子女父母奖励和扶助。",
+        "具体标准以本市现行规定为准，由户籍地社区受理。",
+        "本证限持证人使用，涂改、转借无效。",
+        "再生育或收养子女的，应将本证交回发证机关。",
+        "遗失请向发证机关申请补发。",
+    )
+)
+
+SUPPLEMENT_SILENCE = (
+    "逾期不补正又没有正当理由的，视为放弃本次申请，我单位将终止办理；材料备齐后可以重新申请。补正期间不计入办理时限。"
+)
+PROMISE_BROKEN = "期限届满没有补齐的，将提醒一次，可以申请延期一次；仍不补齐的，终止办理，不发放证照。不履行承诺的记录，会使今后的容缺申请不被接受。"
+
 
 def details(agency: Agency) -> Mapping[str, Any]:
     return agency.details or {}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.case import Case
+from models.case import Case, Material
 from models.content import Content
 from models.errand import Errand
 from models.paper import Document
@@ -31,6 +32,17 @@ def item_title(content: Content, case: Case | None) -> str:
         return content.title
     item = case.item if case is not None else getattr(content, "item", None)
     return item.title if item is not None else content.title
+
+
+def portrait(session: Session, case: Case) -> Document | None:
+    """The latest picture filed under the material “photo”; one that came on paper is glued on instead."""
+    return session.scalar(
+        select(Document)
+        .join(Material, Material.id == Document.material_id)
+        .where(Material.case_id == case.id, Material.code == "photo", Document.media_type.like("image/%"))
+        .order_by(Document.id.desc())
+        .limit(1)
+    )
 
 
 def signature(session: Session, document_id: int | None) -> dict[str, Any] | None:

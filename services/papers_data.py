@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from models.case import Case, Material
 from models.clock import ClockRun
 from models.content import Content
-from models.paper import Certificate, Document, Paper
+from models.paper import Certificate, Paper
 from models.resident import Resident
-from process import clock, numbers
+from process import clock
 from process.calendar_days import CalendarMissing
 from process.identity import IdNumber
 from services import (
@@ -23,11 +23,13 @@ from services import (
     materials,
     office,
     papers_carried,  # noqa: F401  registers the papers of custody, visits and delivery
+    papers_letters,  # noqa: F401  registers the letters of a case and their numbers
     papers_out,
+    papers_proofs,  # noqa: F401  registers the proofs of marriage and children
 )
 from services.catalogue_items import record_of
-from services.papers_common import FORMS, case_of
-from services.papers_out import Occasion, data_for, numbered_by
+from services.papers_common import FORMS, case_of, portrait
+from services.papers_out import Occasion, data_for
 
 ORDERS = "零一二三四五六七八九十"
 
@@ -68,16 +70,6 @@ def acceptance_notice(occasion: Occasion) -> dict[str, Any] | None:
         "complaints_phone": office.complaints_phone(unit),
         "issued_on": accepted,
     }
-
-
-@numbered_by("acceptance_notice")
-def acceptance_number(occasion: Occasion, data: dict[str, Any]) -> str:
-    """东新受〔2026〕15号: one series per unit and year."""
-    from services.papers.dates import letter_number
-
-    unit = office.letter_unit(case_routing.accepting_unit(occasion.content, occasion.actor))
-    year, value = numbers.draw(occasion.session, "acceptance_notice", unit.id, occasion.at)
-    return letter_number(f"{unit.paper_name or unit.name}受", year, value)
 
 
 def query_code(case: Case) -> str:
@@ -160,7 +152,7 @@ def senior_card(occasion: Occasion) -> dict[str, Any] | None:
         "birth_date": number.birth_date,
         "id_number": number.value,
         "household_address": values.get("household_address") or values.get("address"),
-        "photo": papers_out.picture(_portrait(occasion.session, case)),
+        "photo": papers_out.picture(portrait(occasion.session, case)),
         "emergency_contact": _contact(values),
         "emergency_phone": values.get("emergency_contact_phone"),
         "issued_on": clock.local_day(issued or occasion.at),
@@ -168,17 +160,6 @@ def senior_card(occasion: Occasion) -> dict[str, Any] | None:
         "agency": authority.issuing_line(occasion.session, case, office.government(unit)),
         "handler_name": case.reviewer.name if case.reviewer is not None else occasion.actor.name,
     }
-
-
-def _portrait(session: Session, case: Case) -> Document | None:
-    """The latest picture filed under the material “photo”; one that came on paper is glued on instead."""
-    return session.scalar(
-        select(Document)
-        .join(Material, Material.id == Document.material_id)
-        .where(Material.case_id == case.id, Material.code == "photo", Document.media_type.like("image/%"))
-        .order_by(Document.id.desc())
-        .limit(1)
-    )
 
 
 def _contact(values: dict[str, Any]) -> str:

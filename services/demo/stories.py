@@ -12,7 +12,7 @@ from models.content import Content
 from models.delegation import Delegation, HomeVisit
 from models.errand import Errand
 from models.paper import Certificate
-from services import notes, papers_out
+from services import notes, papers_out, record_check
 from services.demo.office import Office
 
 CARD_PAPERS = [
@@ -292,6 +292,9 @@ def fertility(
 def decide(office: Office, case: Case, days: int, until: str) -> None:
     """Review and approval by two people, then number, seal, print and hand out."""
     ticks = [{"code": m.code, "verdict": "accepted"} for m in case.materials if m.provided]
+    if record_check.asked_for(case):
+        with office.at(office.ago(days, 9, 50)):
+            record_check.note(office.session, case, office.actor("reviewer"), "none", "全员人口信息系统（示例）")
     office.do("reviewer", case, "review", office.ago(days, 10), materials=ticks, comment="材料齐全，信息一致。")
     if until == "reviewed":
         return

@@ -27,13 +27,22 @@ from .conftest import URL, pages, squeeze
 PAPERS = paper_ids()
 SAMPLE_PAGES = {
     "acceptance_notice": 2,
+    "approval_refusal": 2,
     "authorisation_letter": 2,
     "cross_region_proof": 1,
+    "deferral_promise": 2,
     "delivery_list": 4,
     "delivery_receipt": 1,
     "fertility_registration_card": 2,
     "handover_list": 2,
+    "intake_refusal": 2,
+    "marital_fertility_proof": 1,
+    "migrant_marital_fertility_proof": 1,
+    "one_time_notice": 2,
+    "only_child_honour_certificate": 2,
+    "parents_birth_record_survey": 2,
     "senior_card": 2,
+    "signed_statement": 1,
     "visit_sheet": 1,
 }
 
