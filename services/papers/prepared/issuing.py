@@ -1,0 +1,92 @@
+"""One door for issued copies: the fast path where the paper is admitted and the shape known, else the ordinary one."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from services.papers.definition import Paper
+from services.papers.errors import PaperError
+
+from . import admission
+from .errors import NotPreparable, TakeOrdinaryWay
+from .faces import Faces
+from .papers import PreparedPaper
+
+log = logging.getLogger("daiban.papers")
+_folder = Path(__file__).resolve().parents[3] / "var" / "prepared"
+
+
+def configure(folder: Path) -> None:
+    """Where this installation keeps what it prepared; anything in there may be deleted and is made again."""
+    global _folder, _issuer
+    _folder, _issuer = folder, None
+
+
+class Issuer:
+    """The prepared papers of one process, read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.faces = Faces(folder / "faces")
+        self.papers: dict[str, PreparedPaper | None] = {}
+        self.taken: Counter[str] = Counter()
+
+    def prepared(self, paper: Paper) -> PreparedPaper | None:
+        """The paper if this version of it is admitted."""
+        if paper.version not in self.papers:
+            found = PreparedPaper(paper, self.folder, self.faces)
+            told = admission.read(found.folder)
+            ready = told is not None and told.admitted and found.load() > 0
+            self.papers[paper.version] = found if ready else None
+        return self.papers[paper.version]
+
+    def render(self, paper: Paper, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> bytes:
+        """The PDF of an issued copy; both ways refuse the same data with the same sentences."""
+        prepared = self.prepared(paper)
+        if prepared is None:
+            self.taken["ordinary"] += 1
+            return _ordinary(paper, data, verify_url=verify_url, demo=demo)
+        try:
+            content = prepared.write(data, verify_url=verify_url, demo=demo)
+        except TakeOrdinaryWay as reason:
+            log.info("%s takes the ordinary way: %s", paper.id, reason)
+            self.taken["ordinary"] += 1
+            return _ordinary(paper, data, verify_url=verify_url, demo=demo)
+        self.taken["fast"] += 1
+        return content
+
+
+def _ordinary(paper: Paper, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> bytes:
+    from services.papers import renderer
+
+    return renderer.render(paper, data, draft=False, verify_url=verify_url, demo=demo)
+
+
+_issuer: Issuer | None = None
+
+
+def issuer() -> Issuer:
+    """This process's own."""
+    global _issuer
+    if _issuer is None:
+        _issuer = Issuer(_folder)
+    return _issuer
+
+
+def warm() -> None:
+    """Reads every admitted paper before the first job, so that none pays for it."""
+    from services.papers.definition import load_all
+
+    for paper in load_all().values():
+        issuer().prepared(paper)
+
+
+def render(paper: Paper, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> bytes:
+    """The PDF of an issued copy, by this process's own issuer."""
+    return issuer().render(paper, data, verify_url=verify_url, demo=demo)
+
+
+__all__ = ["Issuer", "NotPreparable", "PaperError", "configure", "issuer", "render", "warm"]
