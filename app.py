@@ -22,6 +22,7 @@ from services.exchange import keys as exchange_keys
 from services.exchange import partners as exchange_partners
 from services.files import configure as configure_files
 from services.messages import channels as message_channels
+from services.papers.prepared import place
 
 
 def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     papers_out.configure(settings.base_url, demo=settings.demo)
     exchange_keys.configure(settings.var / exchange_keys.FILE, lambda: exchange_partners.any_known(db.engine))
     trust.configure(settings)
+    place.configure(settings.var / "prepared")
     services.register()
     papers_out.configure(settings.base_url, demo=settings.demo)
     catalogue.check()

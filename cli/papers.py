@@ -47,3 +47,49 @@ def check() -> None:
         click.echo(f"{'ok ' if line.ok else 'BAD'} {line.paper} {line.case}: {told}")
     if failed:
         stop(f"{failed} papers cannot be printed, see above")
+
+
+@papers.command("admit")
+@click.argument("paper", required=False)
+@click.option("--all", "every", is_flag=True, help="Every paper with a number of its own, one after the other.")
+@click.option(
+    "--fills", default=1000, show_default=True, help="Invented copies to compare; fewer than 1,000 admit nothing."
+)
+@click.option("--seed", default=0, show_default=True, help="Another number invents other copies.")
+@plain
+def admit(paper: str | None, every: bool, fills: int, seed: int) -> None:
+    """Compare the fast path of PAPER with the ordinary one and admit it when all copies agree; ends with 1 when not."""
+    from flask import current_app
+
+    from services.papers.definition import load, load_all
+    from services.papers.prepared import admission
+    from services.papers.renderer import warm
+
+    if not paper and not every:
+        stop("name a paper, or --all")
+    service = warm()
+    wanted = [load(paper)] if paper else [one for one in load_all().values() if one.series]
+    folder = current_app.config["SETTINGS"].var / "prepared"
+    failed = 0
+    for one in wanted:
+        found = admission.admit(one, service, folder, fills=fills, seed=seed)
+        failed += not found.admitted
+        click.echo(admission.told(found))
+    if failed:
+        stop(f"{failed} papers stay on the ordinary way, see above")
+
+
+@papers.command("admitted")
+@plain
+def admitted() -> None:
+    """Which papers are on the fast path in their present version, and what the comparison said."""
+    from flask import current_app
+
+    from services.papers.definition import load_all
+    from services.papers.prepared import admission
+    from services.papers.prepared.papers import folder_of
+
+    folder = current_app.config["SETTINGS"].var / "prepared"
+    for one in load_all().values():
+        found = admission.read(folder_of(folder, one))
+        click.echo(admission.told(found) if found else f"--  {one.id}: never compared in this version")

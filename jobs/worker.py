@@ -23,12 +23,14 @@ log = logging.getLogger("daiban.worker")
 
 def run(queues: Sequence[str] = ()) -> None:
     """One worker process, on all queues or on these. Rendering forks its own limited child, so the worker itself need not."""
+    from services.papers.prepared import issuing
     from services.papers.renderer import warm
 
     queues = queues or outbox.QUEUES
     connection = connect(current_app.config["SETTINGS"].redis_url)
     if outbox.PAPERS in queues:
         warm()
+        issuing.warm()
     worker = SimpleWorker([name_of(name) for name in queues], connection=connection, serializer=JSONSerializer)
     worker.work(with_scheduler=False, logging_level="WARNING")
 

@@ -221,13 +221,11 @@ def verify_url(paper: Paper) -> str:
 
 
 def draw(sheet: Sheet) -> bytes:
-    """Lays the paper out in the limited child, and signs it where its definition says so."""
-    from services.papers import renderer
+    """Fills in the prepared paper or lays it out in the limited child, and signs it where its definition says so."""
     from services.papers.definition import load
+    from services.papers.prepared import issuing
 
-    drawn = renderer.render(
-        load(sheet.paper), with_pictures(sheet.data), draft=False, verify_url=sheet.verify_url, demo=_demo
-    )
+    drawn = issuing.render(load(sheet.paper), with_pictures(sheet.data), verify_url=sheet.verify_url, demo=_demo)
     return sealing.sign(drawn, sheet.paper, sheet.at)
 
 

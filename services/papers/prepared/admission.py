@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
-import os
 import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +21,7 @@ from .errors import NotPreparable, TakeOrdinaryWay
 from .faces import Faces
 from .papers import PreparedPaper
 from .random_fills import Fills
+from .record import Admission, read, told, write
 
 if TYPE_CHECKING:
     from services.papers.renderer import RenderService
@@ -35,39 +33,6 @@ STRENGTH = 64
 BOUND = 0.0002
 # More copies than this on the ordinary way and the paper is not one of fixed boxes.
 MOST_ORDINARY = 0.2
-FILE = "admission.json"
-
-
-@dataclass
-class Admission:
-    """What came of comparing; kept beside the prepared shapes of that version."""
-
-    paper: str
-    version: str
-    fills: int = 0
-    compared: int = 0
-    ordinary: dict[str, int] = field(default_factory=dict)
-    differing: list[str] = field(default_factory=list)
-    worst_pixels: float = 0.0
-    shapes: int = 0
-    admitted: bool = False
-    reason: str = ""
-    at: str = ""
-
-
-def read(folder: Path) -> Admission | None:
-    """The result kept for this version, if it was ever asked for."""
-    try:
-        return Admission(**json.loads((folder / FILE).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _write(folder: Path, result: Admission) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    written = folder / f"{FILE}.{os.getpid()}"
-    written.write_text(json.dumps(asdict(result), ensure_ascii=False, indent=1), "utf-8")
-    written.replace(folder / FILE)
 
 
 def admit(
@@ -109,7 +74,7 @@ def admit(
     result.ordinary, result.shapes = dict(ways), prepared.shapes
     result.at = datetime.now(UTC).isoformat(timespec="seconds")
     _judge(result, sum(ways.values()), enough)
-    _write(prepared.folder, result)
+    write(prepared.folder, result)
     return result
 
 
@@ -173,3 +138,6 @@ def _pages(file: Path) -> list[Image.Image]:
         with Image.open(io.BytesIO(page.read_bytes())) as picture:
             found.append(picture.convert("L"))
     return found
+
+
+__all__ = ["Admission", "admit", "differing", "read", "told"]

@@ -8,21 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from services.papers.definition import Paper
-from services.papers.errors import PaperError
 
-from . import admission
-from .errors import NotPreparable, TakeOrdinaryWay
+from . import place, record
+from .errors import TakeOrdinaryWay
 from .faces import Faces
 from .papers import PreparedPaper
 
 log = logging.getLogger("daiban.papers")
-_folder = Path(__file__).resolve().parents[3] / "var" / "prepared"
-
-
-def configure(folder: Path) -> None:
-    """Where this installation keeps what it prepared; anything in there may be deleted and is made again."""
-    global _folder, _issuer
-    _folder, _issuer = folder, None
 
 
 class Issuer:
@@ -38,7 +30,7 @@ class Issuer:
         """The paper if this version of it is admitted."""
         if paper.version not in self.papers:
             found = PreparedPaper(paper, self.folder, self.faces)
-            told = admission.read(found.folder)
+            told = record.read(found.folder)
             ready = told is not None and told.admitted and found.load() > 0
             self.papers[paper.version] = found if ready else None
         return self.papers[paper.version]
@@ -71,8 +63,8 @@ _issuer: Issuer | None = None
 def issuer() -> Issuer:
     """This process's own."""
     global _issuer
-    if _issuer is None:
-        _issuer = Issuer(_folder)
+    if _issuer is None or _issuer.folder != place.folder():
+        _issuer = Issuer(place.folder())
     return _issuer
 
 
@@ -87,6 +79,3 @@ def warm() -> None:
 def render(paper: Paper, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> bytes:
     """The PDF of an issued copy, by this process's own issuer."""
     return issuer().render(paper, data, verify_url=verify_url, demo=demo)
-
-
-__all__ = ["Issuer", "NotPreparable", "PaperError", "configure", "issuer", "render", "warm"]

@@ -38,12 +38,17 @@ class Arrangement:
     forms: dict[tuple[object, ...], Form] = field(default_factory=dict)
 
 
+def folder_of(folder: Path, paper: Paper) -> Path:
+    """Where this version is kept; the version names template, faces and libraries, so another edition finds nothing."""
+    return folder / f"{paper.id}-{paper.version[:32]}-{FORMAT}"
+
+
 class PreparedPaper:
     """One version of a paper on the fast path."""
 
     def __init__(self, paper: Paper, folder: Path, faces: Faces) -> None:
         self.paper, self.faces = paper, faces
-        self.folder = folder / f"{paper.id}-{paper.version[:32]}-{FORMAT}"
+        self.folder = folder_of(folder, paper)
         self.by_value: frozenset[str] = frozenset()
         self.arrangements: dict[tuple[Hashable, ...], Arrangement] = {}
 
