@@ -157,14 +157,24 @@ def read(data: Any, today: date, *, entry: CareEntry | None = None, born: date |
     return found
 
 
+def turns_80(born: date) -> date:
+    """The 80th birthday; somebody born on 29 February has it on the last of February."""
+    try:
+        return born.replace(year=born.year + eligibility.AGE_LIMIT)
+    except ValueError:
+        return born.replace(year=born.year + eligibility.AGE_LIMIT, day=28)
+
+
 def _check_ground(
     found: dict[str, Any], today: date, errors: dict[str, str], entry: CareEntry | None, born: date | None
 ) -> None:
     """Age speaks for itself, every other ground needs a proof; one that has run out proves nothing."""
     if found["condition"] == eligibility.AGE:
         if born is not None and age_on(born, today) < eligibility.AGE_LIMIT:
+            day = turns_80(born)
             errors["condition"] = (
-                f"这位居民现年{age_on(born, today)}周岁，未满{eligibility.AGE_LIMIT}周岁，请选其他条件并写明依据"
+                f"这位居民现年{age_on(born, today)}周岁，未满{eligibility.AGE_LIMIT}周岁，"
+                f"{day.year}年{day.month}月{day.day}日才满。现在就需要上门的，请选其他条件并写明依据"
             )
     elif not found.get("proof") and (entry is None or not entry.proof or entry.condition != found["condition"]):
         errors["proof"] = "请写明依据：看到的证件、病历或核实人"

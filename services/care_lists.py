@@ -29,6 +29,7 @@ VIEWS = {
 }
 # Lists of people who are not on the register.
 OUTSIDE = ("soon", "missing")
+turns_80 = care.turns_80
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,6 @@ def birthday_limit(day: date) -> date:
         return day.replace(year=day.year - eligibility.AGE_LIMIT)
     except ValueError:
         return day.replace(year=day.year - eligibility.AGE_LIMIT, day=28)
-
-
-def turns_80(born: date) -> date:
-    """The 80th birthday; somebody born on 29 February has it on the last of February."""
-    try:
-        return born.replace(year=born.year + eligibility.AGE_LIMIT)
-    except ValueError:
-        return born.replace(year=born.year + eligibility.AGE_LIMIT, day=28)
 
 
 def outside(actor: Actor, wanted: Wanted, today: date) -> Select[Resident]:

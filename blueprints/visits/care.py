@@ -104,6 +104,8 @@ def _person_row(person: Resident, today: date) -> Any:
         who=mask_name(person.name),
         where=person.grid.name if person.grid else (mask_address(person.address) if person.address else ""),
         birthday=present.day_of(care_lists.turns_80(person.birth_date)),
+        # Before the birthday the register would refuse the age as a ground.
+        ready=care_lists.turns_80(person.birth_date) <= today,
     )
 
 
@@ -152,7 +154,8 @@ def _known(number: str) -> dict[str, Any]:
     if person is None:
         return {}
     known = {name: getattr(person, name) or "" for name in care_people.PERSON}
-    return {**known, "grid": person.grid_id or "", "condition": eligibility.AGE}
+    old = care.turns_80(person.birth_date) <= clock.local_day(now())
+    return {**known, "grid": person.grid_id or "", "condition": eligibility.AGE if old else ""}
 
 
 def _keep_files(entry: CareEntry) -> int:

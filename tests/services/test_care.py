@@ -368,3 +368,16 @@ def test_only_the_payer_of_exactly_this_region_is_told(session: Session, agency:
     # What only contains the word, or is contained in it, is somebody else's.
     for near in ("都", "新", "成都市新都区", "社会保险"):
         assert findings.payer_of(session, near) is None, near
+
+
+def test_before_the_birthday_the_register_says_when(session: Session, actor: As) -> None:
+    leader = actor("grid.leader")
+    born = clock.local_day(now()) - timedelta(days=365 * 79)
+    number = id_number(born)
+    with pytest.raises(InvalidInput) as refused:
+        care_people.add(session, leader, person(id_number=number, condition="age_80", proof=""), now())
+    day = care.turns_80(born)
+    assert f"{day.year}年{day.month}月{day.day}日才满" in refused.value.errors["condition"]
+    assert care.turns_80(date(1944, 2, 29)) == date(2024, 2, 29) and care.turns_80(date(2020, 2, 29)) == date(
+        2100, 2, 28
+    )
