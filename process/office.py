@@ -78,9 +78,10 @@ def available(content: Content, actor: Actor) -> list[Verb]:
     )
     copied = mine and any(p.relation == "copied" and p.until is None for p in content.people)
     shown = {
-        "transfer": mine,
+        "transfer": mine and not asked_only(session, content, actor),
         "claim": content.assignee_id is None and mine and lies_with(content, actor),
         "hand_in": content.assignee_id in actor.persons
+        and not asked_only(session, content, actor)
         and lies_with(content, actor)
         and _colleagues_could(session, content, actor),
         "consult": mine and not any(t.kind == CONSULT for t in asked),
@@ -92,6 +93,14 @@ def available(content: Content, actor: Actor) -> list[Verb]:
         "take_back": undo(session, content, actor) is not None,
     }
     return [VERBS[name] for name, shows in shown.items() if shows]
+
+
+def asked_only(session: Session, content: Content, actor: Actor) -> bool:
+    """Does it lie here for an opinion alone? Then it goes back to whoever asked, and to nobody else."""
+    return bool(content.holds) and any(
+        task.kind == CONSULT and task.person_id in actor.persons and content.assignee_id == task.person_id
+        for task in tasks.holding(session, content)
+    )
 
 
 def has_it(session: Session, content: Content, actor: Actor) -> bool:
@@ -143,7 +152,11 @@ def do(
     if verb not in available(content, acting):
         raise _refusal(session, content, verb, acting)
     cleaned = clean_inputs(verb, inputs or {})
-    engine.touch(content, expected_version=expected_version, at=at)
+    if verb_id == "urge":
+        # Nothing of the thing changes: whoever has a form of it open must not lose what they typed.
+        tasks.lock(session, content)
+    else:
+        engine.touch(content, expected_version=expected_version, at=at)
     act = Act(session, content, acting, cleaned, at or now(), {})
     DOING[verb_id](act)
     journal.record(
@@ -238,6 +251,10 @@ def _refusal(session: Session, content: Content, verb: Verb, actor: Actor) -> Re
         )
     if verb.id == "claim" and content.assignee is not None:
         return NotAvailable(f"这一件已由{content.assignee.name}接手。要换人办，请对方转派或交回单位。")
+    if verb.id in ("transfer", "hand_in") and asked_only(session, content, actor):
+        return NotAvailable(
+            f"这一件是委派给您出意见的，不能“{verb.title.zh}”。请先给出意见；该由别人办的，写在意见里，由委派的人决定。"
+        )
     if verb.id == "urge":
         return NotAvailable("这一件就在您手上，不用催办。")
     return Forbidden(f"“{verb.title.zh}”由现在经手的人办。现在经手的是{engine.holder(content)}。")

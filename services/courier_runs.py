@@ -22,6 +22,8 @@ from services import case_routing, custody, errands, files, notices, office, run
 from services.papers_common import signature
 from services.papers_out import Occasion, data_for
 
+# Whoever sits at one of these works for the community or street above it.
+HOUSES = ("community_station", "errand_point", "grid", "street_centre", "errand_station")
 CARRIERS = {"red_courier": N_("红色跑腿工"), "van": N_("单位车辆"), "staff": N_("本单位人员")}
 ON_ITS_WAY = N_("送件 %(number)s 已交出，送到本单位的有 %(envelopes)s 封，请到件后逐件扫码核对。")
 LINE_STATES = {
@@ -49,7 +51,7 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> CourierRu
     kind = str(data.get("carrier_kind") or "")
     if kind not in CARRIERS:
         errors["carrier_kind"] = f"请在{'、'.join(CARRIERS.values())}中选一项"
-    carrier, name = _carrier(session, kind, data, errors)
+    carrier, name = _carrier(session, kind, data, errors, place)
     if errors:
         raise InvalidInput("这一趟还不能编：" + "；".join(errors.values()) + "。", errors)
     assert place is not None
@@ -69,7 +71,9 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> CourierRu
     return run
 
 
-def _carrier(session: Session, kind: str, data: Mapping[str, Any], errors: dict[str, str]) -> tuple[Person | None, str]:
+def _carrier(
+    session: Session, kind: str, data: Mapping[str, Any], errors: dict[str, str], place: Agency | None
+) -> tuple[Person | None, str]:
     """A courier or colleague with an account; the driver of a van is known by name."""
     try:
         name = clean_text(data.get("carrier_name") or "", 60)
@@ -90,7 +94,22 @@ def _carrier(session: Session, kind: str, data: Mapping[str, Any], errors: dict[
             errands.require_trained(session.get(CourierProfile, person.id), now(), person.name)
         except RequirementUnmet as refusal:
             errors["carrier"] = refusal.detail.rstrip("。")
+    elif place is not None and not _of_the_house(session, person, place):
+        errors["carrier"] = f"{person.name}不是{place.name}的工作人员，也不是这里的跑腿工，请从本单位选送件人"
     return person, person.name
+
+
+def _of_the_house(session: Session, person: Person, place: Agency) -> bool:
+    """Somebody who works at the unit where the run starts, or a courier of its point."""
+    profile = session.get(CourierProfile, person.id)
+    home = _home(place)
+    return any(unit is not None and _home(unit) == home for unit in (person.unit, profile.point if profile else None))
+
+
+def _home(unit: Agency) -> str:
+    """Whose desk it is: a station its community's, a hall its street's."""
+    owner = case_routing.above(unit, "community", "village", "street", "town", "district", "city")
+    return owner.id if owner is not None and unit.kind in HOUSES else unit.id
 
 
 def _rename(run: CourierRun) -> None:

@@ -11,7 +11,7 @@ from process import engine, registry
 from process.access import Actor
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
-from services import case_routing, certificates, counting, custody, delegations, files, further, successors
+from services import case_routing, certificates, counting, custody, delegations, files, further, materials, successors
 from services.catalogue_items import record_of
 
 # A case that is one of these has been decided, whichever way.
@@ -141,9 +141,8 @@ def papers_back_to_sender(step: Step) -> None:
     sent = custody.latest(step.session, ticket, "send", "return")
     if sent is not None and sent.action == "send":
         lines = [
-            custody.Line(
-                line.name, line.sheets, line.original, line.condition, custody.find_material(ticket.case, line.name)
-            )
+            # The very paper of that line: two papers of a case may bear the same name.
+            custody.Line(line.name, line.sheets, line.original, line.condition, custody.material_of(step, line))
             for line in sent.lines
         ]
         giver = custody.unit(ticket.addressee, step.actor if step.transition.id == "return" else None)
@@ -179,8 +178,15 @@ def accept_carried_case(step: Step) -> None:
     """The street's promise runs from its acceptance, not from the station's sending."""
     ticket: Delegation = step.content
     ticket.assignee_id = step.actor.person_id
-    if ticket.case is not None:
+    if ticket.case is not None and not lost_on_the_way(step.session, ticket):
         engine.follow(step, ticket.case, "accept")
+
+
+def lost_on_the_way(session: Session, ticket: Delegation) -> list[Material]:
+    """What was listed, is not there, and is needed: the ticket goes on so that the station can be asked, the case waits."""
+    handover = custody.latest(session, ticket, "send") if ticket.case is not None else None
+    lost = {line.material_id for line in handover.lines if line.counted == 0} if handover is not None else set()
+    return [material for material in materials.missing(ticket.case) if material.id in lost] if ticket.case else []
 
 
 @registry.effect("ask_for_materials")

@@ -328,6 +328,11 @@ def test_asking_gives_the_thing_away_and_the_answer_gives_it_back(world: World, 
         door.fire(content, "finish", clerk)
     with pytest.raises(Forbidden):
         office.respond(tasks.holding(world.session, content)[0], other, agreed=True, comment="?")
+    # Whoever was only asked for a word may not give the thing away.
+    for verb in ("transfer", "hand_in"):
+        with pytest.raises(NotAvailable, match="委派给您出意见"):
+            office.do(content, verb, expert, {"person": "other", "comment": "给你"})
+    assert content.assignee_id == expert.person_id
     task = tasks.holding(world.session, content)[0]
     with pytest.raises(InvalidInput):
         office.respond(task, expert, agreed=True)

@@ -244,6 +244,8 @@ def test_the_database_keeps_an_envelope_out_of_a_second_run(session: Session, ac
         ({"carrier": "resident"}, "请从名单中选送件人"),
         ({"carrier_kind": "van", "carrier_name": ""}, "请写驾驶员或车辆"),
         ({"carrier": "window.clerk"}, "还没有登记为跑腿工"),
+        ({"carrier_kind": "staff", "carrier": "window.clerk"}, "不是万家星城社区的工作人员"),
+        ({"carrier_kind": "staff", "carrier": "neighbour.clerk"}, "从本单位选送件人"),
         ({"place": "moon"}, "请选择从哪个单位出发"),
     ],
 )

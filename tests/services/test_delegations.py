@@ -306,7 +306,13 @@ def test_return_and_send_again(session: Session, actor: As, sent: Delegation) ->
         engine.fire(sent, "return", window)
     with pytest.raises(Forbidden):
         engine.fire(sent, "return", clerk, inputs={"comment": "不对"})
+    # Two papers of one name: each comes back as itself.
+    before = [line.material_id for line in custody.latest(session, sent, "send").lines]
+    for material in sent.case.materials:
+        material.name = "居民身份证"
+    session.flush()
     engine.fire(sent, "return", window, inputs={"comment": "事项选错，应为残疾人证"})
+    assert [line.material_id for line in custody.latest(session, sent, "return").lines] == before
     assert (sent.unit_id, sent.case.unit_id) == ("dx-c01", "dx-c01") and sees(session, window, sent)
     engine.fire(sent, "revise", clerk)
     assert not sees(session, window, sent) and not sees(session, window, sent.case)
@@ -350,3 +356,24 @@ def test_what_was_not_in_the_envelope_is_not_said_to_be_there(session: Session, 
     copy = next(m for m in case.materials if m.code == "household_booklet_page")
     assert not copy.provided and copy.sheets == 0, "what did not arrive is not in the file"
     assert next(m for m in case.materials if m.code == "id_card").provided
+
+
+@pytest.mark.req("S1-09")
+def test_what_is_needed_and_did_not_arrive_is_asked_for_through_the_ticket(session: Session, actor: As) -> None:
+    """The ticket goes on so that the station can be asked; the case is accepted once everything is there."""
+    clerk, window = actor("community.clerk"), actor("window.clerk")
+    copies = [{**one, "original": False} for one in MATERIALS]
+    ticket = open_ticket(session, clerk, open_case(session, clerk, materials=copies), letter=LETTER)
+    engine.fire(ticket, "send", clerk)
+    short = counted(session, ticket, line1={"counted": 0, "difference": "信封里没有"})
+    engine.fire(ticket, "receive", window, inputs={"lines": short})
+    engine.fire(ticket, "start", window)
+    assert ticket.case is not None and (ticket.state, ticket.case.state) == ("processing", "submitted")
+    with pytest.raises(RequirementUnmet, match="居民身份证"):
+        engine.fire(ticket.case, "accept", window)
+    engine.fire(ticket, "request_materials", window, inputs={"comment": "请补身份证复印件"})
+    again = [{"material": "本人居民身份证", "sheets": 1, "original": False}]
+    engine.fire(ticket, "supply", clerk, inputs={"lines": again, "comment": "补上"})
+    engine.fire(ticket, "count_further", window, inputs={"lines": counted(session, ticket, "supply")})
+    engine.fire(ticket.case, "accept", window)
+    assert ticket.case.state == "accepted"

@@ -150,7 +150,9 @@ def test_what_a_rule_does_sets_off_no_other(session, actor, agency):
     first = made(session, admin, "office:urge", actions=[{"kind": "urge"}], place=handler.unit_id)
     content = complaint(session, handler, agency)
     office.do(content, "copy", handler, {"person": "supervisor"})
+    version = content.version
     office.do(content, "urge", actor("supervisor"))
+    assert content.version == version, "a form that somebody has open is not made stale by a reminder"
     session.commit()
     assert worked_off(session) == 1
     assert worked_off(session) == 0 and len(runs(session, first)) == 1
