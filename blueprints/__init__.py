@@ -23,6 +23,7 @@ FEATURES = (
     "generic",
     "workflows",
     "rules",
+    "paper_rules",
     "public",
     "access",
     "admin",

@@ -10,7 +10,7 @@ from process.identity import today_in_china
 
 MOST = 20
 _PARTS = re.compile(r"[、，,；;\s]+")
-_DAY = re.compile(r"(\d{4})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})\s*日？")
+_DAY = re.compile(r"(\d{4})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})\s*(?:日)?")
 HOW = "请写成“姓名、性别、出生日期”，例如：林小满、女、2020-05-01"
 
 

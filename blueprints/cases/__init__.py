@@ -1,4 +1,4 @@
-from blueprints.cases import checking, counter, views
+from blueprints.cases import checking, counter, papers, views
 from blueprints.cases.bp import bp
 
-__all__ = ["bp", "checking", "counter", "views"]
+__all__ = ["bp", "checking", "counter", "papers", "views"]

@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy import select
@@ -27,7 +26,7 @@ from models.paper import Document
 from process import access, engine, journal
 from process.library import library
 from process.refusals import Forbidden, InvalidInput, NotFound, Refusal
-from services import actions, files, materials
+from services import actions, files, materials, papers_letters
 from services.catalogue_items import record_of
 
 MAX_FILES = 10
@@ -191,23 +190,6 @@ def _still_visible(case: Case) -> bool:
     )
 
 
-def notice_text(case: Case, found: list[tuple[Material, str]]) -> str:
-    """Everything at once: what, what is wrong with it, until when, and whom to ask."""
-    # An official paper for the resident: Chinese, whatever language the clerk reads the pages in.
-    with force_locale("zh_Hans_CN"):
-        forms = {form: str(word) for form, word in FORM_WORDS.items()}
-    lines = [f"您申请的“{case.title}”还需要补正以下 {len(found)} 项，请一次补齐："]
-    for number, (slot, why) in enumerate(found, start=1):
-        wanted = f"还没有提供，请交{forms.get(slot.form, '')}" if why == "未提供" else why.rstrip("。；;")
-        lines.append(f"{number}．{slot.name}：{wanted}。")
-    lines.append(f"请在 10 个工作日内交到{case.place.name}、在手机上传，或交社区代办员带来。补正期间不计入办理时限。")
-    unit = case.unit or case.place
-    phone = (unit.details or {}).get("phone")
-    if phone:
-        lines.append(f"不清楚的请打 {phone}（{unit.name}）。")
-    return "\n".join(lines)
-
-
 def _named(case: Case) -> str:
     """What a notice made now would name, to see whether the text on the page is still about it."""
     return "|".join(f"{slot.code}={why}" for slot, why in materials.defects(case))
@@ -298,7 +280,7 @@ def _page(case: Case, *, refusal: Refusal | None = None) -> str:
         told=bool(materials.notices(case)),
         comment=request.form.get("comment")
         if posted and "comment" in request.form
-        else notice_text(case, found)
+        else papers_letters.notice_text(case, found)
         if found
         else "",
         opinion=request.form.get("opinion", ""),

@@ -26,6 +26,7 @@ def case_links(session: Session, case: Case, actor: Actor) -> list[tuple[str, st
         found.append((_("转交代办"), url_for("delegations.new", case=case.uid)))
     if any(material.provided or material.original_held for material in case.materials):
         found.append((_("材料在哪里"), url_for("delegations.whereabouts", uid=case.uid)))
+    found.append((_("文书和条件"), url_for("cases.papers", uid=case.uid)))
     return found
 
 
