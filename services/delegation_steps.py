@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session, object_session
 
+from models.case import Material
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit
 from process import engine, registry
 from process.access import Actor

@@ -13,12 +13,21 @@ from models.case import Case
 from models.content import Content
 from models.delegation import Delegation
 from process.access import Actor
+from services import delegation_steps
 
 
 def waiting(session: Session, content: Content, actor: Actor, offered: Iterable[str]) -> list[Any]:
     """Who has to do what before it goes on: lines [label, why] of the status box."""
     case = content if isinstance(content, Case) else getattr(content, "case", None)
-    if not isinstance(case, Case) or case.state != "submitted" or case.accepted_at is None:
+    if not isinstance(case, Case) or case.state != "submitted":
+        return []
+    if isinstance(content, Delegation) and content.state == "processing" and case.accepted_at is None:
+        lost = [material.name for material in delegation_steps.lost_on_the_way(session, content)]
+        words = _(
+            "还没有受理：清点时没有收到%(what)s。请先“一次性告知”，补齐后再在办件上点“受理”。", what="、".join(lost)
+        )
+        return [_line(_("材料没齐"), words)] if lost else []
+    if case.accepted_at is None:
         return []
     if isinstance(content, Delegation) and content.state != "processing":
         return []
