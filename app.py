@@ -8,7 +8,8 @@ import jobs.care
 import jobs.clocks
 import jobs.exchange
 import jobs.handlers
-import jobs.messages  # noqa: F401  each of these registers its jobs
+import jobs.messages
+import jobs.publishing  # noqa: F401  each of these registers its jobs
 import services
 from blueprints import context, errors, headers, leftovers, sessions, unit_of_work
 from catalogue import loader as catalogue

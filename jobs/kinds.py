@@ -42,6 +42,18 @@ KINDS: dict[str, Kind] = {
         N_("平台没有答复时会自动再试，不会停在这里。停在这里的请看出错的原因，排除后再试一次；编号不变。"),
         Needs(queue=NETWORK, lease=timedelta(seconds=75)),
     ),
+    "handbook.make": Kind(
+        "catalogue_manager",
+        N_("编印服务手册"),
+        N_("请到“服务手册”页看出错的原因，排除后在那里重新排版；整理好的事项不会丢。不再需要的，放弃。"),
+        BULK,
+    ),
+    "items.sheet": Kind(
+        "catalogue_manager",
+        N_("制作事项宣传页"),
+        N_("请到事项的“发布与宣传”页看出错的原因，排除后再试一次，或在那里重做一遍。"),
+        Needs(queue=PAPERS),
+    ),
     "process.unattended": Kind(
         "system_admin",
         N_("到时自动办理"),

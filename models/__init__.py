@@ -24,6 +24,7 @@ from models.person import CourierProfile, Grant, GridMembership, LoginFailure, L
 from models.print_batch import PrintBatch, PrintLine
 from models.print_record import PrintRecord, ReprintRequest
 from models.printer import Printer, PrintRule
+from models.publishing import HandbookEdition, ItemFollower, ItemPublicity
 from models.release import ProcessMigration, ProcessRelease
 from models.resident import CareEntry, Resident
 from models.roster import RosterShift, TrainingMark
@@ -77,13 +78,16 @@ __all__ = [
     "Grant",
     "GridLog",
     "GridMembership",
+    "HandbookEdition",
     "Handover",
     "HandoverLine",
     "HomeVisit",
     "IdempotencyKey",
     "ItemChannel",
+    "ItemFollower",
     "ItemHandler",
     "ItemPlace",
+    "ItemPublicity",
     "ItemSetting",
     "JointStation",
     "JournalEntry",

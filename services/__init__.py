@@ -36,6 +36,8 @@ REGISTERING = (
     "courier_runs",
     "run_arrivals",
     "catalogue_items",
+    "publicity",
+    "hall_papers",
     "office_notices",
     "messages.listening",
     "messages.replies",

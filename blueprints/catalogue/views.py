@@ -28,6 +28,7 @@ from process.drawing import draw
 from process.eligibility import CONDITIONS, item_allows_visit
 from process.library import library
 from process.refusals import NotFound
+from services import item_sheets, publicity
 
 ELSEWHERE = "elsewhere"
 
@@ -156,6 +157,11 @@ def guide(code: str) -> ResponseReturnValue:
         doubtful=offers.doubtful(record),
         links=offers.filing_links(record, actor, fileable, frozenset(facts.channels)),
         drawing=Markup(draw(library.workflows["case"], locale=str(get_locale()))),
+        follows=publicity.follows(db_session(), item, actor) if actor.resident_id is not None else None,
+        mismatch_url=url_for("catalogue.mismatch", code=code) if item.state == "published" else None,
+        sheet_url=url_for("catalogue.item_sheet", code=code, sheet=item_sheets.LEAFLET)
+        if item.state == "published"
+        else None,
     )
 
 
@@ -166,6 +172,7 @@ def _managing(item: ServiceItem, actor: Actor) -> list[tuple[str, str]]:
     return [
         (_("各地办法和归属"), url_for("catalogue.item_places_page", code=item.code)),
         (_("渠道开关"), url_for("catalogue.item_channels_page", code=item.code)),
+        (_("发布与宣传"), url_for("catalogue.item_publicity", code=item.code)),
     ]
 
 

@@ -38,6 +38,7 @@ KINDS = frozenset(
 # Millimetres, width first, as the sheet leaves the printer.
 SIZES: dict[str, tuple[float, float]] = {
     "A4": (210, 297),
+    "A4 landscape": (297, 210),
     "A5 landscape": (210, 148),
     "A5": (148, 210),
     "A6 landscape": (148, 105),
