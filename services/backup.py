@@ -22,6 +22,7 @@ from config import Settings
 from services import files
 from services.exchange import keys as exchange_keys
 from services.storage import FileStore
+from services.trust import keystore as trust_keys
 
 FORMAT = 1
 MANIFEST, SQLITE, POSTGRES, KEY = "manifest.json", "daiban.db", "daiban.pgdump", "secret.key"
@@ -56,6 +57,9 @@ def write(settings: Settings, engine: Engine, target: Path) -> Told:
         exchange = settings.var / exchange_keys.FILE
         # Without it no partner city would know the office that was brought back.
         own = {exchange_keys.FILE: exchange} if exchange.exists() else {}
+        # Sealed with SECRET_KEY or a passphrase; without it no paper could be signed as before.
+        if settings.trust_keys.exists():
+            own[trust_keys.FILE] = settings.trust_keys
         parts = {dump.name: dump, KEY: key, **own, **{FOLDER + name: store.path(name) for name in kept}}
         hashes = {name: _sha256(path) for name, path in parts.items()}
         manifest = {
@@ -98,6 +102,8 @@ def read(settings: Settings, engine: Engine, source: Path, *, force: bool = Fals
             note = _bring_key(settings, (work / KEY).read_text().strip())
             if (work / exchange_keys.FILE).exists():
                 _put_secret(settings.var, exchange_keys.FILE, (work / exchange_keys.FILE).read_text())
+            if (work / trust_keys.FILE).exists():
+                _put_secret(settings.trust_keys.parent, settings.trust_keys.name, (work / trust_keys.FILE).read_text())
             return Told(count, source.stat().st_size, manifest["made_at"], note)
     except tarfile.TarError as error:
         raise BackupError(f"{source.name}: is no backup of daiban, or was cut short ({error})") from error

@@ -231,7 +231,8 @@ def paper_ready(step: Step) -> None:
     certificate: Certificate = step.content
     paper = certificate.paper
     if paper is None or paper.status == papers_out.WAITING:
-        raise RequirementUnmet("证照文件正在生成，请过几秒再办。")
+        # A seal platform that is silent has its own sentence.
+        raise RequirementUnmet((paper.error if paper else None) or "证照文件正在生成，请过几秒再办。")
     if paper.status == papers_out.FAILED:
         raise RequirementUnmet(f"证照文件没有生成：{paper.error or '原因不明'}。请作废后更正重发，或请管理员重新生成。")
 

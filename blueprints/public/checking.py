@@ -63,11 +63,11 @@ def verify(code: str) -> ResponseReturnValue:
     code = unicodedata.normalize("NFKC", code)[:LONGEST]
     number = request.args.get("number", "")[:LONGEST]
     typed = bool(number) or (request.referrer or "").startswith(request.host_url + "verify")
-    said, paper = checks.answer(db_session(), code, number)
+    said, trace = checks.answer(db_session(), code, number)
     g.check_missed = said.state == checks.UNKNOWN_STATE
     way = "program" if wants_json() else "typed" if typed else "code"
     address = _day_address()
-    committed(lambda session: checks.record(session, said, paper, way=way, address=address))
+    committed(lambda session: checks.record(session, said, trace, way=way, address=address))
     body = {
         "result": said.state,
         "number": said.number,

@@ -68,19 +68,29 @@ def facts_of(paper: Paper) -> Facts:
     return Facts(paper.title, paper.number or "", day, _holder(paper), _agency(paper), until)
 
 
-def answer(session: Session, code: str, number: str = "") -> tuple[Answer, Paper | None]:
+@dataclass(frozen=True)
+class Trace:
+    """What is kept of a question beside the answer: which paper, and where it was made."""
+
+    paper_id: int | None = None
+    district: str = ""
+
+
+def answer(session: Session, code: str, number: str = "") -> tuple[Answer, Trace]:
     """The answer to a code from a square code or typed in groups of four; a number typed with it must fit, too."""
     wanted = "".join(code.split())
-    # A paper that nobody asked about does the work of the answer, so that a wrong code takes as long as a right one.
-    other = session.scalar(select(Paper).order_by(Paper.id).limit(1))
+    # A certificate that nobody asked about does the work of the answer, so that a wrong code takes as long as a right one.
+    other = session.scalar(
+        select(Paper).join(Certificate, Certificate.paper_id == Paper.id).order_by(Paper.id).limit(1)
+    )
     found = session.scalar(select(Paper).where(Paper.verify_code == wanted)) if 16 <= len(wanted) <= 22 else None
     shown = found or other
     if shown is None:
-        return UNKNOWN, None
-    said = _said(shown)
+        return UNKNOWN, Trace()
+    said, trace = _said(shown), Trace(shown.id, shown.content.district)
     if found is None or said is None or (tidy(number) and tidy(number) != tidy(found.number or "")):
-        return UNKNOWN, found
-    return said, found
+        return UNKNOWN, Trace()
+    return said, trace
 
 
 def tidy(number: str) -> str:
@@ -154,7 +164,7 @@ def _words(day: date) -> str:
 # --- On record
 
 
-def record(session: Session, said: Answer, paper: Paper | None, *, way: str, address: str) -> None:
+def record(session: Session, said: Answer, trace: Trace, *, way: str, address: str) -> None:
     """One line for each question. Who asked cannot be known; the address is a keyed hash, the code is not kept."""
     session.add(
         PaperCheck(
@@ -162,8 +172,8 @@ def record(session: Session, said: Answer, paper: Paper | None, *, way: str, add
             result=said.state,
             way=way,
             address=address[:32],
-            paper_id=paper.id if paper is not None and said.state != UNKNOWN_STATE else None,
-            district=paper.content.district if paper is not None else "",
+            paper_id=trace.paper_id,
+            district=trace.district,
         )
     )
 
