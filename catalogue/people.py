@@ -152,6 +152,26 @@ def _of_kind(kind: str) -> list[Organisation]:
     return [o for o in loader.organisations().values() if o.kind == kind]
 
 
+def office_staff(seed: int) -> tuple[InventedStaff, ...]:
+    """Colleagues of street and district whose post it is to begin what no account of the demo may begin."""
+    found: list[InventedStaff] = []
+    for key, unit, role, title in (
+        ("office-guide", "dongxin-centre", "filing_guide", "陪跑导办员"),
+        ("office-enterprise", "dongxin", "enterprise_service_officer", "企业服务员"),
+        ("office-enterprise-agent", "dongxin", "enterprise_applicant", "示例企业经办人"),
+        ("office-duty-leader", "dongxin-centre", "duty_leader", "驻窗领导"),
+        ("office-trainer", "dongxin", "training_officer", "培训专员"),
+        ("office-editor", "xiacheng", "department_editor", "部门事项编辑"),
+        ("office-review-group", "xiacheng", "item_review_group", "事项审核组成员"),
+        ("office-reform", "xiacheng", "reform_office", "改革办工作人员"),
+        ("office-joint-group", "xiacheng", "joint_definition_group", "一事情联合小组成员"),
+        ("office-project", "xiacheng", "project_manager", "项目代办经理"),
+        ("office-department-head", "xiacheng", "department_head", "部门负责人"),
+    ):
+        found.append(_staff(seed, key, unit, role, title, len(found) + 500))
+    return tuple(found)
+
+
 def _staff(seed: int, key: str, unit: str, role: str, title: str, number: int) -> InventedStaff:
     luck = Random(f"staff/{seed}/{key}")
     sex: Sex = luck.choice(("female", "female", "male"))

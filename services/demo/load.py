@@ -4,32 +4,42 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalogue import people
 from models.content import Content
+from models.grid import Building
 from models.ledger import OutboxItem
 from services import papers_out
-from services.demo import grids, stories
+from services.demo import grids, stories, town
 from services.demo.office import Office
 
 PACE = timedelta(seconds=0.5)
 
 
 def load(session: Session) -> bool:
-    """Tells the stories once; a second call finds them told and does nothing."""
-    if session.scalar(select(Content.id).where(Content.type == "case").limit(1)) is not None:
-        return False
+    """Tells what was not told yet; an installation from before hears the newer stories, a second call adds nothing."""
     office = Office(session)
-    _visits(office)
-    _counter(office)
-    _station(office)
-    _errands(office)
-    _neighbours(office)
-    _resident(office)
-    grids.tell(office)
+    # Stories of later years speak of residents whom the first ones have not named.
+    first = session.scalar(select(Content.id).where(Content.type == "case").limit(1)) is None
+    if first:
+        _visits(office)
+        _counter(office)
+        _station(office)
+        _errands(office)
+        _neighbours(office)
+        _resident(office)
+    else:
+        office.forget_residents()
+    with_grids = session.scalar(select(Building.id).limit(1)) is None
+    if with_grids:
+        grids.tell(office)
+    before = session.scalar(select(func.count()).select_from(Content))
+    town.tell(office)
     session.flush()
+    if not first and not with_grids and before == session.scalar(select(func.count()).select_from(Content)):
+        return False
     # The stories lie in the past, but their papers are drawn from now on: one after the other, so that a paper somebody
     # asks for in the first minutes does not wait behind all of them.
     waiting = session.scalars(

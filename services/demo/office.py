@@ -18,6 +18,7 @@ from catalogue import people
 from models.base import at_time, now
 from models.content import Content
 from models.person import Person
+from models.resident import Resident
 from process import clock
 from process.access import Actor, load_actor
 from process.numbers import CHINA
@@ -101,6 +102,12 @@ class Office:
                 continue
             return shelf.pop(index)
         raise LookupError(f"no invented resident of {community} fits")
+
+    def forget_residents(self) -> None:
+        """Leaves out everybody whom the earlier stories have named."""
+        known = set(self.session.scalars(select(Resident.id_index)))
+        for shelf in self._residents.values():
+            shelf[:] = [one for one in shelf if Resident.index_of(one.id_number) not in known]
 
     def applicant(self, one: people.InventedResident) -> dict[str, str]:
         return {

@@ -149,7 +149,8 @@ def test_invented_phones_lead_nowhere() -> None:
 @pytest.mark.req("S2-24")
 def test_demo_accounts() -> None:
     accounts = loader.demo_accounts()
-    assert len(accounts) == 20
+    assert len(accounts) == 21
+    assert accounts["remote.officer"].roles == ("remote_authority",)
     assert accounts["community.clerk"].roles[:2] == ("community_clerk", "all_round_worker")
     assert {g.place for a in ("window.clerk", "reviewer", "approver", "issuer") for g in accounts[a].grants} == {
         "dongxin-centre"
