@@ -15,7 +15,6 @@ from models.case import ServiceItem
 from process import engine
 from process.access import Actor
 from process.refusals import InvalidInput
-from services.shipped_levels import load_owners
 
 HOME_CATALOGUE_PLACE = "dongxin"
 
@@ -47,7 +46,6 @@ def load_items(session: Session, actor: Actor) -> int:
         engine.fire(item, "publish", actor)
         new += 1
     session.flush()
-    load_owners(session)
     return new
 
 

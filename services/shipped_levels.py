@@ -1,4 +1,4 @@
-"""Writes owners that ship with the catalogue into the database, and for the demo powers and letters; what an office has changed is left alone."""
+"""Writes the owners, powers and letters of the demo into the database; what an office has changed is left alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def load_owners(session: Session) -> None:
 
 
 def load_example_powers(session: Session) -> None:
-    """The powers and letters of the demo: invented ones must let nobody decide in a real office."""
+    """Owners, powers and letters of the demo: invented ones must let nobody decide in a real office."""
+    load_owners(session)
     shipped = levels()
     items = {item.code: item for item in session.scalars(select(ServiceItem))}
     agencies = set(session.scalars(select(Agency.id)))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from models.content import Content
 from models.courier_run import CourierRun
 from models.exchange import Envelope, Partner
 from models.grid import Building
+from models.item_place import ItemSetting
 from models.person import Grant, Person
 from process.library import library
-from services import demo
+from services import demo, installation
 
 
 def test_every_kind_of_thing_has_one_in_the_demo_and_a_second_call_adds_nothing(session: Session) -> None:
@@ -48,3 +49,12 @@ def test_no_two_kinds_number_alike() -> None:
     """A district's numbers are one series for each prefix; two kinds with one prefix would take each other's numbers."""
     prefixes = [kind.series.prefix for kind in library.types.values() if kind.series and kind.series.prefix]
     assert sorted(prefixes) == sorted(set(prefixes))
+
+
+def test_invented_owners_are_for_the_demo_alone(session: Session) -> None:
+    assert session.scalar(select(func.count()).select_from(ItemSetting)), "the demo has them"
+    session.execute(delete(ItemSetting))
+    installation.install(session)
+    assert session.scalar(select(func.count()).select_from(ItemSetting)) == 0, (
+        "a real office says itself whose items are"
+    )
