@@ -5,6 +5,7 @@ from __future__ import annotations
 import blueprints
 import cli
 import jobs.care
+import jobs.printing
 import jobs.clocks
 import jobs.exchange
 import jobs.handlers

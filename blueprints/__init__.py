@@ -12,6 +12,7 @@ FEATURES = (
     "content",
     "cases",
     "certificates",
+    "printing",
     "trust",
     "delegations",
     "visits",

@@ -81,6 +81,7 @@ PLACES = (
         "certificate",
         frozenset({"certificate_issuer", "approver", "window_clerk", "applicant", "supervisor"}),
     ),
+    (_l("打印台"), _l("打印"), "printing.index", "certificate", frozenset({"certificate_issuer", "all_round_worker"})),
     (
         _l("用印登记"),
         _l("用印"),
@@ -126,6 +127,10 @@ PLACES = (
 
 # Pages that belong to a place of the rail without being it.
 BELOW = {
+    "printing.index": (
+        *("printing.batches", "printing.batch", "printing.requests", "printing.records"),
+        *("printing.blanks", "printing.printers", "printing.printer"),
+    ),
     "trust.seals": ("trust.seal", "trust.checks"),
     "admin.index": ("trust.keys",),
     "access.grants": ("access.person", "access.give", "access.end", "access.substitution_for"),

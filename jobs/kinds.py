@@ -54,6 +54,24 @@ KINDS: dict[str, Kind] = {
         N_("请到事项的“发布与宣传”页看出错的原因，排除后再试一次，或在那里重做一遍。"),
         Needs(queue=PAPERS),
     ),
+    "batch.number": Kind(
+        "certificate_issuer",
+        N_("批量编号用印"),
+        N_("请到“打印台—批次”看哪几张没有办成。原因排除后再试一次；没有办成的没有占用编号。"),
+        Needs(queue=PAPERS),
+    ),
+    "batch.draw": Kind(
+        "certificate_issuer",
+        N_("批量生成证照文件"),
+        N_("请到“打印台—批次”看哪几张没有生成。原因排除后再试一次，编号不变。"),
+        Needs(queue=PAPERS),
+    ),
+    "batch.print": Kind(
+        "certificate_issuer",
+        N_("生成批量打印文件"),
+        N_("请到“打印台—批次”看停在哪里。原因排除后再试一次，会从停下的地方接着做，已打印的不会再打。"),
+        Needs(queue=PAPERS),
+    ),
     "process.unattended": Kind(
         "system_admin",
         N_("到时自动办理"),

@@ -120,6 +120,33 @@ def record(
     return made
 
 
+def first_print(session: Session, certificate: Certificate, actor: Actor, what: Printing) -> PrintRecord:
+    """The first print of a certificate that was issued before anybody printed it: no step, but the same row."""
+    paper = certificate.paper
+    assert paper is not None, "asked before"
+    if not access.may(actor, "print", certificate, session):
+        raise Forbidden("这张证照不由您打印，请找发证的窗口。")
+    if not paper.valid:
+        raise RequirementUnmet("这张证照已作废或已补发，不能再打印。")
+    made = record(session, paper, certificate, actor, what)
+    journal.record(
+        session,
+        "paper:print",
+        actor,
+        content=certificate,
+        details={"paper": paper.paper, "print": paper.prints, "copies": what.copies}
+        | ({"printer": what.printer} if what.printer else {}),
+    )
+    return made
+
+
+def already_printed(session: Session, paper: Paper) -> Conflict:
+    """The sentence for whoever wants the first print of what was printed meanwhile."""
+    last = next(iter(of_paper(session, paper)), None)
+    who = f"{last.person.name}已打印" if last is not None and last.person is not None else "已经打印"
+    return Conflict(f"{who}过这张证照，这一批不再打。要再打一份，请到这张证照的页面补打并写明原因。")
+
+
 # --- Reprints
 
 
@@ -190,6 +217,16 @@ def agreement(session: Session, paper: Paper, actor: Actor) -> ReprintRequest | 
             ReprintRequest.asked_by_id == actor.person_id,
         )
         .order_by(ReprintRequest.id)
+        .limit(1)
+    )
+
+
+def pending(session: Session, paper: Paper, actor: Actor) -> ReprintRequest | None:
+    """This person's latest request for this paper, whatever was said to it."""
+    return session.scalar(
+        select(ReprintRequest)
+        .where(ReprintRequest.paper_id == paper.id, ReprintRequest.asked_by_id == actor.person_id)
+        .order_by(ReprintRequest.id.desc())
         .limit(1)
     )
 

@@ -21,7 +21,7 @@ from process import access, engine, guards, journal
 from process.library import library
 from process.masking import mask_name
 from process.refusals import NotFound, RequirementUnmet
-from services import papers_out
+from services import certificates, papers_out, print_desk, print_records
 from services.search import matching
 
 bp = Blueprint("certificates", __name__)
@@ -77,10 +77,21 @@ def index() -> ResponseReturnValue:
         q=words,
         filtered=bool(words or state),
         failed=_failed(),
+        desk_url=_desk_url(actor),
         next_url=url_for("certificates.index", state=state or None, q=words or None, after=shown[-1].id)
         if len(found) > PAGE
         else None,
     )
+
+
+def _desk_url(actor: access.Actor) -> str | None:
+    """The page of the print desk that this person has something to do on."""
+    pages = (
+        ("printing.index", print_desk.DESK),
+        ("printing.requests", print_desk.SECONDS),
+        ("printing.records", print_desk.LOOKERS),
+    )
+    return next((url_for(page) for page, roles in pages if not roles.isdisjoint(actor.roles)), None)
 
 
 def _row(certificate: Certificate) -> Any:
@@ -96,6 +107,7 @@ def _row(certificate: Certificate) -> Any:
         case=certificate.case.number,
         who="、".join(mask_name(n) for n in certificate.holder_name.split("、")),
         paper=paper_view(certificate.paper),
+        expired=certificates.has_expired(certificate) and certificate.state in ("issued", "delivered"),
         state=present.state_view(definition.states[certificate.state]),
         deadline=present.deadline_view(session, certificate, definition),
         preview_url=url_for("certificates.draft", uid=certificate.uid, paper=certificate.paper_kind)
@@ -198,9 +210,7 @@ def print_paper(uid: str) -> ResponseReturnValue:
             # A second copy of a certificate has a reason; the step asks for it.
             return redirect(url_for("content.do", uid=content.uid, transition="reprint"), 303)
     papers_out.pdf(found)
-    # Two presses at once are two prints: the count is read again under the row's lock.
-    db_session().refresh(found, ["prints"], with_for_update=True)
-    found.prints += 1
+    print_records.record(db_session(), found, content, current_actor(), print_records.Printing())
     journal.record(
         db_session(),
         "paper:print",

@@ -27,7 +27,7 @@ from process.field_rules import HIDDEN, MASKED
 from process.library import library
 from process.masking import mask_name
 from process.words import N_
-from services import linked, visits
+from services import certificates, handing_over, linked, visits
 from services.catalogue_items import record_of
 from services.errands import code_for
 
@@ -139,7 +139,15 @@ def _own(content: Content, full: bool, rights: Mapping[str, str]) -> Any:
         fact(_("证照编号"), content.number or _("还没有编号"))
         fact(_("持证人"), content.holder_name if full else mask_name(content.holder_name))
         fact(_("发证时间"), present.moment(content.issued_on))
-        fact(_("领取人"), content.collector if full else "")
+        if content.valid_until is not None:
+            over = content.state in ("issued", "delivered") and certificates.has_expired(content)
+            fact(_("有效期至"), f"{content.valid_until:%Y-%m-%d}" + (_("（已过期）") if over else ""))
+        collector = handing_over.collector_of(content) if full else None
+        if collector:
+            told = [collector["name"], _(handing_over.WHO[collector["who"]]) if collector["who"] else "", collector["number"]]
+            fact(_("领取人"), " · ".join(one for one in told if one))
+        before = [one["number"] for one in certificates.chain(content)[1:] if one["number"]] if full else []
+        fact(_("接替的证照"), "、".join(before))
     elif library.type(content.type).generic:
         fact(_("登记单位"), content.place.name)
         fact(_("登记人"), content.owner.name if content.owner else "")
