@@ -64,10 +64,10 @@ def the_card_comes_home(month: Month, office: Both) -> None:
 
 
 def a_refusal_and_a_shut_door(month: Month, office: Both) -> None:
-    """Sixty and well: told where else to go. Ninety and out: tried again another day. The register is reviewed."""
+    """Not yet eighty and well: told where else to go. Ninety and out: tried again another day. The register is reviewed."""
     clerk = office.person("community.clerk")
     clerk.go("/visits/new")
-    number = id_number(story.born(60), "male", story.seat(office) + 1)
+    number = id_number("19461125", "male", story.seat(office) + 1)
     story.fill_request(clerk, "俞建国", number, "13800001112", "80岁以上")
     clerk.press("登记预约", within="form.card-box")
     clerk.see("其他办理渠道", "但不符合上门条件", "就近到社区公共服务站办理")

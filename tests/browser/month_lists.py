@@ -7,6 +7,7 @@ import io
 from openpyxl import load_workbook
 
 from tests.browser.month_office import Both, Month, Worker
+from tests.browser.visit_story import uid_of
 
 DUTIES = {
     "基础信息采集": "登记文晖路18幢新租户，提醒办居住登记",
@@ -33,6 +34,7 @@ def keep_the_log(month: Month, office: Both) -> None:
     leader.see("网格事件-登记", "新建网格事件")
     leader.press("登记")
     leader.see("网格事件-已采集", "消防通道停满电瓶车")
+    office.things["event"] = uid_of(leader)
     clerk = office.person("community.clerk")
     clerk.go("/grid/log/table").see("五项工作月报", "第1网格")
 

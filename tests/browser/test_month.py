@@ -13,7 +13,7 @@ from app import create_app
 from extensions import db, limiter
 from process.clock import forget_calendar
 from process.numbers import CHINA
-from tests.browser import month_end, month_home, month_lists, month_station
+from tests.browser import month_end, month_grid, month_home, month_lists, month_station
 from tests.browser.month_office import Both, Month, MonthOffice
 from tests.conftest import settings
 
@@ -57,20 +57,26 @@ def test_a_month_of_one_station(month: Month, both: Both) -> None:
 
 
 def play(month: Month, both: Both) -> None:
+    month_grid.set_up(month)
     month_home.a_visit_at_home(month, both)
     month.clock.at(10)
     month_station.take_in(month, both)
     month_home.the_card_is_decided(month, both)
     month_home.the_card_comes_home(month, both)
     month_home.a_refusal_and_a_shut_door(month, both)
+    month_grid.before_eighty(month, both)
     month_station.carry_to_the_street(month, both)
     month_station.count_and_ask_the_bureau(month, both)
     month_station.the_bureau_answers(month, both)
     month_station.ask_once(month, both)
     month_station.supply(month, both)
     month_station.decide_and_send_back(month, both)
+    month_station.carry_the_result(month, both)
     month_station.deliver_and_close(month, both)
     month_lists.keep_the_log(month, both)
+    month_grid.settle_together(month, both)
+    month_grid.booked_online(month, both)
     month_lists.search_and_export(month, both)
     month_lists.see_again_at_the_other_width(month, both)
+    month_grid.until_the_end(month, both)
     month_end.require_good_books(month)
