@@ -35,7 +35,7 @@ from models.sheets import ListExport, SheetImport
 from models.station import JointStation, StationMember
 from models.substitution import Substitution
 from models.task import Task
-from models.trust import PaperCheck, Seal, SealPicture, SealRequest, SealUse
+from models.trust import PaperCheck, Seal, SealRequest, SealUse
 
 __all__ = [
     "Acl",
@@ -123,7 +123,6 @@ __all__ = [
     "RunLine",
     "SavedFilter",
     "Seal",
-    "SealPicture",
     "SealRequest",
     "SealUse",
     "ServiceItem",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -34,35 +34,6 @@ class Seal(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     agency: Mapped[Agency] = relationship()
-    pictures: Mapped[list[SealPicture]] = relationship(back_populates="seal", order_by="SealPicture.id")
-
-
-class SealPicture(Base):
-    """A picture of a real seal: only with the agency's written authorisation, and only after a second person has confirmed it."""
-
-    __tablename__ = "seal_picture"
-    __table_args__ = (
-        CheckConstraint("confirmed_by_id IS NULL OR confirmed_by_id <> entered_by_id", name="two_people"),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    seal_id: Mapped[int] = mapped_column(ForeignKey("seal.id"), index=True)
-    storage_key: Mapped[str] = mapped_column(String(80))
-    # The paper by which the agency allows it: its number, its day, until when, and the scan.
-    authority_number: Mapped[str] = mapped_column(String(80))
-    authorised_on: Mapped[date]
-    valid_until: Mapped[date]
-    scan_key: Mapped[str] = mapped_column(String(80))
-    entered_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
-    entered_at: Mapped[datetime] = mapped_column(default=now)
-    confirmed_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
-    confirmed_at: Mapped[datetime | None]
-    withdrawn_at: Mapped[datetime | None]
-    withdrawn_reason: Mapped[str] = mapped_column(String(200), default="")
-
-    seal: Mapped[Seal] = relationship(back_populates="pictures")
-    entered_by: Mapped[Person] = relationship(foreign_keys=[entered_by_id])
-    confirmed_by: Mapped[Person | None] = relationship(foreign_keys=[confirmed_by_id])
 
 
 class SealUse(Base):
