@@ -50,7 +50,6 @@ missing_packages() {
             libpangoft2-1.0-0) library_there libpangoft2-1.0.so.0 ;;
             libharfbuzz-subset0) library_there libharfbuzz-subset.so.0 ;;
             fonts-noto-cjk) font_there NotoSerifCJK ;;
-            fonts-hanazono) font_there HanaMinA ;;
             chromium) command -v chromium ;;
             poppler-utils) command -v pdftotext ;;
             zbar-tools) command -v zbarimg ;;
@@ -129,6 +128,16 @@ ensure_translations() {
     exec 9<&-
 }
 
-runtime_packages=(python3-venv ca-certificates redis-server libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0
-    fonts-noto-cjk fonts-hanazono)
-test_packages=("${runtime_packages[@]}" chromium poppler-utils zbar-tools postgresql)
+# The faces of papers lie packed in the repository; they are laid out once, two seconds of work.
+ensure_faces() {
+    local packed
+    for packed in "$root"/fonts/*.ttf.xz; do
+        [[ $root/fonts/unpacked/$(basename "${packed%.xz}") -nt $packed ]] && continue
+        (cd "$root" && "$python" -m services.papers.facefiles) || stop "the fonts of the papers could not be laid out, see above"
+        return
+    done
+}
+
+# Papers are printed with the faces of the product alone; the other fonts are for the browser of the tests.
+runtime_packages=(python3-venv ca-certificates redis-server libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)
+test_packages=("${runtime_packages[@]}" fonts-noto-cjk chromium poppler-utils zbar-tools postgresql)

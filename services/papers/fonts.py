@@ -5,95 +5,81 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
 
+import uharfbuzz
+
+from . import facefiles, officefaces
 from .errors import RendererUnavailable
 
-# Order is the order of the CSS in pdf_templates/_common/paper.css; a test keeps the two equal.
-SONG = "Noto Serif CJK SC"
-HEI = "Noto Sans CJK SC"
-RARE = ("HanaMinA", "HanaMinB")
-STACK = (SONG, HEI, *RARE)
-REQUIRED = (SONG, HEI)
-PACKAGES = {SONG: "fonts-noto-cjk", HEI: "fonts-noto-cjk", "HanaMinA": "fonts-hanazono", "HanaMinB": "fonts-hanazono"}
-
-
-class _FontSet(ctypes.Structure):
-    _fields_ = [("count", ctypes.c_int), ("size", ctypes.c_int), ("fonts", ctypes.POINTER(ctypes.c_void_p))]
+# Names as style sheets use them. Order is the order of the CSS in pdf_templates/_common/paper.css; a test keeps the two equal.
+SONG = "Daiban Song"
+HEI = "Daiban Hei"
+KAI = "Daiban Kai"
+# The office's own 仿宋, when it has named one; without it the Song stands in its place.
+FANG = "Daiban Fang"
+RARE = ("Daiban Rare A", "Daiban Rare B", "Daiban Rare C", "Daiban Rare G")
+# Characters that the office has drawn itself.
+OWN = "Daiban Own"
+STACK = (SONG, HEI, *RARE, KAI, OWN)
+FAMILIES = (SONG, HEI, KAI, FANG, *RARE, OWN)
 
 
 @dataclass(frozen=True)
 class Face:
-    """One installed face: where it is, which edition, and which characters it can draw."""
+    """One face: what style sheets call it, where its file lies and which characters it can draw."""
 
     family: str
-    file: str
-    version: int
-    charset: int
+    weight: int
+    file: Path
+    sha256: str
+    coverage: Any
 
-
-@cache
-def _library() -> ctypes.CDLL:
-    name = ctypes.util.find_library("fontconfig") or "libfontconfig.so.1"
-    try:
-        lib = ctypes.CDLL(name)
-    except OSError as error:
-        raise RendererUnavailable("缺少系统库 fontconfig,不能排印文书;请安装 libfontconfig1") from error
-    pointer = ctypes.c_void_p
-    lib.FcInitLoadConfigAndFonts.restype = pointer
-    lib.FcPatternCreate.restype = pointer
-    lib.FcPatternAddString.argtypes = [pointer, ctypes.c_char_p, ctypes.c_char_p]
-    lib.FcObjectSetCreate.restype = pointer
-    lib.FcObjectSetAdd.argtypes = [pointer, ctypes.c_char_p]
-    lib.FcFontList.argtypes = [pointer, pointer, pointer]
-    lib.FcFontList.restype = ctypes.POINTER(_FontSet)
-    lib.FcPatternGetString.argtypes = [pointer, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(ctypes.c_char_p)]
-    lib.FcPatternGetInteger.argtypes = [pointer, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(ctypes.c_int)]
-    lib.FcPatternGetCharSet.argtypes = [pointer, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(pointer)]
-    lib.FcCharSetHasChar.argtypes = [pointer, ctypes.c_uint32]
-    lib.FcCharSetHasChar.restype = ctypes.c_int
-    return lib
+    def covers(self, char: str) -> bool:
+        """Whether this face has an outline for the character."""
+        return ord(char) in self.coverage
 
 
 @cache
 def faces() -> tuple[Face, ...]:
-    """The faces of the stack that are installed; a missing required one stops the start."""
-    lib = _library()
-    config = lib.FcInitLoadConfigAndFonts()
-    found: list[Face] = []
-    for family in STACK:
-        pattern, wanted = lib.FcPatternCreate(), lib.FcObjectSetCreate()
-        lib.FcPatternAddString(pattern, b"family", family.encode())
-        for name in (b"file", b"charset", b"fontversion", b"weight"):
-            lib.FcObjectSetAdd(wanted, name)
-        listed = lib.FcFontList(config, pattern, wanted).contents
-        rows = sorted((_face(lib, family, listed.fonts[i]) for i in range(listed.count)), key=lambda face: face.file)
-        if not rows and family in REQUIRED:
-            raise RendererUnavailable(f"缺少字体“{family}”,不能排印文书;请安装 {PACKAGES[family]}")
-        found += rows
-    return tuple(found)
+    """Every face that papers are printed with: the product's, then the office's own."""
+    try:
+        files = facefiles.ensure()
+    except (facefiles.FaceDamaged, OSError) as error:
+        raise RendererUnavailable(f"字体没有准备好，不能排印文书：{error}") from error
+    own = [_face(face.family, face.weight, face.path, face.sha256) for face in files]
+    return (*own, *(_face(face.family, 400, face.path, face.sha256) for face in officefaces.installed()))
 
 
-def _face(lib: ctypes.CDLL, family: str, pattern: int) -> Face:
-    file, version, charset = ctypes.c_char_p(), ctypes.c_int(), ctypes.c_void_p()
-    lib.FcPatternGetString(pattern, b"file", 0, ctypes.byref(file))
-    lib.FcPatternGetInteger(pattern, b"fontversion", 0, ctypes.byref(version))
-    lib.FcPatternGetCharSet(pattern, b"charset", 0, ctypes.byref(charset))
-    return Face(family, (file.value or b"").decode(errors="replace"), version.value, charset.value or 0)
+def _face(family: str, weight: int, path: Path, sha256: str) -> Face:
+    # Mapped, not read: all processes of a machine share the pages.
+    face = uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(path)))
+    return Face(family, weight, path, sha256, face.unicodes)
+
+
+def changed() -> None:
+    """The office has changed its own faces: ask the files again."""
+    faces.cache_clear()
+    has_glyph.cache_clear()
+    library_versions.cache_clear()
 
 
 @lru_cache(maxsize=65536)
 def has_glyph(char: str) -> bool:
     """Whether some face of the stack can draw this character."""
-    lib, code = _library(), ord(char)
-    return any(face.charset and lib.FcCharSetHasChar(face.charset, code) for face in faces())
+    return any(face.covers(char) for face in faces() if face.family in STACK)
 
 
-def missing_optional() -> list[str]:
-    """Families for rare names that are not installed here, for the health page."""
-    present = {face.family for face in faces()}
-    return [family for family in STACK if family not in present]
+def face_of(char: str, families: Iterable[str] = STACK) -> str:
+    """The family that draws this character when these are asked in order, or an empty name."""
+    for family in families:
+        if any(face.family == family and face.covers(char) for face in faces()):
+            return family
+    return ""
 
 
 def require_subsetter() -> None:
@@ -109,9 +95,10 @@ def require_subsetter() -> None:
 @cache
 def library_versions() -> dict[str, str]:
     """Everything outside the template that can change a byte of the PDF."""
+    from importlib.metadata import version
+
     import PIL
     import pydyf
-    import segno
     import weasyprint
     from weasyprint.text.ffi import ffi, pango
 
@@ -124,14 +111,12 @@ def library_versions() -> dict[str, str]:
         "weasyprint": weasyprint.__version__,
         "pydyf": pydyf.__version__,
         "pango": text,
-        "segno": segno.__version__,
+        "zxing-cpp": version("zxing-cpp"),
+        "uharfbuzz": uharfbuzz.__version__,
         "pillow": PIL.__version__,
         "harfbuzz": _harfbuzz_version(),
     }
-    for face in faces():
-        key = f"font:{face.family}:{face.file.rsplit('/', 1)[-1]}"
-        versions[key] = str(face.version)
-    return versions
+    return versions | {f"font:{face.family}:{face.weight}": face.sha256 for face in faces()}
 
 
 def _harfbuzz_version() -> str:

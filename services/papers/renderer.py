@@ -17,20 +17,22 @@ from typing import Any
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from weasyprint import CSS, HTML
+from weasyprint import CSS, HTML, Attachment
 from weasyprint.document import Document
-from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
-from . import fonts, glyphs, overprint, qr, values
+from . import attached, dense, fonts, glyphs, overprint, qr, values
 from .child import DEFAULT_LIMITS, Limits, run_limited
 from .definition import COMMON, ROOT, SIZES, Paper, load_all
 from .errors import DoesNotFit, InvalidPaperData, MissingGlyphs, RenderFailed
+from .fontset import OwnFonts
 from .text import hostile_character
 
 ASSET_SCHEME = "paper:"
 _ASSET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.(?:png|jpg|svg)\Z")
 _ASSET_TYPES = {"png": "image/png", "jpg": "image/jpeg", "svg": "image/svg+xml"}
+# B keeps the look for ever; U says besides that every character can be read back.
+VARIANT = "pdf/a-3u"
 _MAX_VERIFY_URL = 700
 
 # The renderer warns about every CSS rule it does not know; a clerk's log has no use for it.
@@ -68,10 +70,10 @@ class RenderService:
 
     def __init__(self, root: Path = ROOT, *, limits: Limits = DEFAULT_LIMITS) -> None:
         fonts.require_subsetter()
-        fonts.faces()
+        dense.install()
         self.root = root
         self.limits = limits
-        self._fonts: FontConfiguration | None = FontConfiguration()
+        self._fonts: OwnFonts | None = OwnFonts()
         self._sheets: dict[str, list[CSS]] = {}
         self._lock = threading.Lock()
         _services.add(self)
@@ -114,10 +116,10 @@ class RenderService:
         for paper in papers:
             self._sheet(paper)
             self._pages.get_template(f"{paper.id}/page.html")
-        stack = ",".join(f"'{family}'" for family in fonts.STACK)
-        rule = CSS(string=f"body{{font-family:{stack}}} b{{font-weight:bold}}", font_config=self._fonts)
-        HTML(string='<html lang="zh-CN"><body>办件𠮷<b>办件</b>', url_fetcher=ClosedFetcher((), ())).write_pdf(
-            stylesheets=[rule], font_config=self._fonts
+        rule = CSS(string="i{font-style:normal} b{font-weight:bold}", font_config=self._fonts)
+        lines = "".join(f"<p style=\"font-family:'{name}'\">办件 2026<b>办件</b></p>" for name in fonts.FAMILIES)
+        HTML(string=f'<html lang="zh-CN"><body>{lines}', url_fetcher=ClosedFetcher((), ())).write_pdf(
+            stylesheets=[rule], font_config=self._fonts, pdf_variant=VARIANT
         )
 
     def render(
@@ -173,13 +175,16 @@ class RenderService:
             "qr": picture,
             "check_code": code,
             "seal": paper.seal,
+            "data_xml": attached.xml(paper, data, draft=draft, code=code),
+            "dated": attached.dated(data),
         }
 
     def _sheet(self, paper: Paper) -> list[CSS]:
         if paper.version not in self._sheets:
             width, height = SIZES[paper.size]
             source = [
-                f"@page {{ size: {width}mm {height}mm }}",
+                # Smoothed pictures are forbidden in PDF/A, and a smoothed square code is hard to read.
+                f"@page {{ size: {width}mm {height}mm }} img {{ image-rendering: crisp-edges }}",
                 (self.root / COMMON / "paper.css").read_text("utf-8"),
                 (paper.folder / "style.css").read_text("utf-8"),
             ]
@@ -194,7 +199,7 @@ class RenderService:
         try:
             documents = [self._document(paper, {**context, "copy": copy}, sheets, fetcher) for copy in paper.copies]
             pages = [page for document in documents for page in document.pages]
-            return documents[0].copy(pages).write_pdf(pdf_identifier=_identifier(paper, context))
+            return documents[0].copy(pages).write_pdf(**pdf_options(paper, context))
         except FatalURLFetchingError as error:
             raise RenderFailed("文书内容试图读取外部文件，已拒绝", "请联系管理员检查模板", detail=str(error)) from error
 
@@ -210,6 +215,20 @@ class RenderService:
                 "请缩短较长的内容（如地址、说明）或分成几张办理"
             )
         return document
+
+
+def pdf_options(paper: Paper, context: dict[str, Any]) -> dict[str, Any]:
+    """How every paper is written: as PDF/A-3, with its data beside it, and nothing in it that a clock decides."""
+    data = Attachment(
+        string=context["data_xml"],
+        name=attached.NAME,
+        description=paper.title_zh,
+        created=context["dated"],
+        modified=context["dated"],
+        relationship=attached.RELATIONSHIP,
+        url_fetcher=ClosedFetcher((), ()),
+    )
+    return {"pdf_variant": VARIANT, "pdf_identifier": _identifier(paper, context), "attachments": [data]}
 
 
 def _identifier(paper: Paper, context: dict[str, Any]) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pikepdf
 import yaml
 
+from . import attached
 from .definition import COMMON, ROOT, Field, Paper, load, paper_ids
 from .errors import DefinitionError, PaperError
 
@@ -108,12 +109,12 @@ def _attempt(service: RenderService, paper: Paper, case: str, data: dict[str, An
     if content != again:
         return PaperCheck(paper.id, case, False, "同样的数据两次生成的文件不同")
     with pikepdf.open(io.BytesIO(content)) as document:
-        pages, attached = len(document.pages), len(document.attachments)
+        pages, inside = len(document.pages), set(document.attachments)
     return PaperCheck(
         paper.id,
         case,
-        attached == 0,
-        "附件混入文书" if attached else "",
+        inside == {attached.NAME},
+        "" if inside == {attached.NAME} else f"文书里的附件不对：{'、'.join(sorted(inside)) or '没有'}",
         pages,
         len(content),
         time.monotonic() - started,

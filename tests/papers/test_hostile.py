@@ -13,7 +13,7 @@ from typing import Any
 import pikepdf
 import pytest
 
-from services.papers import samples, values
+from services.papers import attached, samples, values
 from services.papers.child import Limits, run_limited
 from services.papers.definition import load, paper_ids
 from services.papers.errors import DoesNotFit, InvalidPaperData, MissingGlyphs, RenderFailed
@@ -71,7 +71,7 @@ def test_markup_in_every_field_is_text(
             for value in expected:
                 assert value in text
             with pikepdf.open(io.BytesIO(content)) as document:
-                assert len(document.attachments) == 0
+                assert set(document.attachments) == {attached.NAME}
     assert listener.hits == 0
 
 
@@ -85,7 +85,7 @@ def test_even_a_careless_template_fetches_nothing(trial: Any, listener: Listener
         assert "外部文件" in failed.reason
     else:
         with pikepdf.open(io.BytesIO(content)) as document:
-            assert len(document.attachments) == 0
+            assert set(document.attachments) == {attached.NAME}
     assert listener.hits == 0
 
 
