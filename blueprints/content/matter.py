@@ -144,7 +144,8 @@ def _own(content: Content, full: bool, rights: Mapping[str, str]) -> Any:
             fact(_("有效期至"), f"{content.valid_until:%Y-%m-%d}" + (_("（已过期）") if over else ""))
         collector = handing_over.collector_of(content) if full else None
         if collector:
-            told = [collector["name"], _(handing_over.WHO[collector["who"]]) if collector["who"] else "", collector["number"]]
+            who = handing_over.WHO.get(collector["who"])
+            told = [collector["name"], _(who) if who else "", collector["number"]]
             fact(_("领取人"), " · ".join(one for one in told if one))
         before = [one["number"] for one in certificates.chain(content)[1:] if one["number"]] if full else []
         fact(_("接替的证照"), "、".join(before))
