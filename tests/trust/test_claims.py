@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+import math
+import shutil
+import subprocess
 from datetime import date
 from random import Random
 
 import cbor2
 import pytest
+import segno
 import zxingcpp
 from PIL import Image, ImageFilter
 from pycose.algorithms import Es256
@@ -16,7 +20,9 @@ from pycose.headers import KID, Algorithm
 from pycose.keys import EC2Key
 from pycose.messages import Sign1Message
 
-from services.papers import qr
+from services.papers import qr, samples
+from services.papers.definition import load
+from services.papers.renderer import warm
 from services.trust import claims, keystore
 from services.trust.claims import Facts
 
@@ -117,3 +123,32 @@ def test_the_code_is_small_enough_for_a_card_and_survives_wear(app) -> None:
         card = worn(sharp, luck)
         frames = (zxingcpp.read_barcodes(seen(card, luck)) for _ in range(FRAMES))
         assert any(found and found[0].text == text for found in frames), f"card {number}: not read in {FRAMES} frames"
+
+
+def test_the_code_of_a_drawn_card_is_read_from_a_raster(app, tmp_path) -> None:
+    """Page and back of the real card at 150 dots to the inch, by a second program; its dots are 0.4 mm."""
+    zbar, poppler = shutil.which("zbarimg"), shutil.which("pdftoppm")
+    if not zbar or not poppler:
+        pytest.skip("zbar-tools or poppler-utils is not installed, so the code cannot be read with a second program")
+    text = f"{ADDRESS}#{claims.write(CODE, FACTS)}"
+    for kind in ("senior_card", "fertility_registration_card"):
+        paper = load(kind)
+        pdf = warm().render(paper, samples.load_sample(paper), draft=False, verify_url=text)
+        (tmp_path / "card.pdf").write_bytes(pdf)
+        subprocess.run([poppler, "-r", "150", "-png", tmp_path / "card.pdf", tmp_path / kind], check=True)
+        said = subprocess.run(
+            [zbar, "-q", "--raw", *sorted(tmp_path.glob(f"{kind}-*.png"))], capture_output=True, text=True, check=False
+        ).stdout.split()
+        assert text in said, kind
+        (code,) = [found for one in tmp_path.glob(f"{kind}-*.png") for found in zxingcpp.read_barcodes(Image.open(one))]
+        corners = code.position
+        side = (
+            math.dist((corners.top_left.x, corners.top_left.y), (corners.top_right.x, corners.top_right.y)) / 150 * 25.4
+        )
+        dots = (qr_version(text) * 4) + 17
+        assert side / dots >= MODULE_MM - 0.012, f"{kind}: {side / dots:.3f} mm"
+
+
+def qr_version(text: str) -> int:
+    address, mark, digits = text.partition("#")
+    return int(segno.make([address + mark, digits], error="m", micro=False).version)

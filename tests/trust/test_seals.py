@@ -108,6 +108,18 @@ def test_a_stopped_seal_is_used_no_more(app, session, actor, client_as, used) ->
         engine.fire(certificate, "seal", actor("issuer"))
 
 
+def test_an_older_office_gets_its_log_from_the_journal(session, used) -> None:
+    from models.trust import fill
+
+    before = [(u.seq, u.case_number, u.paper_number, u.reason) for u in session.scalars(select(SealUse))]
+    session.execute(SealUse.__table__.delete())
+    session.execute(Seal.__table__.delete())
+    session.expunge_all()
+    assert fill(session.connection()) == 2
+    assert [(u.seq, u.case_number, u.paper_number, u.reason) for u in session.scalars(select(SealUse))] == before
+    assert seals.unbroken(session) == []
+
+
 def test_demo_papers_show_a_place_for_the_seal_and_never_a_seal(session, app) -> None:
     """A red circle is no seal: in the drawn papers the place is dashed grey and says 样章 or 盖章处."""
     from services.papers.definition import ROOT
