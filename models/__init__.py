@@ -13,6 +13,7 @@ from models.courier_run import CourierRun, RunLine
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit, Letter
 from models.errand import Errand
 from models.exchange import Envelope, ExchangeRefusal, ExchangeTicket, Partner, PartnerItem, PartnerKey
+from models.express import ExpressRecord
 from models.grid import Building, GridLog
 from models.item_place import ItemChannel, ItemHandler, ItemPlace, ItemSetting
 from models.ledger import Counter, IdempotencyKey, JournalEntry, OutboxItem
@@ -76,6 +77,7 @@ __all__ = [
     "ExchangeTicket",
     "FilterDefault",
     "Grant",
+    "ExpressRecord",
     "GridLog",
     "GridMembership",
     "HandbookEdition",

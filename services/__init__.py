@@ -37,6 +37,8 @@ REGISTERING = (
     "run_arrivals",
     "catalogue_items",
     "publicity",
+    "express",
+    "photo_filing",
     "hall_papers",
     "office_notices",
     "messages.listening",

@@ -1,4 +1,4 @@
-from blueprints.content import office, views
+from blueprints.content import office, parcels, views
 from blueprints.content.bp import bp
 
-__all__ = ["bp", "office", "views"]
+__all__ = ["bp", "office", "parcels", "views"]

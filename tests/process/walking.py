@@ -23,7 +23,7 @@ from process.access import Actor, load_actor
 from process.clock import local_day
 from process.definition import SPECIAL_TOKENS, Definition, Input, Transition
 from process.library import Field, library
-from services import actions
+from services import actions, photo_filing
 
 ITEM = "senior_card"
 APPLICANT = {
@@ -138,17 +138,22 @@ class Office:
         return made
 
     def photo(self, content: Content) -> None:
-        self.session.add(
-            Document(
+        """One photo of each material of the item."""
+        taken = {}
+        for material in catalogue.item(ITEM).materials:
+            document = Document(
                 content_id=content.id,
                 purpose="photo",
-                filename="身份证.jpg",
+                filename=f"{material.name}.jpg",
                 media_type="image/jpeg",
                 size=1,
                 sha256="0" * 64,
                 storage_key="none",
             )
-        )
+            self.session.add(document)
+            self.session.flush()
+            taken[material.id] = document.uid
+        content.fields = {**(content.fields or {}), photo_filing.PHOTOS: taken}
         self.session.flush()
 
     def queue(self, count: int = 1) -> list[Content]:
@@ -248,6 +253,8 @@ class Office:
                 return "bureau-1"
             case "owed" | "supplied":
                 return [{"material": catalogue.item(ITEM).deferrable[0].name}]
+            case "issued_papers":
+                return "\n".join(f"{name} 示例0001号" for name in catalogue.item(ITEM).outputs)
             case "supply_by":
                 return soon(1).isoformat()
             case "trips_after" | "passed_count" | "drawn_from":
