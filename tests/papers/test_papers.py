@@ -157,7 +157,7 @@ def test_nothing_a_person_reads_is_below_ten_and_a_half_points(service: RenderSe
         page.extract_text(visitor_text=visit)
     for points, text in small:
         assert points >= 8.99
-        assert any(word in text for word in ("核验", "校验码", "8F3K", "扫码")), (points, text)
+        assert any(word in text for word in ("核验", "校验码", "8F3K", "扫码", "真伪")), (points, text)
 
 
 @pytest.mark.parametrize("paper_id", PAPERS)
