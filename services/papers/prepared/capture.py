@@ -292,7 +292,7 @@ class _Recorder:
             if attachment is None
             else pydyf.Dictionary(
                 {key: value for key, value in attachment.extra.items() if key not in ("Params", "Length", "Filter")}
-            ).data,
+            ).data[2:-2],
         )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from . import breaking
-from .errors import TakeOrdinaryWay
+from .errors import NotPreparable, TakeOrdinaryWay
 from .geometry import Flow, Run, Structure
 from .glyph_store import GlyphStore
 
+log = logging.getLogger("daiban.papers")
 PANGO = 1024
 _SPACES = re.compile(r"[ \t\n]+")
 
@@ -37,17 +39,43 @@ class Composed(NamedTuple):
     key: tuple[object, ...]
 
 
+class Stack:
+    """The faces of one style in order; all but the first are opened when a character asks for them."""
+
+    def __init__(self, names: Sequence[str], opened: Callable[[str], GlyphStore]) -> None:
+        self._names, self._opened = names, opened
+        self.first = opened(names[0])
+        self._all: list[GlyphStore] | None = None
+
+    def stores(self) -> list[GlyphStore]:
+        """Every face that could be opened; one that cannot sends its characters the ordinary way."""
+        if self._all is None:
+            found = [self.first]
+            for name in self._names[1:]:
+                try:
+                    found.append(self._opened(name))
+                except NotPreparable as error:
+                    log.info("%s", error)
+            self._all = found
+        return self._all
+
+
 class Composer:
     """Sets the flows of one structure; knows for each style its faces in order and its size in Pango's units."""
 
-    def __init__(self, structure: Structure, stores: Mapping[str, GlyphStore], faces: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self, structure: Structure, faces: Sequence[Sequence[str]], opened: Callable[[str], GlyphStore]
+    ) -> None:
         self.structure = structure
         self.styles = [
-            ([stores[name] for name in names if name in stores], int(style.size * PANGO))
+            (Stack(names, opened), int(style.size * PANGO))
             for style, names in zip(structure.styles, faces, strict=True)
         ]
-        if not all(found for found, _ in self.styles):
-            raise TakeOrdinaryWay("a style without a face")
+
+    def warm(self) -> None:
+        """Opens the faces for rare characters too."""
+        for stack, _ in self.styles:
+            stack.stores()
 
     def compose(self, texts: list[str]) -> Composed:
         """Lines for every flow; raises when the ordinary layout must decide."""
@@ -72,9 +100,9 @@ class Composer:
         """Faces of other height than the first move a line, so they are part of the shape."""
         found = 0
         for span in line.spans:
-            first = self.styles[span.style][0][0]
-            if span.store is not first and span.store.height != first.height:
-                found |= 1 << self.styles[span.style][0].index(span.store)
+            stack = self.styles[span.style][0]
+            if span.store is not stack.first and span.store.height != stack.first.height:
+                found |= 1 << stack.stores().index(span.store)
         return found
 
     def _text(self, run: Run, texts: list[str]) -> str:
@@ -83,18 +111,18 @@ class Composer:
 
     def _paragraph(self, flow: Flow, run: Run, texts: list[str], lines: list[Line]) -> None:
         text = self._text(run, texts).strip(" ")
-        stores, size = self.styles[run.style]
-        widths, faces = _measured(text, stores, size)
+        stack, size = self.styles[run.style]
+        widths, faces = _measured(text, stack, size)
         room = int(max(0.0, flow.room - (flow.indent if not lines else 0)) * PANGO)
         total = sum(widths)
         if total <= room or not self.structure.styles[run.style].wraps:
-            lines.append(Line(_spans(run.style, text, faces, stores), total))
+            lines.append(Line(_spans(run.style, text, faces, stack), total))
             return
         if flow.indent and not lines:
             raise TakeOrdinaryWay("an indented paragraph of several lines")
         for start, end in breaking.lines(text, widths, room):
             part = faces[start:end] if faces is not None else None
-            lines.append(Line(_spans(run.style, text[start:end], part, stores), sum(widths[start:end])))
+            lines.append(Line(_spans(run.style, text[start:end], part, stack), sum(widths[start:end])))
 
     def _several(self, flow: Flow, runs: tuple[Run, ...], texts: list[str], lines: list[Line]) -> None:
         """Several styles in one paragraph: only while they fit on one line."""
@@ -104,24 +132,25 @@ class Composer:
             text = self._text(run, texts)
             text = text.lstrip(" ") if index == 0 else text
             text = text.rstrip(" ") if index == len(runs) - 1 else text
-            stores, size = self.styles[run.style]
-            widths, faces = _measured(text, stores, size)
+            stack, size = self.styles[run.style]
+            widths, faces = _measured(text, stack, size)
             total += sum(widths)
-            spans += _spans(run.style, text, faces, stores)
+            spans += _spans(run.style, text, faces, stack)
         if total > int((flow.room - (flow.indent if not lines else 0)) * PANGO):
             raise TakeOrdinaryWay("several styles on several lines")
         lines.append(Line(spans, total))
 
 
-def _measured(text: str, stores: list[GlyphStore], size: int) -> tuple[list[int], list[int] | None]:
+def _measured(text: str, stack: Stack, size: int) -> tuple[list[int], list[int] | None]:
     """Width of each character in Pango's units, and its face when not all are of the first."""
-    first = stores[0]
+    first = stack.first
     half, upem = first.upem // 2, first.upem
     try:
         advance = first.advance
         return [(advance[char] * size + half) // upem for char in text], None
     except KeyError:
         pass
+    stores = stack.stores()
     widths, faces = [], []
     for char in text:
         for index, store in enumerate(stores):
@@ -134,11 +163,12 @@ def _measured(text: str, stores: list[GlyphStore], size: int) -> tuple[list[int]
     return widths, faces
 
 
-def _spans(style: int, text: str, faces: list[int] | None, stores: list[GlyphStore]) -> list[Span]:
+def _spans(style: int, text: str, faces: list[int] | None, stack: Stack) -> list[Span]:
     if not text:
         return []
     if faces is None:
-        return [Span(style, stores[0], text)]
+        return [Span(style, stack.first, text)]
+    stores = stack.stores()
     spans: list[Span] = []
     start = 0
     for at in range(1, len(text) + 1):

@@ -73,7 +73,9 @@ def warm() -> None:
     from services.papers.definition import load_all
 
     for paper in load_all().values():
-        issuer().prepared(paper)
+        prepared = issuer().prepared(paper)
+        for arrangement in prepared.arrangements.values() if prepared is not None else ():
+            arrangement.composer.warm()
 
 
 def render(paper: Paper, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> bytes:

@@ -23,14 +23,14 @@ def context(
 def document(service: renderer.RenderService, paper: Paper, shown: dict[str, Any], real: dict[str, Any]) -> Document:
     """All copies as one document; `shown` may hold marks in the place of the texts of `real`."""
     sheets = service._sheet(paper)
-    fetcher = renderer.ClosedFetcher(renderer._own_images(real), (paper.folder, service.root / COMMON))
+    fetcher = renderer.ClosedFetcher(renderer._own_images(real), (paper.folder, paper.folder.parent / COMMON))
     found = [service._document(paper, {**shown, "copy": copy}, sheets, fetcher) for copy in paper.copies]
     return found[0].copy([page for one in found for page in one.pages])
 
 
-def write(document: Document, finisher: Any) -> None:
+def write(document: Document, paper: Paper, real: dict[str, Any], finisher: Any) -> None:
     """Draws a document as the ordinary way does and hands the finished file to `finisher` before it becomes bytes."""
-    document.write_pdf(pdf_identifier=b"0" * 32, finisher=finisher)
+    document.write_pdf(**renderer.pdf_options(paper, real), finisher=finisher)
 
 
 def face_files(service: renderer.RenderService, style: Style) -> list[tuple[str, bytes]]:

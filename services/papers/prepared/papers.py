@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.papers import qr, values
+from services.papers import attached, qr, values
 from services.papers.child import Limits, run_limited
 from services.papers.definition import Paper
 
@@ -107,7 +107,8 @@ class PreparedPaper:
         form = arrangement.forms.get(composed.key)
         if form is None:
             raise TakeOrdinaryWay("a shape that is not prepared")
-        return form.write(composed, pictures, identifier=identifier)
+        attachment = attached.xml(self.paper, data, code=qr.check_code(verify_url) if verify_url else "")
+        return form.write(composed, pictures, identifier=identifier, attachment=attachment, dated=attached.dated(data))
 
     # --- Preparing
 
@@ -166,16 +167,7 @@ class PreparedPaper:
         return Arrangement(structure, self._composer(structure, faces), faces)
 
     def _composer(self, structure: Structure, faces: list[list[str]]) -> Composer:
-        stores = {}
-        for name in {name for names in faces for name in names}:
-            try:
-                stores[name] = self.faces.store(name)
-            except NotPreparable as error:
-                log.info("%s", error)
-        for names in faces:
-            if not names or names[0] not in stores:
-                raise NotPreparable("the first face of a style cannot be prepared")
-        return Composer(structure, stores, faces)
+        return Composer(structure, faces, self.faces.store)
 
     def _shape(
         self,
@@ -198,7 +190,11 @@ class PreparedPaper:
 
         def work() -> dict[str, Any]:
             document = ordinary.document(service, self.paper, context, context)
-            return kept.dumped_shape(capture.shape(ordinary.write, document, structure, composed, images))
+
+            def write(one: Any, finisher: Any) -> None:
+                ordinary.write(one, self.paper, context, finisher)
+
+            return kept.dumped_shape(capture.shape(write, document, structure, composed, images))
 
         return kept.shape(_limited(work))
 

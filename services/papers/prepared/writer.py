@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from .composing import Composed, Line
@@ -51,7 +52,13 @@ class Form:
         self.fonts = shape.static_fonts.removesuffix(b">>")
 
     def write(
-        self, composed: Composed, pictures: Mapping[str, Picture], *, identifier: str, attachment: bytes = b""
+        self,
+        composed: Composed,
+        pictures: Mapping[str, Picture],
+        *,
+        identifier: str,
+        attachment: bytes,
+        dated: datetime,
     ) -> bytes:
         """The finished file; the same copy gives the same bytes."""
         shape = self.shape
@@ -92,7 +99,7 @@ class Form:
                 b"<<%s/Length %d>>\nstream\n%s\nendstream" % (picture.head, len(picture.body), picture.body),
             )
         if shape.attachment:
-            add(shape.attachment, _attached(shape.attachment_head, attachment))
+            add(shape.attachment, _attached(shape.attachment_head, attachment, dated))
         number = len(rows)
         named = [self.fonts]
         for face in faces.values():
@@ -146,12 +153,19 @@ def _placed(image: Image, picture: Picture, number: int) -> bytes:
     return f"q\n{width:.4f} 0 0 {-height:.4f} {x:.4f} {y + height:.4f} cm\n/D{number} Do\nQ\n".encode()
 
 
-def _attached(head: bytes, body: bytes) -> bytes:
+def _attached(head: bytes, body: bytes, dated: datetime) -> bytes:
+    """The data of the paper as an embedded file."""
     packed = zlib.compress(body, 1)
-    return b"<<%s/Params<</Size %d/CheckSum<%s>>>/Filter/FlateDecode/Length %d>>\nstream\n%s\nendstream" % (
+    day = f"{dated:D:%Y%m%d%H%M%SZ}".encode()
+    return (
+        b"<<%s/Params<</Size %d/CheckSum<%s>/CreationDate(%s)/ModDate(%s)>>/Filter/FlateDecode/Length %d>>"
+        b"\nstream\n%s\nendstream"
+    ) % (
         head,
         len(body),
         hashlib.md5(body, usedforsecurity=False).hexdigest().encode(),
+        day,
+        day,
         len(packed),
         packed,
     )

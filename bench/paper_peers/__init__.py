@@ -1,0 +1,1 @@
+"""What bench/papers measures the product's certificates against."""
