@@ -35,11 +35,17 @@ from services import (
     record_inquiries,
 )
 from services.papers.definition import load
-from services.papers.terms import RETENTIONS
 
 # Papers that a person makes from here; all others are made by a step.
 MADE_HERE = ("signed_statement",)
 FROM = {"accept": N_("受理"), "review": N_("审核"), "approve": N_("审批"), "number": N_("编号")}
+HOLDS = {
+    "": N_("长期有效"),
+    "days": N_("自出具之日起%(n)s天有效"),
+    "months": N_("自出具之日起%(n)s个月有效"),
+    "years": N_("自出具之日起%(n)s年有效"),
+}
+KEPT = {"permanent": N_("永久"), "30y": N_("30年"), "10y": N_("10年")}
 present.JOURNAL_WORDS |= {"case:records": N_("与登记记录核对")}
 
 
@@ -177,9 +183,9 @@ def _terms(case: Case, kind: str | None) -> Any:
     paper = load(kind)
     return SimpleNamespace(
         title=paper.title_zh,
-        validity=paper.terms.validity.words,
+        validity=_(HOLDS[paper.terms.validity.unit], n=paper.terms.validity.number),
         copies="、".join(paper.copies),
-        retention=RETENTIONS[paper.terms.retention],
+        retention=_(KEPT[paper.terms.retention]),
         seal=paper.seal,
     )
 
