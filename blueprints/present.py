@@ -310,6 +310,10 @@ JOURNAL_WORDS = {
     "item:place": N_("改各地办法"),
     "item:owner": N_("改事项归属"),
     "item:channels": N_("开关渠道"),
+    "item:publicise": N_("再宣传一次"),
+    "item:follow": N_("关注指南"),
+    "item:unfollow": N_("不再关注"),
+    "photos:judge": N_("看过照片"),
     "item:assist": N_("网上指导代办"),
 }
 
