@@ -6,7 +6,6 @@ import io
 import re
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -19,6 +18,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from process.inputs import clean_text
 from process.refusals import InvalidInput
+from services import excel_outside
 from services.calendars import LONGEST_NAME, Day, Plan, Wrong, WrongPlan, check, default
 
 SHEET = "工作日历"
@@ -74,7 +74,7 @@ def template(year: int, plan: Mapping[date, Day]) -> bytes:
 
 def read(year: int, content: bytes) -> Plan:
     """The plan of an uploaded file. Every bad row is named by row and column, with what is wrong and what would be right."""
-    content = _measured(content)
+    content = excel_outside.unpacked(content, MAX_BYTES, _refusal, _repacked)
     try:
         with warnings.catch_warnings():
             # Odd styles and missing defaults of other programs are none of our business.
@@ -99,27 +99,10 @@ def read(year: int, content: bytes) -> Plan:
     return _plan(year, rows)
 
 
-def _measured(content: bytes) -> bytes:
+def _repacked(content: bytes) -> bytes:
     """The same archive, unpacked under a measure and packed anew: whoever opens it cannot be told wrong sizes.
 
-    Refused before that: too big, too many parts, passwords, macros. Refused inside: document types, which only attacks need."""
-    if not content:
-        raise _refusal("还没有选文件，或文件是空的。")
-    if len(content) > MAX_BYTES:
-        raise _refusal(f"文件有 {len(content) / 1048576:.1f} MB，最多 1 MB。")
-    if content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise _refusal("这是旧式的 .xls 文件，或加了密码的文件。")
-    if not content.startswith(b"PK") or not zipfile.is_zipfile(io.BytesIO(content)):
-        raise _refusal("这不是 Excel（.xlsx）文件。")
-    try:
-        return _repacked(content)
-    except InvalidInput:
-        raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise _refusal("这个文件已损坏。") from error
-
-
-def _repacked(content: bytes) -> bytes:
+    Refused: too many parts, passwords, macros, and document types, which only attacks need."""
     kept = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(kept, "w", zipfile.ZIP_STORED) as clean:
         parts = archive.infolist()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,6 +12,7 @@ from typing import Any
 
 from process.inputs import clean_text
 from process.refusals import InvalidInput
+from services import excel_outside
 
 MAX_BYTES, MAX_UNPACKED, MAX_PARTS = 5 * 1024 * 1024, 80 * 1024 * 1024, 200
 MAX_ROWS, MAX_COLUMNS = 5_000, 60
@@ -39,7 +39,7 @@ class Row:
 
 def rows_of(content: bytes, headings: Sequence[str]) -> list[Row]:
     """The rows below the heading; refuses the file as a whole when it is no such table."""
-    parts = _measured(content)
+    parts = excel_outside.unpacked(content, MAX_BYTES, _refusal, _unpacked)
     formulas = _formulas(parts)
     table = _table(content)
     start = next((n for n, line in enumerate(table[:10]) if set(headings) & {_text(v) for v in line}), None)
@@ -83,25 +83,8 @@ def _row(
     return Row(number, cells, faults)
 
 
-def _measured(content: bytes) -> dict[str, bytes]:
-    """The sheets of the archive, unpacked under a measure; refused before that: too big, passwords, macros, not Excel."""
-    if not content:
-        raise _refusal("还没有选文件，或文件是空的。")
-    if len(content) > MAX_BYTES:
-        raise _refusal(f"文件有 {len(content) / 1048576:.1f} MB，最多 {MAX_BYTES // 1048576} MB。")
-    if content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise _refusal("这是旧式的 .xls 文件，或加了密码的文件。")
-    if not content.startswith(b"PK"):
-        raise _refusal("这不是 Excel（.xlsx）文件。")
-    try:
-        return _unpacked(content)
-    except InvalidInput:
-        raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise _refusal("这个文件已损坏。") from error
-
-
 def _unpacked(content: bytes) -> dict[str, bytes]:
+    """The sheets of the archive, unpacked under a measure; refused: too big, passwords, macros, not Excel."""
     sheets: dict[str, bytes] = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = archive.infolist()
