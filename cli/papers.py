@@ -93,3 +93,29 @@ def admitted() -> None:
     for one in load_all().values():
         found = admission.read(folder_of(folder, one))
         click.echo(admission.told(found) if found else f"--  {one.id}: never compared in this version")
+
+
+@papers.command("faces")
+@plain
+def faces() -> None:
+    """List the faces papers are printed with and compare every file with its hash."""
+    from services.papers import facefiles, fonts
+
+    for face in fonts.faces():
+        click.echo(f"{face.family} {face.weight}: {len(face.coverage)} characters, {face.sha256[:12]}")
+    if damaged := facefiles.verify():
+        stop("; ".join(damaged))
+
+
+@papers.command("face")
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--as", "kind", type=click.Choice(["fang", "own"]), required=True, help="The office's 仿宋, or own glyphs."
+)
+@plain
+def face(source: Path, kind: str) -> None:
+    """Install the office's own face: a .ttf file, or a folder of drawings named like U+E001.svg."""
+    from services.papers import officefaces
+
+    installed = officefaces.install(source, kind)
+    click.echo(f"{installed.family}: {installed.sha256[:12]}; used from the next start on")

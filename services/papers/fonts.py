@@ -21,10 +21,10 @@ SONG = "Daiban Song"
 HEI = "Daiban Hei"
 KAI = "Daiban Kai"
 # The office's own 仿宋, when it has named one; without it the Song stands in its place.
-FANG = "Daiban Fang"
+FANG = officefaces.FANG
 RARE = ("Daiban Rare A", "Daiban Rare B", "Daiban Rare C", "Daiban Rare G")
 # Characters that the office has drawn itself.
-OWN = "Daiban Own"
+OWN = officefaces.OWN
 STACK = (SONG, HEI, *RARE, KAI, OWN)
 FAMILIES = (SONG, HEI, KAI, FANG, *RARE, OWN)
 
@@ -74,6 +74,11 @@ def has_glyph(char: str) -> bool:
     return any(face.covers(char) for face in faces() if face.family in STACK)
 
 
+def agreed(char: str) -> bool:
+    """Whether the office has drawn this character itself, so that its private code means something here."""
+    return any(face.family == OWN and face.covers(char) for face in faces())
+
+
 def face_of(char: str, families: Iterable[str] = STACK) -> str:
     """The family that draws this character when these are asked in order, or an empty name."""
     for family in families:
@@ -88,7 +93,7 @@ def require_subsetter() -> None:
 
     if not harfbuzz_subset:
         raise RendererUnavailable(
-            "缺少系统库 libharfbuzz-subset,文书排印会慢五十倍,已停止启动;请安装 libharfbuzz-subset0"
+            "缺少系统库 libharfbuzz-subset,文书排印会慢五十倍，已停止启动；请安装 libharfbuzz-subset0"
         )
 
 

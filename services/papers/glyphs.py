@@ -8,7 +8,7 @@ from typing import Any
 
 from . import fonts
 from .definition import Field, Paper
-from .text import SELECTORS, codepoint
+from .text import BY_HAND, SELECTORS, codepoint
 
 _BLANK = {"\n", " ", "\u3000", "\u00a0"}
 
@@ -25,8 +25,8 @@ class MissingGlyph:
     @property
     def sentence(self) -> str:
         return (
-            f"「{self.label}」中的“{self.char}”（{self.codepoint}）没有可用字形，"
-            "证件不能打印，请改用手写登记或联系管理员登记替代字形"
+            f"「{self.label}」中的“{self.char}”（{self.codepoint}）没有可用字形，证件不能打印。"
+            f"请用“{BY_HAND}”代替这个字，纸上会留出手写的横线；或请管理员把约定的字形装入系统"
         )
 
 
@@ -35,9 +35,11 @@ def check(paper: Paper, data: dict[str, Any]) -> list[MissingGlyph]:
     found: dict[tuple[str, str], MissingGlyph] = {}
     for name, label, text in texts(paper, data):
         for char in dict.fromkeys(text):
-            if char in _BLANK or ord(char) in SELECTORS or fonts.has_glyph(char):
+            # Another form of an ideograph is another outline, and none of the faces has any.
+            if char in _BLANK or (ord(char) not in SELECTORS and fonts.has_glyph(char)):
                 continue
-            found.setdefault((name, char), MissingGlyph(char, codepoint(char), name, label))
+            shown = text[max(0, text.index(char) - 1) : text.index(char) + 1] if ord(char) in SELECTORS else char
+            found.setdefault((name, char), MissingGlyph(shown, codepoint(char), name, label))
     return list(found.values())
 
 

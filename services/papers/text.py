@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from . import fonts
+
 # Explicit direction marks could make a reader see another name than the one stored.
 _BIDI = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 # Invisible characters make two different names look the same.
@@ -30,6 +32,9 @@ _INVISIBLE = {
 SELECTORS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
 _LINE_BREAKS = {0x0A}
 MAX_COMBINING = 4
+# Stands for a character that is to be written by hand; on paper it becomes a line to write on.
+BY_HAND = "〓"
+HAND_LINE = "＿＿"
 
 
 def hostile_character(text: str, *, lines: bool = False) -> tuple[int, str] | None:
@@ -44,8 +49,8 @@ def hostile_character(text: str, *, lines: bool = False) -> tuple[int, str] | No
             return position, "看不见的字符"
         if category == "Cs":
             return position, "不完整的字符（孤立代理项）"
-        if category == "Co":
-            return position, "自造字（专用区字符），各机关字形不同"
+        if category == "Co" and not fonts.agreed(char):
+            return position, "自造字（专用区字符），本机关没有约定的字形"
         if category in {"Zl", "Zp"} or (category == "Cc" and not (lines and code in _LINE_BREAKS)):
             return position, "控制字符"
         if code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF:

@@ -14,7 +14,7 @@ from services import pictures
 from .dates import official_date, official_datetime
 from .definition import Field, Paper
 from .errors import InvalidPaperData
-from .text import codepoint, hostile_character, normalise
+from .text import BY_HAND, HAND_LINE, codepoint, hostile_character, normalise
 
 MAX_IMAGE_BYTES = 8 * 1024 * 1024
 MAX_IMAGE_PIXELS = 40_000_000
@@ -123,7 +123,7 @@ def _text(field: Field, value: Any, name: str, label: str, found: list[tuple[str
         where = f"「{label}」第 {position + 1} 个字"
         found.append((name, f"{where}是{reason}（{codepoint(text[position])}），请删去后重填"))
         return ""
-    return text
+    return text.replace(BY_HAND, HAND_LINE)
 
 
 def _table(field: Field, value: Any, name: str, label: str, found: list[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -32,7 +32,8 @@ def test_a_character_without_a_face_is_refused_and_named(service: RenderService)
     found = glyphs.check(paper, data)
     assert [(item.char, item.codepoint, item.field) for item in found] == [("\U00030041", "U+30041", "wife_name")]
     sentence = (
-        "「女方姓名」中的“\U00030041”（U+30041）没有可用字形，证件不能打印，请改用手写登记或联系管理员登记替代字形"
+        "「女方姓名」中的“\U00030041”（U+30041）没有可用字形，证件不能打印。"
+        "请用“〓”代替这个字，纸上会留出手写的横线；或请管理员把约定的字形装入系统"
     )
     assert found[0].sentence == sentence
     with pytest.raises(MissingGlyphs) as refused:

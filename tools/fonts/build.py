@@ -140,7 +140,7 @@ def _sign(code: int) -> bool:
 
 
 def _extension_g(code: int) -> bool:
-    return code >= 0x30000 and _unlike_song(code)
+    return 0x30000 <= code < 0x40000 and _unlike_song(code)
 
 
 RECIPES = (
@@ -186,18 +186,20 @@ def draw(recipe: Recipe) -> TTFont:
     glyphs: dict[str, Any] = {}
     advances: dict[str, int] = {}
     characters: dict[int, str] = {}
-    named: dict[str, str] = {}
+    outlines: dict[str, Any] = {}
     for code in (None, *sorted(filter(recipe.wanted, cmap))):
         old = ".notdef" if code is None else cmap[code]
-        if old not in named:
-            new = named[old] = ".notdef" if code is None else f"g{len(glyphs):05d}"
+        if old not in outlines:
             if "CFF " in source:
-                glyphs[new] = _from_cubic(drawn, old)
+                outlines[old] = _from_cubic(drawn, old)
             else:
-                glyphs[new] = _from_quadratic(source["glyf"], old, scale, recipe.grow)
-            advances[new] = round(drawn[old].width * scale)
+                outlines[old] = _from_quadratic(source["glyf"], old, scale, recipe.grow)
+        # Two characters that look the same get a number each, or one would be read back as the other.
+        new = ".notdef" if code is None else f"g{len(glyphs):05d}"
+        glyphs[new] = outlines[old]
+        advances[new] = round(drawn[old].width * scale)
         if code is not None:
-            characters[code] = named[old]
+            characters[code] = new
     return _assemble(recipe, glyphs, advances, characters)
 
 
