@@ -47,6 +47,8 @@ PAPER_WORKERS = [name for name in workers() if PAPERS in name]
 # A job that ends its worker again and again is another drill (test_worn_out): here none is struck a third time.
 STRUCK_AT_MOST = 2
 OLDEST = 60
+# A flood of kills keeps a paper waiting; that it waits too long is told by the age of the oldest job.
+NEVER = 300 if KILLS <= 20 else 1200
 DRAFTS_AT_ONCE = 60
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(7200 if KILLS > 20 else 400)]
@@ -125,17 +127,26 @@ class Hall:
                 begun = time.monotonic()
                 self._act(client, uid, "seal")
                 while client.insist("GET", f"/contents/{uid}/papers/fertility_registration_card.pdf").status != 200:
-                    assert time.monotonic() - begun < 300, f"the paper of {uid} is never drawn"
+                    assert time.monotonic() - begun < NEVER, f"the paper of {uid} is never drawn: {self._stands(uid)}"
                     time.sleep(0.5)
                 self.waits.append(time.monotonic() - begun)
                 time.sleep(luck.uniform(0, THINKS))
         except Exception as fault:
             self.faults.append(f"{type(fault).__name__}: {fault}")
 
+    def _stands(self, uid: str) -> str:
+        """How the paper and its job stand, so that a failure says why."""
+        with self.office.session() as session:
+            paper = session.scalars(select(Certificate).where(Certificate.uid == uid)).one().paper
+            jobs = session.scalars(select(OutboxItem).where(OutboxItem.job == RENDER).order_by(OutboxItem.id))
+            own = [job for job in jobs if paper is not None and job.args.get("paper_id") == paper.id]
+            told = [f"{job.status}, {job.attempts} attempts, {job.losses} losses, {job.error}" for job in own]
+            return f"{paper.status if paper else 'no paper'} {paper.error if paper else ''}; {told}; {outbox.status(session)}"
+
     def close(self) -> None:
         self.stop.set()
         for thread in self._threads:
-            thread.join(320)
+            thread.join(NEVER + 20)
 
 
 class Watch:
