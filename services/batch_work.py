@@ -42,6 +42,8 @@ def number_slice(session: Session, batch_id: int, first: int, last: int) -> None
             )
             .options(joinedload(PrintLine.certificate).joinedload(Certificate.case))
             .order_by(PrintLine.position)
+            # A worker whose lease ran out may still be at it: the second waits and then finds nothing to do.
+            .with_for_update(of=PrintLine)
         )
     )
     if not lines:

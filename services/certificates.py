@@ -96,6 +96,16 @@ def _occasion(step: Step) -> papers_out.Occasion:
     return papers_out.Occasion(step.session, step.content, step.actor, step.at, step.inputs, step)
 
 
+def _collected(step: Step) -> dict[str, Any] | None:
+    """What stands on the certificate, collected once for all who ask in one step."""
+    kept = step.session.info.get("collected")
+    if kept is None or kept[0] is not step:
+        kept = (step, papers_out.collect(_occasion(step), step.content.paper_kind))
+        step.session.info["collected"] = kept
+    data: dict[str, Any] | None = kept[1]
+    return data
+
+
 # --- Numbering
 
 
@@ -124,7 +134,7 @@ def fields_complete(step: Step) -> None:
 
     certificate: Certificate = step.content
     paper = load(certificate.paper_kind)
-    data = papers_out.collect(_occasion(step), certificate.paper_kind) or {}
+    data = _collected(step) or {}
     lacking = [(name, label) for name, label in values.missing_fields(paper, {**data, "number": "0"})]
     if lacking:
         raise RequirementUnmet(
@@ -146,7 +156,7 @@ def glyphs_present(step: Step) -> None:
     certificate: Certificate = step.content
     found = glyphs.check(
         load(certificate.paper_kind),
-        papers_out.plain(papers_out.collect(_occasion(step), certificate.paper_kind) or {}),
+        papers_out.plain(_collected(step) or {}),
     )
     if found:
         raise RequirementUnmet(
@@ -160,7 +170,7 @@ def freeze_certificate(step: Step) -> None:
     """Collects, then draws the number, then freezes: the counter is touched only when nothing can fail any more."""
     certificate: Certificate = step.content
     occasion = _occasion(step)
-    data = papers_out.collect(occasion, certificate.paper_kind)
+    data = _collected(step)
     assert data is not None, "fields_complete has read the same data"
     letters, street = (
         _letters(certificate),
