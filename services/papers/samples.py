@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pikepdf
 import yaml
 
-from . import attached
+from . import attached, values
 from .definition import COMMON, ROOT, Field, Paper, load, paper_ids
 from .errors import DefinitionError, PaperError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .renderer import RenderService
 
 SAMPLE_URL = "https://daiban.example/verify/SAMPLE000000"
+TYPED = frozenset({"text", "lines", "person_name", "id_number", "phone", "address"})
 _PICTURES = (".png", ".jpg")
 
 
@@ -62,6 +63,27 @@ HOSTILE = (
 )
 
 
+# What may stand in no field of any paper; each must be refused by a sentence that names the field.
+POISONS: tuple[Any, ...] = (
+    "张\u202e三",
+    "张\u200b三",
+    "张\x00三",
+    "张\x1b[2J三",
+    "张\ud800三",
+    "张\ufffe三",
+    "张\U000f0000三",
+    "张" + "\u0301" * 40,
+    "长" * 10_000,
+)
+BAD_PICTURES = (
+    b"",
+    b"GIF89a",
+    b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff" + bytes(100),
+)
+
+
 @dataclass(frozen=True)
 class PaperCheck:
     """One line of `papers check`: which paper, which data, what came of it."""
@@ -94,7 +116,23 @@ def papers_check(service: RenderService | None = None, root: Path = ROOT) -> lis
             ("hostile", hostile_sample(paper, sample), False),
         ):
             results.append(_attempt(service, paper, case, data, draft))
+        unnoticed = poisons_taken(paper, sample)
+        results.append(PaperCheck(paper_id, "poison", not unnoticed, "、".join(unnoticed)))
     return results
+
+
+def poisons_taken(paper: Paper, sample: dict[str, Any]) -> list[str]:
+    """Every field that would take something that must not be printed; empty when all of it is refused by name."""
+    taken = []
+    for field in paper.fields:
+        for one in (field, *field.columns):
+            poisons = BAD_PICTURES[1:] if one.kind == "image" else POISONS if one.kind in TYPED else ()
+            for poison in poisons:
+                data = {**sample, field.name: [{one.name: poison}] if one is not field else poison}
+                name = f"{field.name}[0].{one.name}" if one is not field else field.name
+                if not any(found == name for found, _ in values.problems(paper, data)):
+                    taken.append(f"{name} {str(poison)[:12]!r}")
+    return taken
 
 
 def _attempt(service: RenderService, paper: Paper, case: str, data: dict[str, Any], draft: bool) -> PaperCheck:
@@ -121,16 +159,16 @@ def _attempt(service: RenderService, paper: Paper, case: str, data: dict[str, An
     )
 
 
-def hostile_sample(paper: Paper, sample: dict[str, Any]) -> dict[str, Any]:
+def hostile_sample(paper: Paper, sample: dict[str, Any], channels: tuple[str, ...] = HOSTILE) -> dict[str, Any]:
     """The sample with markup, template and style code in every text field, cut to what the field may hold."""
-    turn = cycle(HOSTILE)
+    turn = cycle(channels)
 
     def spoil(field: Field, value: Any) -> Any:
         if field.kind == "table":
             return [
                 {column.name: spoil(column, row.get(column.name)) for column in field.columns} for row in value or []
             ]
-        if field.kind in {"text", "lines", "person_name", "id_number", "phone", "address"} and value:
+        if field.kind in TYPED and value:
             return next(turn)[: field.max_length]
         return value
 

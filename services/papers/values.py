@@ -168,8 +168,19 @@ def _image(value: Any, name: str, label: str, found: list[tuple[str, str]]) -> s
     try:
         return image_uri(value)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        found.append((name, f"「{label}」不是可用的图片（{type(error).__name__}），请重新拍照或签名"))
+        found.append((name, f"「{label}」不能用：{_why(error)}，请重新拍照或签名"))
         return ""
+
+
+def _why(error: Exception) -> str:
+    reasons = {
+        "too many bytes": f"文件超过 {MAX_IMAGE_BYTES >> 20} MB",
+        "too many pixels": f"图片超过 {MAX_IMAGE_PIXELS // 10_000} 万像素",
+        "more than one picture": "是会动的图片",
+    }
+    if isinstance(error, Image.DecompressionBombError):
+        return reasons["too many pixels"]
+    return reasons.get(str(error), "不是完整的 JPEG、PNG 或 WebP 图片")
 
 
 def image_uri(content: bytes) -> DataImage:
@@ -179,6 +190,9 @@ def image_uri(content: bytes) -> DataImage:
     with pictures.opened(content, ("PNG", "JPEG", "WEBP")) as found:
         if found.width * found.height > MAX_IMAGE_PIXELS:
             raise ValueError("too many pixels")
+        if getattr(found, "n_frames", 1) > 1:
+            # Which of its pictures would be the one on the certificate?
+            raise ValueError("more than one picture")
         found.load()
         picture = ImageOps.exif_transpose(found)
     picture.thumbnail((MAX_IMAGE_SIDE, MAX_IMAGE_SIDE))

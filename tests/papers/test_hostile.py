@@ -12,6 +12,7 @@ from typing import Any
 
 import pikepdf
 import pytest
+from PIL import Image
 
 from services.papers import attached, samples, values
 from services.papers.child import Limits, run_limited
@@ -289,3 +290,42 @@ def test_the_child_has_no_network_no_files_and_no_inherited_sockets(listener: Li
         pytest.skip("this machine gives an ordinary user no network namespace; the closed fetcher stands alone")
     assert answer == b""
     assert listener.hits == 0
+
+
+# ---- pictures ----
+
+
+def picture(mode: str, form: str, size: tuple[int, int] = (40, 50), **more: Any) -> bytes:
+    target = io.BytesIO()
+    Image.new(mode, size, 128 if mode in {"L", "P"} else None).save(target, form, **more)
+    return target.getvalue()
+
+
+def test_pictures_become_plain_pixels_or_a_sentence(service: RenderService) -> None:
+    paper = load("senior_card")
+    sample = samples.load_sample(paper)
+    frames = [Image.new("RGB", (40, 50), (shade, 0, 0)) for shade in (0, 99, 200)]
+    refused = {
+        "会动": picture("RGB", "PNG", save_all=True, append_images=frames),
+        "像素": picture("1", "PNG", (9000, 9000)),
+        "MB": b"\xff\xd8\xff" + bytes(values.MAX_IMAGE_BYTES),
+        "不是完整": picture("RGB", "JPEG")[:200],
+    }
+    for word, content in refused.items():
+        found = dict(values.problems(paper, {**sample, "photo": content}))
+        assert word in found["photo"] and "照片" in found["photo"]
+    for content in (picture("CMYK", "JPEG"), picture("RGBA", "PNG"), picture("I;16", "PNG"), picture("P", "PNG")):
+        paper_pdf = service.render(paper, {**sample, "photo": content}, draft=False, verify_url=URL)
+        with pikepdf.open(io.BytesIO(paper_pdf)) as document:
+            spaces = {
+                str(one.ColorSpace)
+                for one in document.objects
+                if isinstance(one, pikepdf.Stream) and one.get("/Subtype") == "/Image"
+            }
+        assert spaces <= {"/DeviceRGB", "/DeviceGray"}
+
+
+def test_a_name_of_ten_thousand_characters_is_refused_at_once() -> None:
+    for paper_id in PAPERS:
+        paper = load(paper_id)
+        assert samples.poisons_taken(paper, samples.load_sample(paper)) == []

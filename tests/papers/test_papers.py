@@ -230,7 +230,7 @@ def test_papers_check_prints_every_paper_three_ways(service: RenderService) -> N
     results = samples.papers_check(service)
     assert [result for result in results if not result.ok] == []
     assert {(result.paper, result.case) for result in results} == {
-        (paper_id, case) for paper_id in PAPERS for case in ("sample", "draft", "hostile")
+        (paper_id, case) for paper_id in PAPERS for case in ("sample", "draft", "hostile", "poison")
     }
 
 
