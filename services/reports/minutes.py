@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Float, case, cast, func, literal_column, select
+from sqlalchemy import Float, case, cast, extract, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
@@ -98,7 +98,7 @@ def minutes(session: Session, scope: Scope, period: Period, item: str = "") -> M
 def _minutes(session: Session) -> Any:
     """Minutes between the two stamps, on either database."""
     if session.get_bind().dialect.name == "postgresql":
-        return cast(func.extract("epoch", Case.issued_at - Case.filed_at), Float) / literal_column("60.0")
+        return cast(extract("epoch", Case.issued_at - Case.filed_at), Float) / literal_column("60.0")
     days = func.julianday(Case.issued_at) - func.julianday(Case.filed_at)
     return days * literal_column("1440.0")
 

@@ -20,7 +20,7 @@ from models.item_place import ItemPlace
 from process.clock import local_day
 from process.refusals import InvalidInput, Refusal, Stale
 from services import authority_grants, installation, item_place_changes
-from services.reports import levels, lights, scope, volume
+from services.reports import levels, lights, minutes, scope, volume
 from tests.conftest import settings
 from tests.levels.office import driver, filed
 from tests.servers import postgres
@@ -131,6 +131,20 @@ def test_figures_are_counted_alike(on_postgres):
         assert levels.trials(session, seen, period) == []
         assert sum(lights.counts(session, reader, today).values()) == 2
         assert len(lights.page(session, reader, "", today, limit=5, options=())[0]) == 2
+        session.rollback()
+
+
+@pytest.mark.req("S0-39")
+def test_minutes_to_issue_are_counted_by_the_database(on_postgres):
+    with on_postgres.app_context():
+        session = db.session()
+        case = filed(session, driver(session, "window.clerk"), "commercial_registration")
+        case.issued_at = case.filed_at + timedelta(minutes=7)
+        session.flush()
+        found = minutes.minutes(session, scope.Scope(("/hangzhou/",)), scope.period_of("", local_day(now())))
+        line = next(one for one in found.items if one.code == "commercial_registration")
+        assert (line.base, round(line.mean or 0, 3), line.quick) == (1, 7.0, 0)
+        assert found.stations[0].base == 1
         session.rollback()
 
 

@@ -212,7 +212,8 @@ def test_the_list_pages_by_key_with_a_fixed_number_of_queries(app, session, acto
             assert clerk.get("/cases").status_code == 200
         finally:
             event.remove(engine_, "before_cursor_execute", listener)
-        return sum(s.startswith("SELECT") for s in seen)
+        # Every three seconds a process asks whether definitions changed; that has nothing to do with the rows.
+        return sum(s.startswith("SELECT") and "_release.id" not in s for s in seen)
 
     for _ in range(2):
         actions.create(session, actor("window.clerk"), "case", data())
