@@ -209,6 +209,10 @@ def print_paper(uid: str) -> ResponseReturnValue:
         if found.prints and current_actor().resident_id is None:
             # A second copy of a certificate has a reason; the step asks for it.
             return redirect(url_for("content.do", uid=content.uid, transition="reprint"), 303)
+        if content.state == "sealed":
+            # The first print of a certificate is a step of its own, whichever button it was.
+            engine.fire(content, "print", current_actor())
+            return redirect(url_for("certificates.paper", uid=uid), 303)
     papers_out.pdf(found)
     print_records.record(db_session(), found, content, current_actor(), print_records.Printing())
     journal.record(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from extensions import db
 from models.ledger import JournalEntry
 from models.paper import Paper
+from models.print_record import PrintRecord
 from process import engine
 from tests.services.fertility import accepted, approved, certificate_of, draw_all, sheet
 
@@ -17,11 +18,14 @@ from tests.services.fertility import accepted, approved, certificate_of, draw_al
 def printed_count(app: Flask, uid: str) -> tuple[int, int]:
     with app.app_context():
         paper = db.session.scalars(select(Paper).where(Paper.uid == uid)).one()
-        rows = db.session.scalars(
+        rows = db.session.scalars(select(PrintRecord.id).where(PrintRecord.paper_id == paper.id)).all()
+        told = db.session.scalars(
             select(JournalEntry.id).where(
-                JournalEntry.content_id == paper.content_id, JournalEntry.action == "paper:print"
+                JournalEntry.content_id == paper.content_id,
+                JournalEntry.action.in_(("paper:print", "certificate:print")),
             )
         ).all()
+        assert len(told) == len(rows)
         return paper.prints, len(rows)
 
 
