@@ -13,7 +13,7 @@ from typing_extensions import Buffer
 
 # Points of the picture per module of the code, and the quiet zone around it in modules.
 SCALE, QUIET = 4, 2
-_POINTS = [b"0" * SCALE if value <= 127 else b"1" * SCALE for value in range(256)]
+_BITS = bytes(0x30 if value <= 127 else 0x31 for value in range(256))
 
 
 def points(text: str) -> tuple[int, bytes]:
@@ -22,17 +22,18 @@ def points(text: str) -> tuple[int, bytes]:
     Digits behind the address, such as a signed claim, are packed ten bits for three of them."""
     code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
     image = code.to_image(scale=1, add_quiet_zones=False)
-    modules, raw = image.shape[0], bytes(memoryview(cast(Buffer, image)))
-    side = (modules + 2 * QUIET) * SCALE
+    modules = image.shape[0]
+    bits = bytes(memoryview(cast(Buffer, image))).translate(_BITS)
+    wide = bits.replace(b"0", b"0" * SCALE).replace(b"1", b"1" * SCALE)
+    side, length = (modules + 2 * QUIET) * SCALE, modules * SCALE
     row = (side + 7) // 8
-    margin = b"1" * (QUIET * SCALE)
-    end = b"1" * (8 * row - side)
-    light = b"\xff" * row
-    rows = []
-    for at in range(0, modules * modules, modules):
-        bits = b"".join((margin, *[_POINTS[value] for value in raw[at : at + modules]], margin, end))
-        rows.append(int(bits, 2).to_bytes(row, "big") * SCALE)
-    return side, b"".join((light * (QUIET * SCALE), *rows, light * (QUIET * SCALE)))
+    margin, end = b"1" * (QUIET * SCALE), b"1" * (8 * row - side + QUIET * SCALE)
+    light = b"\xff" * (row * QUIET * SCALE)
+    rows = [
+        int(margin + wide[at : at + length] + end, 2).to_bytes(row, "big") * SCALE
+        for at in range(0, modules * length, length)
+    ]
+    return side, b"".join((light, *rows, light))
 
 
 def data_uri(text: str) -> str:

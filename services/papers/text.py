@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from . import fonts
@@ -32,6 +33,8 @@ _INVISIBLE = {
 SELECTORS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
 _LINE_BREAKS = {0x0A}
 MAX_COMBINING = 4
+# Printable ASCII, everyday ideographs and punctuation: nothing in here has to be looked at one by one.
+_EVERYDAY = re.compile("[ -~\u4e00-\u9fa5\u3001\u3002\uff0c\uff1a\uff1b\uff08\uff09\u00b7\u2014\u3014\u3015]*\\Z")
 # Stands for a character that is to be written by hand; on paper it becomes a line to write on.
 BY_HAND = "〓"
 HAND_LINE = "＿＿"
@@ -39,6 +42,8 @@ HAND_LINE = "＿＿"
 
 def hostile_character(text: str, *, lines: bool = False) -> tuple[int, str] | None:
     """Position and Chinese reason of the first character that may not be printed, else None."""
+    if _EVERYDAY.match(text):
+        return None
     combining = 0
     for position, char in enumerate(text):
         code = ord(char)

@@ -24,7 +24,7 @@ from services.papers.prepared import admission, record
 from services.papers.prepared.errors import NotPreparable, TakeOrdinaryWay
 from services.papers.prepared.faces import Faces
 from services.papers.prepared.issuing import Issuer
-from services.papers.prepared.papers import PreparedPaper
+from services.papers.prepared.papers import PreparedPaper, folder_of
 from services.papers.prepared.random_fills import RARE, Fills
 from services.papers.renderer import RenderService
 from services.papers.samples import load_sample
@@ -261,7 +261,7 @@ def test_what_is_not_fixed_is_refused_with_a_reason(
     service, paper = trial(f'<!DOCTYPE html><html lang="zh-CN"><body>{page}</body></html>', style=style)
     result = admission.admit(paper, service, tmp_path / "prepared", fills=12, enough=10)
     assert not result.admitted and result.reason and not result.compared
-    assert record.read(tmp_path / "prepared" / f"trial-{paper.version[:32]}-1") == result
+    assert record.read(folder_of(tmp_path / "prepared", paper)) == result
 
 
 def test_only_an_admitted_version_takes_the_fast_path(

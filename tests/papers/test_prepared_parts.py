@@ -37,14 +37,15 @@ def test_pieces_strung_together_are_one_stream() -> None:
 
 
 def test_lines_end_where_the_rules_allow() -> None:
-    def cut(text: str, room: int) -> list[str]:
-        return [text[start:end] for start, end in breaking.lines(text, [10] * len(text), room)]
+    def cut(text: str, room: int, indent: int = 0) -> list[str]:
+        return [text[start:end] for start, end in breaking.lines(text, [10] * len(text), room, room - indent)]
 
     assert cut("东新路八百一十八号", 40) == ["东新路八", "百一十八", "号"]
     assert cut("东新路１２，三号", 50) == ["东新路１", "２，三号"]
     assert cut("东新路，三号", 30) == ["东新", "路，三", "号"], "no comma begins a line"
     assert cut("东新路818号", 50) == ["东新路", "818号"], "a number is not divided"
     assert cut("ab cd ef", 50) == ["ab cd", "ef"], "spaces at an end take no room"
+    assert cut("东新路八百一十八号", 40, 20) == ["东新", "路八百一", "十八号"]
     with pytest.raises(TakeOrdinaryWay):
         cut("ABCDEFGHIJK", 50)
 

@@ -80,13 +80,14 @@ def breaks(text: str) -> list[bool]:
     return [bool(value & 1) for value in found]
 
 
-def lines(text: str, widths: list[int], room: int) -> list[tuple[int, int]]:
+def lines(text: str, widths: list[int], room: int, first: int) -> list[tuple[int, int]]:
     """Start and end of each line, as the ordinary layout fills them: as many words as fit, spaces hang over."""
     found: list[tuple[int, int]] = []
     start, length = 0, len(text)
     while start < length:
         total, end = 0, start
-        while end < length and total + widths[end] <= room:
+        width = room if found else first
+        while end < length and total + widths[end] <= width:
             total += widths[end]
             end += 1
         if end == length:

@@ -148,6 +148,7 @@ def _flow(index: int, block: Any, lines: list[Any], table: StyleTable) -> Flow:
         block.width,
         indent,
         _ALIGN[style["text_align_all"]],
+        style["text_align_all"] == "justify",
     )
 
 

@@ -113,14 +113,16 @@ class Composer:
         text = self._text(run, texts).strip(" ")
         stack, size = self.styles[run.style]
         widths, faces = _measured(text, stack, size)
-        room = int(max(0.0, flow.room - (flow.indent if not lines else 0)) * PANGO)
+        room = int(max(0.0, flow.room) * PANGO)
+        # An indent, which may be negative, belongs to the first line of the box alone.
+        first = room if lines else int(max(0.0, flow.room - flow.indent) * PANGO)
         total = sum(widths)
-        if total <= room or not self.structure.styles[run.style].wraps:
+        if total <= first or not self.structure.styles[run.style].wraps:
             lines.append(Line(_spans(run.style, text, faces, stack), total))
             return
-        if flow.indent and not lines:
-            raise TakeOrdinaryWay("an indented paragraph of several lines")
-        for start, end in breaking.lines(text, widths, room):
+        for start, end in breaking.lines(text, widths, room, first):
+            if flow.justified and end < len(text) and " " in text[start:end]:
+                raise TakeOrdinaryWay("a justified line with spaces to widen")
             part = faces[start:end] if faces is not None else None
             lines.append(Line(_spans(run.style, text[start:end], part, stack), sum(widths[start:end])))
 

@@ -38,6 +38,7 @@ class Flow:
     room: float
     indent: float
     align: str
+    justified: bool
 
 
 @dataclass(frozen=True)

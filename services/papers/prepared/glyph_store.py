@@ -149,7 +149,8 @@ class GlyphStore:
 
     def embedded(self, chars: Sequence[str]) -> Font:
         """A font program with exactly these characters, numbered from one in this order."""
-        outlines = [self._blank, *map(self.outline, chars)]
+        kept = self._kept
+        outlines = [self._blank, *[kept.get(char) or self.outline(char) for char in chars]]
         count = len(outlines)
         places, at = [0], 0
         checksum = 0

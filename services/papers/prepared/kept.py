@@ -22,6 +22,7 @@ def dumped_structure(one: Structure) -> dict[str, Any]:
                 "room": flow.room,
                 "indent": flow.indent,
                 "align": flow.align,
+                "justified": flow.justified,
                 "paragraphs": [[[run.style, list(run.parts)] for run in paragraph] for paragraph in flow.paragraphs],
             }
             for flow in one.flows
@@ -39,6 +40,7 @@ def structure(raw: dict[str, Any]) -> Structure:
             flow["room"],
             flow["indent"],
             flow["align"],
+            flow["justified"],
         )
         for flow in raw["flows"]
     )

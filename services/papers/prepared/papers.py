@@ -23,7 +23,7 @@ from .pictures import photograph, square_code
 from .writer import Form, Picture
 
 log = logging.getLogger("daiban.papers")
-FORMAT = 1
+FORMAT = 2
 MOST_SHAPES = 400
 _LONGEST_URL = 400
 

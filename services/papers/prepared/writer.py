@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -155,19 +154,16 @@ def _placed(image: Image, picture: Picture, number: int) -> bytes:
 
 def _attached(head: bytes, body: bytes, dated: datetime) -> bytes:
     """The data of the paper as an embedded file."""
-    packed = zlib.compress(body, 1)
     day = f"{dated:D:%Y%m%d%H%M%SZ}".encode()
-    return (
-        b"<<%s/Params<</Size %d/CheckSum<%s>/CreationDate(%s)/ModDate(%s)>>/Filter/FlateDecode/Length %d>>"
-        b"\nstream\n%s\nendstream"
-    ) % (
+    checksum = hashlib.md5(body, usedforsecurity=False).hexdigest().encode()
+    return b"<<%s/Params<</Size %d/CheckSum<%s>/CreationDate(%s)/ModDate(%s)>>/Length %d>>\nstream\n%s\nendstream" % (
         head,
         len(body),
-        hashlib.md5(body, usedforsecurity=False).hexdigest().encode(),
+        checksum,
         day,
         day,
-        len(packed),
-        packed,
+        len(body),
+        body,
     )
 
 
