@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import struct
+import threading
 import zlib
 from functools import cache
 from typing import Any
@@ -27,6 +28,7 @@ from .text import codepoint
 # The hook knows these functions line by line; another edition goes the slow, safe way until somebody has looked.
 KNOWN = {("70.0", "0.13.0"): "8a49a3de"}
 LEVEL = 6
+_stock_reading = threading.Lock()
 _DROPPED = ("GPOS", "GSUB", "GDEF", "BASE", "name", "OS/2", "post", "cmap")
 
 
@@ -82,8 +84,14 @@ def _clean(original: Any) -> Any:
     def clean(self: Any, to_unicode: dict[int, str], hinting: bool) -> None:
         face = _opened(self.family, int(self.weight)) if to_unicode else None
         if face is None or face.glyph_count != self.glyph_count:
-            self.file_content = get_hb_object_data(self.hb_face)
-            original(self, to_unicode, hinting)
+            # Somebody else's face: everything as WeasyPrint does it, with its own way of reading a file.
+            with _stock_reading:
+                stock.get_hb_object_data = get_hb_object_data
+                try:
+                    self.file_content = get_hb_object_data(self.hb_face)
+                    original(self, to_unicode, hinting)
+                finally:
+                    stock.get_hb_object_data = _later
             return
         wanted = uharfbuzz.SubsetInput()
         wanted.glyph_set.update(to_unicode)
