@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import blueprints
 import cli
+import jobs.archive
 import jobs.care
-import jobs.printing
 import jobs.clocks
 import jobs.exchange
 import jobs.handlers
 import jobs.messages
+import jobs.printing
 import jobs.publishing  # noqa: F401  each of these registers its jobs
 import services
 from blueprints import context, errors, headers, leftovers, sessions, unit_of_work

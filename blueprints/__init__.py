@@ -13,6 +13,7 @@ FEATURES = (
     "cases",
     "certificates",
     "printing",
+    "archive",
     "trust",
     "delegations",
     "visits",

@@ -82,6 +82,8 @@ PLACES = (
         frozenset({"certificate_issuer", "approver", "window_clerk", "applicant", "supervisor"}),
     ),
     (_l("打印台"), _l("打印"), "printing.index", "certificate", frozenset({"certificate_issuer", "all_round_worker"})),
+    (_l("归档"), _l("归档"), "archive.index", "paper", frozenset({"certificate_issuer", "all_round_worker"})),
+    (_l("到期销毁"), _l("销毁"), "archive.disposals", "paper", frozenset({"approver", "head"})),
     (
         _l("用印登记"),
         _l("用印"),
@@ -138,6 +140,7 @@ BELOW = {
     "exchange.index": (
         *("exchange.new", "exchange.letters", "exchange.terminal", "exchange.printed", "exchange.statistics"),
         *("exchange.partners", "exchange.partner", "exchange.new_partner", "exchange.items"),
+    "archive.index": ("archive.packages", "archive.case", "archive.receipts", "archive.check"),
     ),
 }
 

@@ -66,7 +66,7 @@ def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackT
 
 
 def init_app(app: Flask) -> None:
-    from cli import accounts, exchange, keep, ledger, office, papers, scale, workflows
+    from cli import accounts, archive, exchange, keep, ledger, office, papers, scale, workflows
 
     for group in (
         accounts.account,
@@ -75,6 +75,7 @@ def init_app(app: Flask) -> None:
         ledger.journal,
         ledger.outbox,
         papers.papers,
+        archive.archive,
         scale.scale,
     ):
         app.cli.add_command(group)

@@ -72,6 +72,18 @@ KINDS: dict[str, Kind] = {
         N_("请到“打印台—批次”看停在哪里。原因排除后再试一次，会从停下的地方接着做，已打印的不会再打。"),
         Needs(queue=PAPERS),
     ),
+    "archive.build": Kind(
+        "certificate_issuer",
+        N_("生成归档包"),
+        N_("请到“归档—归档包”看哪一件没有生成。原因排除后再试一次，或在那里重新生成，档号不变。"),
+        BULK,
+    ),
+    "archive.destroy": Kind(
+        "certificate_issuer",
+        N_("销毁到期档案"),
+        N_("销毁已经同意、还没有办完。请管理员看存储是否正常，再试一次；已经删去的不会再删。"),
+        BULK,
+    ),
     "process.unattended": Kind(
         "system_admin",
         N_("到时自动办理"),

@@ -1,6 +1,7 @@
 """Nouns: tables, constraints, relations."""
 
 from models.agency import Agency
+from models.archive import ArchiveDisposal, ArchiveEntry, ArchiveReceipt
 from models.authority import AuthorityGrant, AuthorityItem, AuthorityUse
 from models.base import Base
 from models.blank import Blank, BlankMove
@@ -43,6 +44,9 @@ __all__ = [
     "AclToken",
     "Agency",
     "AuthorityGrant",
+    "ArchiveDisposal",
+    "ArchiveEntry",
+    "ArchiveReceipt",
     "AuthorityItem",
     "AuthorityUse",
     "Base",

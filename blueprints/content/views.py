@@ -26,6 +26,7 @@ from blueprints.exchange.tickets import elsewhere
 from blueprints.generic import forms as type_forms
 from extensions import db
 from models.base import now
+from models.case import Case
 from models.content import Content
 from models.paper import Document
 from process import access, clock, engine, field_access, journal
@@ -37,6 +38,7 @@ from process.library import library
 from process.refusals import InvalidInput, NotFound, Refusal
 from process.words import N_
 from services import actions, editing, field_choices, files, jurisdiction, notes, visits
+from services.archive import shelf
 
 # What the agencies settle between them; the resident reads the ticket above it.
 SUB_TICKET = "sub_delegation"
@@ -109,6 +111,9 @@ def page_of(
             ),
         ],
         print_url=None,
+        archive_url=url_for("archive.case", uid=content.uid)
+        if isinstance(content, Case) and shelf.may_archive(session, actor, content)
+        else None,
         uid=content.uid,
         why_url=url_for("access.why", uid=content.uid)
         if jurisdiction.of(actor).covers(content.place_path) or actor.holds("supervisor", content.place_path)
