@@ -26,6 +26,7 @@ FEATURES = (
     "workflows",
     "rules",
     "paper_rules",
+    "paper_versions",
     "public",
     "access",
     "admin",

@@ -122,6 +122,13 @@ PLACES = (
     (_l("统计"), _l("统计"), "reports.index", "chart", frozenset(WATCHING | {"head"})),
     (_l("红黄绿灯"), _l("三色灯"), "reports.lights", "clock", frozenset(CASEWORK | WATCHING)),
     (_l("流程"), _l("流程"), "workflows.index", "menu", frozenset({"system_admin", "supervisor", "catalogue_manager"})),
+    (
+        _l("文书模板"),
+        _l("文书"),
+        "paper_versions.index",
+        "menu",
+        frozenset({"system_admin", "supervisor", "catalogue_manager"}),
+    ),
     (_l("权限和代班"), _l("权限"), "access.grants", "people", frozenset({"system_admin", "head"})),
     (_l("规则"), _l("规则"), "rules.index", "menu", frozenset({"system_admin"})),
     (_l("系统状态"), _l("状态"), "admin.index", "admin", frozenset({"system_admin"})),
@@ -135,6 +142,9 @@ BELOW = {
     ),
     "trust.seals": ("trust.seal", "trust.checks"),
     "admin.index": ("trust.keys",),
+    "paper_versions.index": (
+        *("paper_versions.upload", "paper_versions.show", "paper_versions.edit", "paper_versions.compare"),
+    ),
     "access.grants": ("access.person", "access.give", "access.end", "access.substitution_for"),
     "generic.index": ("generic.listed", "generic.new"),
     "exchange.index": (

@@ -18,6 +18,7 @@ from models.crypto import vault
 from models.ledger import IdempotencyKey
 from process import releases, transactions
 from process.refusals import Conflict, IdempotencyMismatch
+from services.papers import own
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 KEPT_HEADERS = ("Location", "Content-Type")
@@ -62,10 +63,11 @@ def _begin() -> None:
 
 
 def take_up_releases() -> None:
-    """A version of a process that an administrator has just put in force holds for the next request of every server."""
+    """A version of a process or paper that was just put in force holds for the next request of every server."""
     # The health pages must answer although the database does not.
     if request.endpoint != "static" and request.blueprint != "health":
         releases.refresh(db.session())
+        own.refresh(db.session())
 
 
 def _idempotency_key() -> tuple[int, str] | None:

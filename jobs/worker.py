@@ -17,6 +17,7 @@ from jobs.queue import connect, name_of
 from process import outbox, releases, transactions
 from process.outbox import Lease
 from process.refusals import NotAvailable, Refusal
+from services.papers import own
 
 log = logging.getLogger("daiban.worker")
 
@@ -61,6 +62,7 @@ def _work(session: Session, held: Lease) -> str:
             raise NotAvailable(f"工作进程办这一件时中断了 {held.losses} 次，不再自动重试。请管理员查看日志后重新生成。")
         with transactions.reading():
             releases.refresh(session)
+            own.refresh(session)
         # That look is no part of the work: a job that speaks to somebody outside must begin without any lock of ours.
         session.rollback()
         HANDLERS[held.job](session, held.args)

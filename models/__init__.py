@@ -22,6 +22,7 @@ from models.message import ContactPreference, Delivery, Message
 from models.notice import Notice
 from models.paper import Certificate, Document, Note, Paper
 from models.paper_rule import PaperRule
+from models.paper_template import PaperEdition, PaperFolder, PaperRelease, PaperTemplate
 from models.person import CourierProfile, Grant, GridMembership, LoginFailure, LoginSession, Person
 from models.print_batch import PrintBatch, PrintLine
 from models.print_record import PrintRecord, ReprintRequest
@@ -109,7 +110,11 @@ __all__ = [
     "OutboxItem",
     "Paper",
     "PaperCheck",
+    "PaperEdition",
+    "PaperFolder",
+    "PaperRelease",
     "PaperRule",
+    "PaperTemplate",
     "Partner",
     "PartnerItem",
     "PartnerKey",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 
 from catalogue import loader as catalogue
 
@@ -63,5 +62,7 @@ def role_names() -> frozenset[str]:
 
 
 def paper_names() -> frozenset[str]:
-    folder = Path(__file__).parent.parent / "pdf_templates"
-    return frozenset(p.parent.name for p in folder.glob("*/paper.yaml"))
+    """Every paper that is made here, shipped or the office's own."""
+    from services.papers import definition
+
+    return frozenset(definition.paper_ids())

@@ -203,7 +203,11 @@ def has_expired(certificate: Certificate) -> bool:
 
 
 def _letters(certificate: Certificate) -> str:
-    letters = record_of(certificate.case.item).number_series
+    from services.papers.definition import in_force
+
+    own = in_force.get(certificate.paper_kind)
+    # A paper of the office's own may bring its letters along for an item that had none.
+    letters = record_of(certificate.case.item).number_series or (own.series if own is not None else None)
     if not letters:
         raise RequirementUnmet(f"“{certificate.case.item.title}”没有设定证照编号的字头，不能编号。请事项管理员先补上。")
     return letters

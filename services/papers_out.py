@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -91,14 +92,23 @@ def numbered_by(paper_id: str) -> Callable[[Callable[[Occasion, dict[str, Any]],
 
 
 def known_papers() -> frozenset[str]:
-    return frozenset(_data_for)
+    """Every paper there are data for; one that the office has added itself takes them from its case."""
+    from services.papers import definition
+
+    return frozenset(_data_for) | frozenset(definition.in_force)
 
 
 def collect(occasion: Occasion, paper_id: str) -> dict[str, Any] | None:
     """The fields of a paper from what was written down once; nothing is asked here."""
-    if paper_id not in _data_for:
+    from services import papers_generic
+    from services.papers import definition
+
+    own = definition.in_force.get(paper_id)
+    if paper_id not in _data_for and own is None:
         raise RequirementUnmet(f"文书“{paper_id}”还没有接上数据，不能打印，请联系管理员。")
-    data = _data_for[paper_id](occasion)
+    data = _data_for[paper_id](occasion) if paper_id in _data_for else {}
+    if data is not None and own is not None:
+        data = papers_generic.completed(occasion, own, data)
     corrected = (getattr(occasion.content, "private", None) or {}).get(CORRECTED)
     if data is not None and corrected and getattr(occasion.content, "paper_kind", "") == paper_id:
         data |= {name: value for name, value in corrected.items() if name in data}
@@ -140,9 +150,11 @@ def print_now(session: Session, content: Content, actor: Actor, paper_id: str, a
 
 def freeze(occasion: Occasion, paper_id: str, data: dict[str, Any]) -> Paper:
     """Writes data and template version down and puts the drawing into the outbox."""
+    from services.papers import own
     from services.papers.definition import load
 
     definition = load(paper_id)
+    own.keep(occasion.session, definition)
     content: Content = occasion.content
     data = {**data, **_blanks(definition, data)}
     paper = Paper(
@@ -206,10 +218,22 @@ class Sheet:
     data: dict[str, Any]
     verify_url: str
     at: datetime | None = None
+    # Where the version it was frozen with lies, when another one is in force by now.
+    root: str = ""
+
+    @property
+    def definition(self) -> Any:
+        """The paper in the version it was frozen with."""
+        from services.papers.definition import load, shipped
+
+        return shipped(self.paper, Path(self.root)) if self.root else load(self.paper)
 
 
 def sheet_of(paper: Paper) -> Sheet:
-    return Sheet(paper.paper, paper.paper_version, dict(paper.data), verify_url(paper), paper.created_at)
+    from services.papers import own
+
+    root = own.root_of(paper)
+    return Sheet(paper.paper, paper.paper_version, dict(paper.data), verify_url(paper), paper.created_at, root)
 
 
 def verify_url(paper: Paper) -> str:
@@ -222,20 +246,18 @@ def verify_url(paper: Paper) -> str:
 
 def draw(sheet: Sheet) -> bytes:
     """Fills in the prepared paper or lays it out in the limited child, and signs it where its definition says so."""
-    from services.papers.definition import load
     from services.papers.prepared import issuing
 
-    drawn = issuing.render(load(sheet.paper), with_pictures(sheet.data), verify_url=sheet.verify_url, demo=_demo)
+    drawn = issuing.render(sheet.definition, with_pictures(sheet.data), verify_url=sheet.verify_url, demo=_demo)
     return sealing.sign(drawn, sheet.paper, sheet.at)
 
 
 def fields_only(sheet: Sheet) -> bytes:
     """The fields alone, for stock whose frame is printed already; nothing is stored, the paper stays what it is."""
     from services.papers import renderer
-    from services.papers.definition import load
 
     return renderer.render(
-        load(sheet.paper),
+        sheet.definition,
         with_pictures(sheet.data),
         draft=False,
         verify_url=sheet.verify_url,

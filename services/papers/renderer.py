@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from weasyprint import CSS, HTML, Attachment
 from weasyprint.document import Document
@@ -34,6 +34,10 @@ _ASSET_TYPES = {"png": "image/png", "jpg": "image/jpeg", "svg": "image/svg+xml"}
 # B keeps the look for ever; U says besides that every character can be read back.
 VARIANT = "pdf/a-3u"
 _MAX_VERIFY_URL = 700
+# Versions of the office's own whose pages are kept compiled.
+_MOST_OTHERS = 32
+_TRIAL = Limits(memory=1024**3, cpu_seconds=20, wall_seconds=30, output_bytes=16 * 1024**2)
+_TRIAL_URL = "https://daiban.example/verify/SAMPLE000000"
 
 # The renderer warns about every CSS rule it does not know; a clerk's log has no use for it.
 logging.getLogger("weasyprint").setLevel(logging.ERROR)
@@ -75,6 +79,7 @@ class RenderService:
         self.limits = limits
         self._fonts: OwnFonts | None = OwnFonts()
         self._sheets: dict[str, list[CSS]] = {}
+        self._others: dict[Path, Environment] = {}
         self._lock = threading.Lock()
         _services.add(self)
         self._pages = ImmutableSandboxedEnvironment(
@@ -115,7 +120,7 @@ class RenderService:
         """Touch the faces and parse the sheets before the first fork, so that no paper pays for it."""
         for paper in papers:
             self._sheet(paper)
-            self._pages.get_template(f"{paper.id}/page.html")
+            self._page(paper)
         rule = CSS(string="i{font-style:normal} b{font-weight:bold}", font_config=self._fonts)
         lines = "".join(f"<p style=\"font-family:'{name}'\">办件 2026<b>办件</b></p>" for name in fonts.FAMILIES)
         HTML(string=f'<html lang="zh-CN"><body>{lines}', url_fetcher=ClosedFetcher((), ())).write_pdf(
@@ -185,7 +190,7 @@ class RenderService:
             source = [
                 # Smoothed pictures are forbidden in PDF/A, and a smoothed square code is hard to read.
                 f"@page {{ size: {width}mm {height}mm }} img {{ image-rendering: crisp-edges }}",
-                (self.root / COMMON / "paper.css").read_text("utf-8"),
+                (paper.folder.parent / COMMON / "paper.css").read_text("utf-8"),
                 (paper.folder / "style.css").read_text("utf-8"),
             ]
             self._sheets[paper.version] = [
@@ -193,9 +198,25 @@ class RenderService:
             ]
         return self._sheets[paper.version]
 
+    def _page(self, paper: Paper) -> Template:
+        """The page of this paper; a version of the office's own lies in a folder of its own with its shared parts."""
+        root = paper.folder.parent
+        if root == self.root:
+            return self._pages.get_template(f"{paper.id}/page.html")
+        if root not in self._others:
+            while len(self._others) >= _MOST_OTHERS:
+                self._others.pop(next(iter(self._others)))
+            self._others[root] = self._pages.overlay(loader=FileSystemLoader([root]))
+        return self._others[root].get_template(f"{paper.id}/page.html")
+
+    def try_out(self, paper: Paper, data: dict[str, Any], *, draft: bool = False) -> bytes:
+        """A paper nobody has approved yet: its sheet and page are read in the child, and nothing of them stays here."""
+        context = self._context(paper, data, draft=draft, verify_url=None if draft else _TRIAL_URL, demo=True)
+        return run_limited(lambda: self._lay_out(paper, context, self._sheet(paper)), _TRIAL)
+
     def _lay_out(self, paper: Paper, context: dict[str, Any], sheets: list[CSS]) -> bytes:
         """Runs in the child: each copy is its own document, so its pages count from one."""
-        fetcher = ClosedFetcher(_own_images(context), (paper.folder, self.root / COMMON))
+        fetcher = ClosedFetcher(_own_images(context), (paper.folder, paper.folder.parent / COMMON))
         try:
             documents = [self._document(paper, {**context, "copy": copy}, sheets, fetcher) for copy in paper.copies]
             pages = [page for document in documents for page in document.pages]
@@ -205,7 +226,7 @@ class RenderService:
 
     def _document(self, paper: Paper, context: dict[str, Any], sheets: list[CSS], fetcher: ClosedFetcher) -> Document:
         try:
-            page = self._pages.get_template(f"{paper.id}/page.html").render(context)
+            page = self._page(paper).render(context)
         except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
             raise RenderFailed(f"文书模板“{paper.title_zh}”有错", "请联系管理员修正模板", detail=str(error)) from error
         document = HTML(string=page, url_fetcher=fetcher).render(stylesheets=sheets, font_config=self._fonts)

@@ -1,0 +1,217 @@
+"""文书模板: a paper changed by an administrator, approved by a second person; what was frozen keeps its version for ever."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select
+
+from models.ledger import JournalEntry
+from models.paper_template import PaperEdition, PaperRelease
+from process import engine
+from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, NotFound, Stale
+from services import paper_comparison, paper_names, paper_versions, papers_out
+from services.papers import definition, own, trial
+from services.papers.errors import DefinitionError
+from tests.services import paper_folders as folders
+from tests.services.fertility import approved, certificate_of, draw_all, opened
+
+CARD = "fertility_registration_card"
+
+
+@pytest.fixture(autouse=True)
+def shipped_again() -> Iterator[None]:
+    with folders.shipped_again():
+        yield
+
+
+def marked(text: str) -> str:
+    return text.replace("{{ f.agency }}", "{{ f.agency }}（新版）", 1)
+
+
+def uploaded(session, actor, files, note="区里换了样式"):
+    return paper_versions.upload(session, actor("admin"), folders.packed(files), note)[0]
+
+
+def released(session, actor, files):
+    row = uploaded(session, actor, files)
+    paper_versions.approve(session, actor("catalogue.manager"), row.id)
+    paper_versions.publish(session, actor("admin"), row.paper, row.id, "启用新样式")
+    session.commit()
+    own.refresh(session, at_once=True)
+    return row
+
+
+def text_of(content: bytes) -> str:
+    from pypdf import PdfReader
+
+    return "".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages).replace("\n", "")
+
+
+@pytest.mark.req("S2-02")
+def test_a_changed_paper_prints_what_is_frozen_from_now_on_and_the_old_keeps_its_version(session, actor):
+    old, new = approved(session, actor), approved(session, actor, marriage_certificate_number="J330103-2025-009999")
+    engine.fire(certificate_of(session, old), "number", actor("issuer"))
+    waiting = certificate_of(session, old).paper
+    row = released(session, actor, folders.changed(folders.shipped(CARD), page_html=marked))
+    assert definition.load(CARD).version != waiting.paper_version
+    engine.fire(certificate_of(session, new), "number", actor("issuer"))
+    draw_all(session)
+    fresh = certificate_of(session, new).paper
+    assert "（新版）" not in text_of(papers_out.pdf(waiting)) and "（新版）" in text_of(papers_out.pdf(fresh))
+    assert fresh.paper_version == definition.load(CARD).version
+    # Both versions are kept with their files, the shipped one too.
+    assert set(session.scalars(select(PaperEdition.version).where(PaperEdition.paper == CARD))) == {
+        waiting.paper_version,
+        fresh.paper_version,
+    }
+    for step in ("seal", "print", "issue"):
+        engine.fire(
+            certificate_of(session, old), step, actor("issuer"), inputs={"reason": "制发"} if step == "seal" else {}
+        )
+    before, code = papers_out.pdf(waiting), waiting.verify_code
+    paper_versions.publish(session, actor("admin"), CARD, None, "退回原样式")
+    session.commit()
+    own.refresh(session, at_once=True)
+    assert definition.load(CARD).version == waiting.paper_version
+    assert papers_out.pdf(waiting) == before and papers_out.verify(session, code) != papers_out.UNKNOWN
+    assert "（新版）" in text_of(papers_out.draw(papers_out.sheet_of(fresh)))
+    assert [one.template_id for one in paper_versions.releases(session, CARD)] == [None, row.id]
+    told = session.scalars(select(JournalEntry.action).where(JournalEntry.action.like("paper_template:%"))).all()
+    assert told == [
+        "paper_template:upload",
+        "paper_template:approved",
+        "paper_template:publish",
+        "paper_template:publish",
+    ]
+
+
+@pytest.mark.req("S2-02")
+def test_a_new_paper_is_issued_without_a_programmer(session, actor):
+    released(session, actor, folders.new_paper())
+    assert "disability_documents" in paper_names() and "disability_documents" in papers_out.known_papers()
+    case = opened(session, actor("window.clerk"))
+    occasion = papers_out.Occasion(session, case, actor("issuer"), case.created_at, draft=True)
+    assert papers_out.collect(occasion, "disability_documents")["name"] == case.values.get("name", None)
+
+
+def test_another_process_takes_the_version_up_and_a_lost_folder_is_made_again(session, actor):
+    import shutil
+
+    row = released(session, actor, folders.changed(folders.shipped(), page_html=marked))
+    definition.in_force = {}
+    own.forget()
+    own.refresh(session)
+    paper = definition.load("senior_card")
+    assert paper.folder.parent.name == row.digest[:40]
+    (paper.folder / "page.html").write_text("touched")
+    own.forget()
+    own.refresh(session)
+    assert "touched" not in (paper.folder / "page.html").read_text()
+    shutil.rmtree(paper.folder.parent)
+    own.forget()
+    own.refresh(session)
+    assert (paper.folder / "page.html").is_file()
+
+
+def test_the_uploader_cannot_approve_nor_can_others(session, actor, person):
+    row = uploaded(session, actor, folders.changed(folders.shipped(), page_html=marked))
+    with pytest.raises(Forbidden, match="另一个人"):
+        paper_versions.approve(session, actor("admin"), row.id)
+    for other in ("window.clerk", "supervisor", "approver"):
+        with pytest.raises(Forbidden):
+            paper_versions.approve(session, actor(other), row.id)
+        with pytest.raises(Forbidden):
+            paper_versions.upload(session, actor(other), folders.packed(folders.shipped()), "x")
+        with pytest.raises(Forbidden):
+            paper_versions.publish(session, actor(other), row.paper, row.id, "x")
+    with pytest.raises(NotAvailable, match="另一个人审核"):
+        paper_versions.publish(session, actor("admin"), row.paper, row.id, "先用起来")
+    with pytest.raises(InvalidInput, match="为什么不同意"):
+        paper_versions.refuse(session, actor("catalogue.manager"), row.id, " ")
+    paper_versions.refuse(session, actor("catalogue.manager"), row.id, "字太小")
+    with pytest.raises(NotAvailable, match="已经有人处理"):
+        paper_versions.approve(session, actor("catalogue.manager"), row.id)
+    with pytest.raises(NotFound):
+        paper_versions.approve(session, actor("catalogue.manager"), 999)
+
+
+def test_publishing_twice_unseen_or_what_is_in_force_is_refused(session, actor):
+    row = released(session, actor, folders.changed(folders.shipped(), page_html=marked))
+    admin = actor("admin")
+    with pytest.raises(Conflict, match="已经在使用"):
+        paper_versions.publish(session, admin, row.paper, row.id, "再来一次")
+    with pytest.raises(Stale, match="别人换了"):
+        paper_versions.publish(session, admin, row.paper, None, "退回", seen=0)
+    with pytest.raises(InvalidInput, match="为什么换版本"):
+        paper_versions.publish(session, admin, row.paper, None, "")
+    with pytest.raises(Conflict, match="已经上传过"):
+        uploaded(session, actor, folders.changed(folders.shipped(), page_html=marked))
+    with pytest.raises(Conflict, match="一模一样"):
+        uploaded(session, actor, folders.shipped())
+    with pytest.raises(NotAvailable, match="正在使用"):
+        paper_versions.withdraw(session, admin, row.id, "不要了")
+    with pytest.raises(Conflict):
+        paper_versions.publish(session, admin, "visit_sheet", None, "没有别的版本")
+    with pytest.raises(NotFound):
+        paper_versions.publish(session, admin, "no_such_paper", None, "没有")
+    with pytest.raises(NotFound):
+        paper_versions.publish(session, admin, "visit_sheet", row.id, "别的文书")
+    assert len(session.scalars(select(PaperRelease)).all()) == 1
+
+
+def test_a_withdrawn_own_paper_is_made_no_more_but_still_known(session, actor):
+    row = released(session, actor, folders.new_paper())
+    paper_versions.publish(session, actor("admin"), row.paper, None, "不再出具")
+    session.commit()
+    own.refresh(session, at_once=True)
+    assert row.paper not in paper_names() and definition.load(row.paper).title_zh == "残疾人证件领取证明"
+
+
+def test_what_changed_is_told_field_by_field(session, actor):
+    files = folders.changed(
+        folders.shipped(),
+        paper_yaml=lambda text: (
+            text.replace("max_length: 40, source: form.name", "max_length: 60, source: form.name")
+            .replace("size: A6 landscape", "size: A5 landscape")
+            .replace(
+                "fields:\n",
+                "fields:\n  - {name: phone, label: 电话, label_en: Phone, kind: phone, source: case.applicant.phone}\n",
+            )
+        ),
+    )
+    row = uploaded(session, actor, files)
+    old, new = paper_versions.paper_of(session, row.paper, None), paper_versions.paper_of(session, row.paper, row.id)
+    found = {one.what: (one.old, one.new) for one in paper_comparison.differences(old, new)}
+    assert found["纸张"] == ("A6 landscape", "A5 landscape")
+    assert "新增字段“电话”" in found and "最长 40" in found["字段“姓名”"][0] and "最长 60" in found["字段“姓名”"][1]
+    lines = paper_comparison.text_changes(
+        paper_versions.files_of(session, row.paper, None), paper_versions.files_of(session, row.paper, row.id)
+    )
+    assert set(lines) == {"paper.yaml"} and ("+", "size: A5 landscape") in lines["paper.yaml"]
+
+
+def test_the_archive_of_a_version_can_be_changed_and_uploaded_again(session, actor):
+    from services.papers import folders as archives
+
+    body = paper_versions.archive(session, "senior_card", None)
+    paper_id, files = archives.read_archive(body)
+    assert paper_id == "senior_card" and files == folders.shipped()
+
+
+def test_texts_edited_in_the_browser_are_a_version_too(session, actor):
+    page = folders.shipped()["page.html"].decode()
+    row, found = paper_versions.edit(session, actor("admin"), "senior_card", {"page.html": marked(page)}, "在网页上改")
+    assert row.state == "uploaded" and [one.case for one in found] == list(trial.CASES)
+    with pytest.raises(DefinitionError, match="这一页改的是"):
+        paper_versions.edit(
+            session,
+            actor("admin"),
+            "senior_card",
+            {"paper.yaml": folders.shipped("visit_sheet")["paper.yaml"].decode()},
+            "换成别的",
+        )
+    with pytest.raises(InvalidInput, match="为什么改"):
+        paper_versions.edit(session, actor("admin"), "senior_card", {"page.html": marked(marked(page))}, "  ")
