@@ -47,12 +47,12 @@ def _configuration(files: list[Path]) -> int:
     lib = _library()
     config = lib.FcConfigCreate()
     if not config or not lib.FcConfigParseAndLoadFromMemory(config, _rules(), True):
-        raise RendererUnavailable("字体库 fontconfig 不接受设置,不能排印文书;请安装 libfontconfig1 2.13 以上的版本")
+        raise RendererUnavailable("字体库 fontconfig 不接受设置，不能排印文书；请安装 libfontconfig1 2.13 以上的版本")
     if not lib.FcConfigBuildFonts(config):
-        raise RendererUnavailable("字体库 fontconfig 不能建立字体表,不能排印文书")
+        raise RendererUnavailable("字体库 fontconfig 不能建立字体表，不能排印文书")
     for file in files:
         if not lib.FcConfigAppFontAddFile(config, str(file).encode()):
-            raise RendererUnavailable(f"字体文件 {file.name} 不能读取,不能排印文书;请删除 fonts/unpacked 后重新启动")
+            raise RendererUnavailable(f"字体文件 {file.name} 不能读取，不能排印文书；请删除 fonts/unpacked 后重新启动")
     return int(config)
 
 
@@ -81,7 +81,7 @@ def _library() -> ctypes.CDLL:
     try:
         lib = ctypes.CDLL("libfontconfig.so.1")
     except OSError as error:
-        raise RendererUnavailable("缺少系统库 fontconfig,不能排印文书;请安装 libfontconfig1") from error
+        raise RendererUnavailable("缺少系统库 fontconfig,不能排印文书；请安装 libfontconfig1") from error
     lib.FcConfigCreate.restype = ctypes.c_void_p
     lib.FcConfigDestroy.argtypes = [ctypes.c_void_p]
     lib.FcConfigBuildFonts.argtypes = [ctypes.c_void_p]
