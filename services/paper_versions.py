@@ -98,7 +98,7 @@ def require_sources(paper: Paper) -> None:
                 raise DefinitionError(
                     "paper.yaml", f"fields({field.name}).kind", f"现有数据是 {given}，不能改成 {field.kind}"
                 )
-        elif not papers_generic.fits(field):
+        elif not papers_generic.fits(field, paper.id):
             raise DefinitionError(
                 "paper.yaml",
                 f"fields({field.name}).source",

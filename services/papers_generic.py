@@ -91,15 +91,17 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def questions() -> dict[str, str]:
-    """Every question that some form of the catalogue asks, with its kind."""
-    return {field.name: field.kind for form in catalogue.forms().values() for field in form.fields}
+def questions(paper_id: str) -> dict[str, str]:
+    """The questions of the items whose result this paper is, with their kinds; of all forms when no item names it."""
+    items = [item for item in catalogue.items().values() if paper_id in (item.paper, item.id)]
+    forms = [catalogue.form(item.form) for item in items if item.form] or list(catalogue.forms().values())
+    return {field.name: field.kind for form in forms for field in form.fields}
 
 
-def fits(field: Field) -> bool:
+def fits(field: Field, paper_id: str) -> bool:
     """Whether this field's value can be found in a case without a programmer."""
     if field.source.startswith(FORM):
-        kind = questions().get(field.source.removeprefix(FORM))
+        kind = questions(paper_id).get(field.source.removeprefix(FORM))
         return kind is not None and field.kind in (TEXT | _FORM_KINDS.get(kind, frozenset()))
     found = SOURCES.get(field.source)
     return found is not None and field.kind in found.kinds

@@ -11,11 +11,11 @@ from services.papers import definition, own
 from services.papers.folders import Files
 
 CARD = "senior_card"
-NEW = """id: disability_documents
-title: {zh: 残疾人证件领取证明, en: Proof of collection}
+NEW = """id: employment_assistance
+title: {zh: 就业帮扶证明, en: Proof of employment assistance}
 size: A5
 copies: [申请人一份]
-series: CJ
+series: JY
 max_pages: 2
 seal: 出具机关
 who_may_print: [certificate_issuer]
@@ -23,7 +23,7 @@ validity: {months: 6}
 fields:
   - {name: number, label: 编号, label_en: Number, kind: text, required: issued, max_length: 32, source: certificate.number}
   - {name: name, label: 姓名, label_en: Name, kind: person_name, required: true, max_length: 60, source: form.name}
-  - {name: matter, label: 办理类型, label_en: Matter, kind: text, required: true, max_length: 40, source: form.matter}
+  - {name: matter, label: 申请内容, label_en: Matter, kind: text, required: true, max_length: 40, source: form.remarks}
   - {name: address, label: 现居住地址, label_en: Address, kind: address, max_length: 90, source: form.address}
   - {name: sex, label: 性别, label_en: Sex, kind: text, required: true, max_length: 4, source: case.applicant.sex}
   - {name: issued_on, label: 出具日期, label_en: Date, kind: date, required: true, source: certificate.issued_on}
@@ -39,9 +39,9 @@ NEW_PAGE = """{% import '_common/macros.html' as m %}
 <div class="close"><span></span>{{ m.seal(seal, demo, f.agency, f.issued_on) }}</div>
 </body></html>
 """
-NEW_SAMPLE = """number: CJ330103DX202600001
+NEW_SAMPLE = """number: JY330103DX202600001
 name: 阿依古丽·买买提明
-matter: 首次申领
+matter: 职业培训补贴
 address: 杭州市下城区东新街道万家星城社区文晖路2幢1单元1102室
 sex: 女
 issued_on: 2026-03-05

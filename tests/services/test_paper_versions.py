@@ -12,13 +12,14 @@ from models.ledger import JournalEntry
 from models.paper_template import PaperEdition, PaperRelease
 from process import engine
 from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, NotFound, Stale
-from services import paper_comparison, paper_names, paper_versions, papers_out
+from services import actions, paper_comparison, paper_names, paper_versions, papers_out
 from services.papers import definition, own, trial
 from services.papers.errors import DefinitionError
 from tests.services import paper_folders as folders
-from tests.services.fertility import approved, certificate_of, draw_all, opened
+from tests.services.fertility import WIFE, approved, certificate_of, draw_all, ticks
 
 CARD = "fertility_registration_card"
+NEEDED = ("id_card", "unemployment_certificate", "hardship_proof")
 
 
 @pytest.fixture(autouse=True)
@@ -91,10 +92,22 @@ def test_a_changed_paper_prints_what_is_frozen_from_now_on_and_the_old_keeps_its
 @pytest.mark.req("S2-02")
 def test_a_new_paper_is_issued_without_a_programmer(session, actor):
     released(session, actor, folders.new_paper())
-    assert "disability_documents" in paper_names() and "disability_documents" in papers_out.known_papers()
-    case = opened(session, actor("window.clerk"))
-    occasion = papers_out.Occasion(session, case, actor("issuer"), case.created_at, draft=True)
-    assert papers_out.collect(occasion, "disability_documents")["name"] == case.values.get("name", None)
+    assert "employment_assistance" in paper_names() and "employment_assistance" in papers_out.known_papers()
+    asked = {"item": "employment_assistance", "place": "dongxin", "remarks": "职业培训补贴", "applicant": dict(WIFE)}
+    papers = [{"code": code, "provided": True, "original": False, "sheets": 1} for code in NEEDED]
+    case = actions.create(session, actor("window.clerk"), "case", {**asked, "materials": papers})
+    for step, who in (("submit", "window.clerk"), ("accept", "window.clerk")):
+        engine.fire(case, step, actor(who))
+    engine.fire(case, "review", actor("reviewer"), inputs={"materials": ticks(case)})
+    engine.fire(case, "approve", actor("approver"))
+    certificate = certificate_of(session, case)
+    engine.fire(certificate, "number", actor("issuer"))
+    draw_all(session)
+    printed = text_of(papers_out.pdf(certificate.paper)).replace(" ", "")
+    assert certificate.number.startswith("JY") and certificate.number in printed
+    for text in ("就业帮扶证明", WIFE["name"], "（女）", "职业培训补贴", "文晖路2幢1单元1102室"):
+        assert text in printed, text
+    assert certificate.valid_until is not None and certificate.valid_until > certificate.issued_on.date()
 
 
 def test_another_process_takes_the_version_up_and_a_lost_folder_is_made_again(session, actor):
@@ -167,7 +180,7 @@ def test_a_withdrawn_own_paper_is_made_no_more_but_still_known(session, actor):
     paper_versions.publish(session, actor("admin"), row.paper, None, "不再出具")
     session.commit()
     own.refresh(session, at_once=True)
-    assert row.paper not in paper_names() and definition.load(row.paper).title_zh == "残疾人证件领取证明"
+    assert row.paper not in paper_names() and definition.load(row.paper).title_zh == "就业帮扶证明"
 
 
 def test_what_changed_is_told_field_by_field(session, actor):
