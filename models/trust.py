@@ -6,22 +6,17 @@ from datetime import datetime
 
 from sqlalchemy import (
     CheckConstraint,
-    Connection,
     ForeignKey,
     Index,
     LargeBinary,
     String,
     UniqueConstraint,
-    insert,
-    select,
-    update,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.agency import Agency
 from models.base import Base, BigId, Path, new_uid, now
 from models.content import Content
-from models.ledger import JournalEntry
 from models.paper import Paper
 from models.person import Person
 
@@ -123,64 +118,3 @@ class SealRequest(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     paper: Mapped[Paper] = relationship()
-
-
-def fill(connection: Connection) -> int:
-    """For the migration: uses of seals that stand in the journal alone so far become lines of the log, the oldest first."""
-    towns: dict[str, tuple[str, str]] = {}
-    above = {
-        row.id: (row.parent_id, row.kind, row.name)
-        for row in connection.execute(select(Agency.id, Agency.parent_id, Agency.kind, Agency.name))
-    }
-    for place in above:
-        found: str | None = place
-        while found is not None and above[found][1] not in ("street", "town"):
-            found = above[found][0]
-        town = found or place
-        towns[place] = (town, above[town][2])
-    seals: dict[str, tuple[int, int]] = {}
-    rows = connection.execute(
-        select(*JournalEntry.__table__.columns, Content.title, Content.place_id, Content.place_path)
-        .join(Content, Content.id == JournalEntry.content_id)
-        .where(JournalEntry.action == "seal:use")
-        .order_by(JournalEntry.at, JournalEntry.id)
-    ).mappings()
-    count = 0
-    for row in rows.all():
-        town, name = towns[row["place_id"]]
-        if town not in seals:
-            made = connection.execute(
-                insert(Seal).values(
-                    uid=new_uid(),
-                    agency_id=town,
-                    name=f"{name}行政审批专用章"[:80],
-                    state="in_use",
-                    uses=0,
-                    created_at=now(),
-                )
-            )
-            assert made.inserted_primary_key is not None
-            seals[town] = (made.inserted_primary_key[0], 0)
-        seal_id, used = seals[town]
-        details = row["details"] or {}
-        connection.execute(
-            insert(SealUse).values(
-                seal_id=seal_id,
-                seq=used + 1,
-                district=row["district"],
-                place_path=row["place_path"],
-                content_id=row["content_id"],
-                case_number=str(details.get("case") or ""),
-                paper_title=row["title"][:120],
-                paper_number=str(details.get("certificate") or ""),
-                person_id=row["person_id"],
-                on_behalf_of_id=row["substitute_for_id"],
-                reason=(row["comment"] or "")[:200],
-                at=row["at"],
-            )
-        )
-        seals[town] = (seal_id, used + 1)
-        count += 1
-    for seal_id, used in seals.values():
-        connection.execute(update(Seal).where(Seal.id == seal_id).values(uses=used))
-    return count
