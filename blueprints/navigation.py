@@ -140,6 +140,7 @@ BELOW = {
         *("printing.batches", "printing.batch", "printing.requests", "printing.records"),
         *("printing.blanks", "printing.printers", "printing.printer"),
     ),
+    "archive.index": ("archive.packages", "archive.case", "archive.receipts", "archive.check"),
     "trust.seals": ("trust.seal", "trust.checks"),
     "admin.index": ("trust.keys",),
     "paper_versions.index": (
@@ -150,7 +151,6 @@ BELOW = {
     "exchange.index": (
         *("exchange.new", "exchange.letters", "exchange.terminal", "exchange.printed", "exchange.statistics"),
         *("exchange.partners", "exchange.partner", "exchange.new_partner", "exchange.items"),
-    "archive.index": ("archive.packages", "archive.case", "archive.receipts", "archive.check"),
     ),
 }
 

@@ -52,5 +52,3 @@ def _mark(value: Any) -> Any:
     if isinstance(value, list):
         return [_mark(one) for one in value]
     return Filled(str(value)) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
