@@ -9,7 +9,19 @@ from flask.cli import AppGroup
 
 from cli import plain, stop
 
-papers = AppGroup("papers", help="Printed forms (pdf_templates/).")
+papers = AppGroup("papers", help="Printed forms (pdf_templates/, and the office's own).")
+
+
+def _take_up() -> None:
+    """The versions that this office has put in force itself; before the database is made there are none."""
+    from sqlalchemy import inspect
+
+    from extensions import db
+    from models.paper_template import PaperRelease
+    from services.papers import own
+
+    if inspect(db.engine).has_table(PaperRelease.__tablename__):
+        own.refresh(db.session(), at_once=True)
 
 
 @papers.command("render")
@@ -30,6 +42,7 @@ def render(paper: str, data_file: Path | None, output: Path, draft: bool) -> Non
     # WeasyPrint takes two seconds to load; only these commands need it.
     from services.papers.samples import render_sample
 
+    _take_up()
     size = render_sample(paper, data_file, output, draft=draft)
     click.echo(f"{output}: {size} bytes")
 
@@ -40,6 +53,7 @@ def check() -> None:
     """Print every paper with its sample, as a draft and with hostile text; ends with 1 when one fails."""
     from services.papers.samples import papers_check
 
+    _take_up()
     failed = 0
     for line in papers_check():
         failed += not line.ok
@@ -67,6 +81,7 @@ def admit(paper: str | None, every: bool, fills: int, seed: int) -> None:
 
     if not paper and not every:
         stop("name a paper, or --all")
+    _take_up()
     service = warm()
     wanted = [load(paper)] if paper else [one for one in load_all().values() if one.series]
     folder = current_app.config["SETTINGS"].var / "prepared"
@@ -89,6 +104,7 @@ def admitted() -> None:
     from services.papers.prepared import admission
     from services.papers.prepared.papers import folder_of
 
+    _take_up()
     folder = current_app.config["SETTINGS"].var / "prepared"
     for one in load_all().values():
         found = admission.read(folder_of(folder, one))

@@ -13,6 +13,7 @@ from models.case import Case
 from models.paper import Certificate
 from process import clock
 from process.identity import IdNumber
+from process.words import N_
 from services import authority, case_forms, case_routing, office, papers_out
 from services.papers.definition import Field, Paper
 from services.papers_common import case_of, portrait
@@ -65,28 +66,28 @@ def _agency(occasion: Occasion, case: Case, paper: Paper) -> str:
 
 _DATES = frozenset({"date", "text"})
 SOURCES: dict[str, Source] = {
-    "certificate.number": Source("证照编号", TEXT, _number),
-    "certificate.issued_on": Source("出具日期", _DATES, lambda o, c, p: _issued(o)),
-    "certificate.valid_until": Source("有效期至", _DATES, lambda o, c, p: p.terms.validity.until(_issued(o))),
-    "certificate.agency.title": Source("出具机关", TEXT, _agency),
-    "certificate.handler.name": Source("经办人", TEXT, _handler),
-    "case.number": Source("办件编号", TEXT, lambda o, c, p: c.number or ""),
-    "case.item.title": Source("事项名称", TEXT, lambda o, c, p: c.item.title),
+    "certificate.number": Source(N_("证照编号"), TEXT, _number),
+    "certificate.issued_on": Source(N_("出具日期"), _DATES, lambda o, c, p: _issued(o)),
+    "certificate.valid_until": Source(N_("有效期至"), _DATES, lambda o, c, p: p.terms.validity.until(_issued(o))),
+    "certificate.agency.title": Source(N_("出具机关"), TEXT, _agency),
+    "certificate.handler.name": Source(N_("经办人"), TEXT, _handler),
+    "case.number": Source(N_("办件编号"), TEXT, lambda o, c, p: c.number or ""),
+    "case.item.title": Source(N_("事项名称"), TEXT, lambda o, c, p: c.item.title),
     "case.accepted_on": Source(
-        "受理日期", _DATES, lambda o, c, p: clock.local_day(c.accepted_at) if c.accepted_at else None
+        N_("受理日期"), _DATES, lambda o, c, p: clock.local_day(c.accepted_at) if c.accepted_at else None
     ),
-    "case.applicant.name": Source("申请人姓名", TEXT, _applicant("name")),
-    "case.applicant.id_number": Source("申请人身份证号码", TEXT, _applicant("id_number")),
-    "case.applicant.sex": Source("申请人性别", TEXT, _sex),
-    "case.applicant.birth_date": Source("申请人出生日期", _DATES, _applicant("birth_date")),
-    "case.applicant.phone": Source("申请人电话", TEXT, _applicant("phone")),
-    "case.applicant.address": Source("申请人住址", TEXT, _applicant("address")),
-    "case.applicant.household_address": Source("申请人户籍地址", TEXT, _applicant("household_address")),
-    "case.unit.title": Source("办理单位", TEXT, lambda o, c, p: office.full_name(_unit(o, c))),
-    "case.unit.phone": Source("办理单位电话", TEXT, lambda o, c, p: office.phone(_unit(o, c))),
-    "case.complaints_phone": Source("监督投诉电话", TEXT, lambda o, c, p: office.complaints_phone(_unit(o, c))),
+    "case.applicant.name": Source(N_("申请人姓名"), TEXT, _applicant("name")),
+    "case.applicant.id_number": Source(N_("申请人身份证号码"), TEXT, _applicant("id_number")),
+    "case.applicant.sex": Source(N_("申请人性别"), TEXT, _sex),
+    "case.applicant.birth_date": Source(N_("申请人出生日期"), _DATES, _applicant("birth_date")),
+    "case.applicant.phone": Source(N_("申请人电话"), TEXT, _applicant("phone")),
+    "case.applicant.address": Source(N_("申请人住址"), TEXT, _applicant("address")),
+    "case.applicant.household_address": Source(N_("申请人户籍地址"), TEXT, _applicant("household_address")),
+    "case.unit.title": Source(N_("办理单位"), TEXT, lambda o, c, p: office.full_name(_unit(o, c))),
+    "case.unit.phone": Source(N_("办理单位电话"), TEXT, lambda o, c, p: office.phone(_unit(o, c))),
+    "case.complaints_phone": Source(N_("监督投诉电话"), TEXT, lambda o, c, p: office.complaints_phone(_unit(o, c))),
     "case.materials.photo": Source(
-        "材料里的照片", frozenset({"image"}), lambda o, c, p: papers_out.picture(portrait(o.session, c))
+        N_("材料里的照片"), frozenset({"image"}), lambda o, c, p: papers_out.picture(portrait(o.session, c))
     ),
 }
 

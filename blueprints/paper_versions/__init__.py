@@ -125,11 +125,8 @@ def edit(paper: str) -> ResponseReturnValue:
     _editor()
     _known(paper)
     session = db_session()
-    texts = {
-        name: content.decode("utf-8", "replace")
-        for name, content in paper_versions.files_in_force(session, paper).items()
-        if name in folders.TEXTS
-    }
+    files = paper_versions.files_in_force(session, paper)
+    texts = {name: files[name].decode("utf-8", "replace") for name in folders.TEXTS}
     problem: PaperError | InvalidInput | None = None
     if request.method == "POST":
         texts = {name: request.form.get(name, texts[name])[: folders.MOST_TEXT + 1] for name in folders.TEXTS}

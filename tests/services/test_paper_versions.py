@@ -6,9 +6,12 @@ import io
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import Session
 
+from extensions import db
 from models.ledger import JournalEntry
+from models.paper import Paper as IssuedPaper
 from models.paper_template import PaperEdition, PaperRelease
 from process import engine
 from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, NotFound, Stale
@@ -228,3 +231,28 @@ def test_texts_edited_in_the_browser_are_a_version_too(session, actor):
         )
     with pytest.raises(InvalidInput, match="为什么改"):
         paper_versions.edit(session, actor("admin"), "senior_card", {"page.html": marked(marked(page))}, "  ")
+
+
+def test_a_backup_holds_the_versions_and_what_waited_is_drawn_elsewhere(session, actor, app, tmp_path):
+    import tarfile
+
+    from services import backup
+
+    released(session, actor, folders.changed(folders.shipped(CARD), page_html=marked))
+    case = approved(session, actor)
+    engine.fire(certificate_of(session, case), "number", actor("issuer"))
+    waiting = certificate_of(session, case).paper.id
+    paper_versions.publish(session, actor("admin"), CARD, None, "退回原样式")
+    session.commit()
+    backup.write(app.config["SETTINGS"], db.engine, tmp_path / "all.tar")
+    with tarfile.open(tmp_path / "all.tar") as archive:
+        archive.extract("daiban.db", tmp_path / "elsewhere", filter="data")
+    definition.in_force = {}
+    own.forget()
+    elsewhere = create_engine(f"sqlite:///{tmp_path}/elsewhere/daiban.db")
+    with Session(elsewhere) as other:
+        own.refresh(other)
+        assert definition.load(CARD).folder.parent == definition.ROOT
+        sheet = papers_out.sheet_of(other.get_one(IssuedPaper, waiting))
+        assert sheet.root and "（新版）" in text_of(papers_out.draw(sheet))
+    elsewhere.dispose()
