@@ -122,7 +122,7 @@ def index(dossier: Dossier, lines: Sequence[Line]) -> bytes:
 
 def _event(row: dict[str, Any]) -> str:
     at = datetime.fromisoformat(row["at"]).astimezone(CHINA)
-    cells = (f"{at:%Y-%m-%d %H:%M}", row["unit"], row["who"] or "系统", row["action"], row["comment"] or "")
+    cells = (f"{at:%Y-%m-%d %H:%M}", row["unit"], row["who"] or "系统", row["said"], row["comment"] or "")
     return "<tr>" + "".join(f"<td>{_h(one)}</td>" for one in cells) + "</tr>"
 
 

@@ -17,6 +17,8 @@ from process.clock import local_day
 from process.refusals import Conflict, Forbidden, InvalidInput, NotFound, RequirementUnmet
 from services import files, print_desk
 from services.archive import dossier, retention, shelf
+from services.papers.definition import load
+from services.papers.errors import DefinitionError
 from services.print_desk import works_at
 
 DESTROY = "archive.destroy"
@@ -178,10 +180,18 @@ def _erase(session: Session, entry: ArchiveEntry) -> int:
         files.store().remove(key)
     for paper in dossier.papers_of(session, ids):
         if paper.storage_key in entry.files:
-            # What was frozen to draw it holds the same personal data as the drawing.
-            paper.data = {}
+            # What was frozen to draw it holds the same personal data as the drawing; the check page keeps what it answers with.
+            paper.data = {name: paper.data[name] for name in _still_asked(paper.paper) & paper.data.keys()}
     entry.package_key = None
     return len(ours)
+
+
+def _still_asked(paper_id: str) -> set[str]:
+    """Fields without which a stranger would be told another validity than before; none of them is about a person."""
+    try:
+        return {"agency", "valid_until", load(paper_id).terms.validity.field}
+    except DefinitionError:
+        return {"agency", "valid_until"}
 
 
 # Columns that name a stored file, in whatever table.

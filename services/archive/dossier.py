@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -194,15 +195,38 @@ def _history(session: Session, owners: list[Content]) -> list[dict[str, Any]]:
         .options(joinedload(JournalEntry.person), joinedload(JournalEntry.unit))
         .order_by(JournalEntry.id)
     ).all()
-    return [_row(one) for one in sorted(rows, key=lambda row: (order[row.stream], row.seq))]
+    steps = {one.uid: library.of(one, session).transitions for one in owners}
+    return [_row(one, steps[one.stream]) for one in sorted(rows, key=lambda row: (order[row.stream], row.seq))]
 
 
-def _row(entry: JournalEntry) -> dict[str, Any]:
+# What happened beside the steps of a process, in words that hold without this product.
+WORDS = {
+    "archive:begin": "归档：给档号",
+    "archive:build": "归档：生成归档包",
+    "case:create": "登记",
+    "certificate:create": "建立证照",
+    "certificate:draft": "起草证照",
+    "custody:move": "材料交接",
+    "document:add": "上传文件",
+    "note:add": "记备注",
+    "notice:send": "发出提醒",
+    "paper:freeze": "制作文书",
+    "paper:print": "打印文书",
+    "paper:ready": "文书已生成",
+    "personal:reveal": "查看完整个人信息",
+    "seal:use": "用印",
+}
+
+
+def _row(entry: JournalEntry, steps: Mapping[str, Any]) -> dict[str, Any]:
     told = {name: getattr(entry, name) for name in digests.FIELDS}
     told["at"] = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
     told["details"] = entry.details or {}
     who = entry.person.name if entry.person else ""
-    return {**told, "digest": entry.digest, "who": who, "unit": entry.unit.name if entry.unit else ""}
+    step = steps.get(entry.action.partition(":")[2])
+    said = WORDS.get(entry.action) or (step.title.zh if step is not None else entry.action)
+    unit = entry.unit.name if entry.unit else ""
+    return {**told, "digest": entry.digest, "who": who, "unit": unit, "said": said}
 
 
 def _name(folder: str, number: int, title: str, ending: str) -> str:

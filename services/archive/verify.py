@@ -6,8 +6,10 @@ import base64
 import binascii
 import hashlib
 import json
+import os
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO
@@ -76,7 +78,11 @@ def _check(opened: zipfile.ZipFile, file: BinaryIO, trusted: Trusted) -> Iterato
     if any(part.compress_type != zipfile.ZIP_STORED or part.flag_bits & 1 for part in parts):
         yield Line(BAD, "归档包", "里面有压缩或加密的文件，本系统的归档包没有这样的，不再往下看")
         return
-    for name in sorted({name for name in names if names.count(name) > 1}):
+    file.seek(0, os.SEEK_END)
+    if sum(part.file_size for part in parts) > file.tell():
+        yield Line(BAD, "归档包", "里面的文件互相重叠，本系统的归档包没有这样的，不再往下看")
+        return
+    for name in sorted(name for name, count in Counter(names).items() if count > 1):
         yield Line(BAD, name, "在包里出现了两次")
     manifest = _json(opened, package.MANIFEST)
     if not isinstance(manifest, dict) or not _plain_files(manifest):

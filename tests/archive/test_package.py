@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import random
@@ -195,6 +196,20 @@ def test_a_bomb_is_not_unpacked():
         bomb.writestr("manifest.json", b"[" * 50_000_000)
     lines = verify.check(out, verify.Trusted())
     assert [line.said for line in lines] == ["里面有压缩或加密的文件，本系统的归档包没有这样的，不再往下看"]
+
+
+def test_one_file_told_as_a_thousand_is_not_read_a_thousand_times():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as bomb:
+        bomb.writestr("manifest.json", b"{}" * 5000)
+        first = bomb.infolist()[0]
+        for number in range(50):
+            other = copy.copy(first)
+            other.filename = f"papers/{number}.pdf"
+            bomb.filelist.append(other)
+            bomb.NameToInfo[other.filename] = other
+    (line,) = verify.check(out, verify.Trusted())
+    assert line.state == verify.BAD and "重叠" in line.said
 
 
 def test_the_signature_can_be_checked_by_openssl_alone(body, tmp_path: Path):
