@@ -73,9 +73,9 @@ def findings(session: Session, case: Case, today: date) -> list[Finding]:
 
 def _names(case: Case) -> tuple[str, ...]:
     from services import certificates
-    from services.papers.definition import load
+    from services.papers.definition import in_force, load
 
-    if record_of(case.item).paper is None:
+    if record_of(case.item).paper is None and case.item.code not in in_force:
         return ()
     kind = certificates.paper_kind(case)
     return load(kind).terms.conditions if kind is not None else ()

@@ -335,7 +335,8 @@ def pdf(paper: Paper) -> bytes:
 # --- Confirming: the check page and what it may say are services/trust/checks.py
 
 
-Answer, UNKNOWN = checks.Answer, checks.UNKNOWN
+Answer = checks.Answer
+UNKNOWN = checks.UNKNOWN
 
 
 def verify(session: Session, code: str) -> Answer:

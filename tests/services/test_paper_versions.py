@@ -18,6 +18,7 @@ from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, No
 from services import actions, paper_comparison, paper_names, paper_versions, papers_out
 from services.papers import definition, own, trial
 from services.papers.errors import DefinitionError
+from services.papers.prepared import issuing
 from tests.services import paper_folders as folders
 from tests.services.fertility import WIFE, approved, certificate_of, draw_all, ticks
 
@@ -122,6 +123,8 @@ def test_another_process_takes_the_version_up_and_a_lost_folder_is_made_again(se
     own.refresh(session)
     paper = definition.load("senior_card")
     assert paper.folder.parent.name == row.digest[:40]
+    # Nobody has compared this version yet: it takes the ordinary way.
+    assert issuing.issuer().prepared(paper) is None
     (paper.folder / "page.html").write_text("touched")
     own.forget()
     own.refresh(session)
