@@ -24,11 +24,11 @@ from jobs.queue import BELLS, connect
 from models.base import now
 from models.ledger import IdempotencyKey
 from models.person import LoginSession
-from process import heads, outbox
+from process import heads, orphans, outbox
 from process.heads import Book, HeadsError
 from process.outbox import Due
 from process.transactions import reading
-from services import exports, imports
+from services import exports, imports, paper_admissions
 
 log = logging.getLogger("daiban.relay")
 PAUSE = 0.4
@@ -57,6 +57,7 @@ def run() -> None:
             signed = time.monotonic()
             sign(book, settings.journal_algorithm)
         try:
+            give_back(db.session())
             rung = ring_all(db.session(), connection)
             if swept is None or now() - swept > SWEEP_EVERY:
                 sweep(db.session())
@@ -78,6 +79,20 @@ def sign(book: Book, algorithm: str) -> None:
             heads.write(connection, book, now(), algorithm)
     except (HeadsError, OSError, SQLAlchemyError) as error:
         log.error("journal: %s", error)
+
+
+def give_back(session: Session) -> int:
+    """Frees at once what a killed worker of this machine held; the fencing token keeps out whatever it left under way."""
+    with reading():
+        found = orphans.find(session)
+        session.rollback()
+    if not found:
+        return 0
+    freed = orphans.give_back(session, found)
+    session.commit()
+    if freed:
+        log.warning("gave back %s rows of workers that ended without a word", freed)
+    return freed
 
 
 def ring_all(session: Session, connection: Redis) -> int:
@@ -128,6 +143,9 @@ def sweep(session: Session) -> None:
         if taken := sweep_some(session):
             log.info("removed the files of %s %s", taken, what)
         session.commit()
+    if paper_admissions.start(session):
+        log.info("papers are compared for the fast path")
+    session.commit()
     while gone := outbox.sweep(session):
         # In small steps, so that people who write wait for none of them.
         session.commit()

@@ -18,6 +18,7 @@ from process import outbox, releases, transactions
 from process.outbox import Lease
 from process.refusals import NotAvailable, Refusal
 from services.papers import own
+from services.papers.errors import RenderInterrupted
 
 log = logging.getLogger("daiban.worker")
 
@@ -45,7 +46,7 @@ def run_item(item_id: int) -> str:
 
 
 def do(session: Session, item_id: int) -> str:
-    """Leases and does one row; answers what became of it: done, busy, fenced, failed or dead."""
+    """Leases and does one row; answers what became of it: done, busy, fenced, lost, failed or dead."""
     try:
         held = outbox.lease(session, item_id)
         session.commit()
@@ -72,6 +73,15 @@ def _work(session: Session, held: Lease) -> str:
             return "fenced"
         session.commit()
         return "done"
+    except RenderInterrupted as cut:
+        # Ended from outside, as this worker might have been: the job did nothing wrong and is taken up again.
+        session.rollback()
+        log.warning("outbox %s (%s): %s", held.item_id, held.job, cut.detail)
+        if not outbox.lost(session, held, cut.detail):
+            session.rollback()
+            return "fenced"
+        session.commit()
+        return "lost"
     except Exception as error:
         # Whatever went wrong, the row says so and is tried again; after the last attempt a person finds it there.
         session.rollback()

@@ -107,6 +107,8 @@ class OutboxItem(Base):
     rung_at: Mapped[datetime | None]
     lease_token: Mapped[int] = mapped_column(default=0)
     leased_until: Mapped[datetime | None]
+    # The process that holds it (process/holders.py), so that nobody waits for one that is known to be dead.
+    leased_by: Mapped[str | None] = mapped_column(String(120))
     created_at: Mapped[datetime] = mapped_column(default=now)
     done_at: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)

@@ -13,14 +13,18 @@ from sqlalchemy.orm import Session
 
 from models.base import now
 from models.ledger import OutboxItem
+from process import holders
 
 LEASE = timedelta(seconds=40)
 MAX_ATTEMPTS = 3
 # A job that ends its worker can say nothing: after so many lost leases nobody takes it up again.
-MAX_LEASES = 6
-RING_AGAIN = timedelta(seconds=15)
+MAX_LEASES = 12
+# A bell that does not lie in its queue and led to no lease by then is lost: whoever heard it died.
+RING_AGAIN = timedelta(seconds=5)
 # 2 s, 16 s, 128 s, then every ten minutes; half of it is chance, so that what failed together does not come back together.
 FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 2.0, 8.0, 600.0
+# The first losses cost the job no time; then 1, 2, 4 and 8 s each, so that a machine short of memory can recover.
+FREE_LOSSES, LONGEST_LOSS_PAUSE = 3, 8.0
 # How long a done row, and a dead letter that was laid aside, can still be looked at.
 DONE_KEPT, CLOSED_KEPT = timedelta(days=30), timedelta(days=365)
 SWEPT_AT_ONCE = 5_000
@@ -80,6 +84,7 @@ def put(session: Session, job: str, *, district: str = "", delay: timedelta = ti
 
 # Written out, because a parameter keeps the planner from the small index over this status.
 DEAD: ColumnElement[str] = literal_column("'dead'")
+LEASED: ColumnElement[str] = literal_column("'leased'")
 
 
 def _is(status: str) -> ColumnElement[bool]:
@@ -159,6 +164,7 @@ def lease(session: Session, item_id: int) -> Lease | None:
             status="leased",
             lease_token=OutboxItem.lease_token + 1,
             leased_until=at + LEASE,
+            leased_by=holders.myself(),
             losses=OutboxItem.losses + case((_is("leased"), 1), else_=0),
         )
         .returning(OutboxItem.lease_token, OutboxItem.job, OutboxItem.args, OutboxItem.attempts, OutboxItem.losses)
@@ -207,6 +213,26 @@ def fail(session: Session, held: Lease, error: str) -> bool:
     )
 
 
+def lost(session: Session, held: Lease, error: str) -> bool:
+    """Gives the item back after the work was ended from outside: no failure of its own, so it costs no attempt."""
+    losses = held.losses + 1
+    return _close(session, held, error=error, **given_back(losses, now()))
+
+
+def given_back(losses: int, at: datetime) -> dict[str, Any]:
+    """What a row becomes whose work was ended from outside for the so many-th time."""
+    values: dict[str, Any] = {"status": "waiting", "losses": losses, "rung_at": None}
+    if wait := loss_pause(losses):
+        values["available_at"] = at + wait
+    return values
+
+
+def loss_pause(losses: int) -> timedelta:
+    """How long a job waits after so many lost workers."""
+    beyond = losses - FREE_LOSSES
+    return timedelta(seconds=min(2.0 ** (beyond - 1), LONGEST_LOSS_PAUSE) if beyond > 0 else 0)
+
+
 def pause(failures: int) -> timedelta:
     """How long to wait after so many failures."""
     longest = min(FIRST_PAUSE * GROWTH ** (failures - 1), LONGEST_PAUSE)
@@ -217,7 +243,7 @@ def _close(session: Session, held: Lease, **values: Any) -> bool:
     row = session.execute(
         update(OutboxItem)
         .where(OutboxItem.id == held.item_id, OutboxItem.lease_token == held.token, _is("leased"))
-        .values(leased_until=None, **values)
+        .values(leased_until=None, leased_by=None, **values)
         .returning(OutboxItem.id)
         .execution_options(synchronize_session=False)
     ).first()

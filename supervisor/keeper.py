@@ -32,6 +32,8 @@ class Rhythm:
 
     first_pause: float = 0.5
     longest_pause: float = 10.0
+    # A kill comes from outside and says nothing against starting again; work is waiting meanwhile.
+    longest_after_kill: float = 2.0
     healthy_after: float = 30.0
     grace: float = 10.0
     look_every: float = 0.05
@@ -136,7 +138,7 @@ class Keeper:
                 continue
             code = process.ended()
             if code is not None:
-                self._buried(process, in_words(code))
+                self._buried(process, in_words(code), killed=code == -signal.SIGKILL)
                 # A signal came from outside; an exit code twice in a row says that it does not like what it finds.
                 if code > 0 and process.deaths == 2 and process.child.mend:
                     say(process.child.name, process.child.mend())
@@ -147,10 +149,13 @@ class Keeper:
             for process in self._processes:
                 process.trim_log()
 
-    def _buried(self, process: Process, end: str) -> None:
+    def _buried(self, process: Process, end: str, *, killed: bool = False) -> None:
         if time.monotonic() - process.started >= self.rhythm.healthy_after:
             process.deaths = 0
-        pause = min(self.rhythm.first_pause * 2**process.deaths, self.rhythm.longest_pause)
+        longest = min(
+            self.rhythm.longest_pause, self.rhythm.longest_after_kill if killed else self.rhythm.longest_pause
+        )
+        pause = min(self.rhythm.first_pause * 2**process.deaths, longest)
         process.deaths += 1
         process.due = time.monotonic() + pause
         say(process.child.name, f"{end}; starts again in {pause:g} s")

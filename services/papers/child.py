@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import DoesNotFit, PaperError, RenderFailed
+from .errors import DoesNotFit, PaperError, RenderFailed, RenderInterrupted
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
@@ -36,7 +36,7 @@ DEFAULT_LIMITS = Limits()
 
 
 def run_limited(work: Callable[[], bytes], limits: Limits = DEFAULT_LIMITS) -> bytes:
-    """The bytes `work` returns; whatever happens in the child comes back as RenderFailed."""
+    """The bytes `work` returns; whatever happens in the child comes back as RenderFailed, its being killed as RenderInterrupted."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:  # pragma: no cover - the child leaves by os._exit
@@ -89,8 +89,11 @@ def _judge(answer: bytes, late: str, status: int, limits: Limits) -> bytes:
         reason, _, rest = body.decode(errors="replace").partition("\0")
         advice, _, detail = rest.partition("\0")
         raise RenderFailed(reason, advice or _ADVICE, detail=detail)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL}:
-        raise RenderFailed(f"排版用时超过 {limits.cpu_seconds} 秒计算时间，或内存不足被系统停止", _ADVICE)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
+        raise RenderFailed(f"排版用时超过 {limits.cpu_seconds} 秒计算时间", _ADVICE)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGKILL, signal.SIGTERM}:
+        # Its own limits end it in other ways, so this came from outside.
+        raise RenderInterrupted
     detail = body.decode(errors="replace") if kind == _CRASHED else f"wait status {status}"
     raise RenderFailed("排版程序出错", _ADVICE, detail=detail)
 

@@ -61,6 +61,17 @@ class RenderFailed(PaperError):
         super().__init__(f"文书没有生成：{reason}。{advice}")
 
 
+class RenderInterrupted(Refusal):
+    """Somebody or the system killed the renderer. No fault of the paper, hence no PaperError: nobody gives it up for this."""
+
+    status = 503
+    slug = "render-interrupted"
+    title = "文书没有生成"
+
+    def __init__(self) -> None:
+        super().__init__("排版程序被系统中断（多半是内存不足或进程被结束），文书本身没有问题。请稍后再试。")
+
+
 class RendererUnavailable(PaperError):
     """This machine lacks something without which papers may not be printed at all."""
 

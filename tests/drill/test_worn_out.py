@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from datetime import timedelta
 
 import pytest
@@ -12,8 +14,9 @@ from extensions import db
 from jobs import relay, worker
 from models.base import now
 from models.ledger import OutboxItem
-from process import outbox
+from process import holders, outbox
 from services import papers_out
+from services.papers.child import run_limited
 from tests.services.fertility import ActorOf, accepted, sheet
 
 pytestmark = pytest.mark.drill
@@ -43,7 +46,7 @@ def test_a_job_that_ends_every_worker_is_laid_aside(session: Session, actor: Act
     session.expire_all()
     paper = sheet(session, case, "acceptance_notice")
     assert (item.status, paper.status) == ("dead", "failed")
-    assert (paper.error or "").startswith("工作进程办这一件时中断了 6 次")
+    assert (paper.error or "").startswith(f"工作进程办这一件时中断了 {outbox.MAX_LEASES} 次")
     assert worker.do(session, item.id) == "busy"
 
 
@@ -56,6 +59,51 @@ def test_a_few_dead_workers_do_not_spoil_a_paper(session: Session, actor: ActorO
     assert worker.do(session, item.id) == "done"
     session.expire_all()
     assert sheet(session, case, "acceptance_notice").status == "ready"
+
+
+def test_a_killed_drawing_is_no_failure_of_the_paper(
+    session: Session, actor: ActorOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More often than a failure would be tolerated; the first times it is due again at once."""
+    case = accepted(session, actor)
+    session.commit()
+    item, draw = drawing(session), papers_out.draw
+    kills_itself = lambda: os.kill(os.getpid(), signal.SIGKILL) or b""  # noqa: E731
+    monkeypatch.setattr(papers_out, "draw", lambda _sheet: run_limited(kills_itself))
+    for losses in range(1, outbox.MAX_ATTEMPTS + 1):
+        assert worker.do(session, item.id) == "lost"
+        session.expire_all()
+        assert (item.status, item.attempts, item.losses, item.rung_at) == ("waiting", 0, losses, None)
+    assert worker.do(session, item.id) == "lost"
+    session.expire_all()
+    assert now() < item.available_at <= now() + timedelta(seconds=1), "then it waits a little"
+    assert sheet(session, case, "acceptance_notice").status == "waiting"
+    session.execute(update(OutboxItem).where(OutboxItem.id == item.id).values(available_at=now()))
+    session.commit()
+    monkeypatch.setattr(papers_out, "draw", draw)
+    assert worker.do(session, item.id) == "done"
+    session.expire_all()
+    assert sheet(session, case, "acceptance_notice").status == "ready"
+
+
+def test_the_relay_gives_back_what_a_killed_worker_held(session: Session, actor: ActorOf) -> None:
+    case = accepted(session, actor)
+    session.commit()
+    item = drawing(session)
+    if (pid := os.fork()) == 0:  # pragma: no cover - the child leaves by os._exit
+        os._exit(0)
+    gone = (holders.myself() or "").rpartition("/")[0] + f"/{pid}-1"
+    os.waitpid(pid, 0)
+    assert outbox.lease(session, item.id) is not None
+    session.commit()
+    assert relay.give_back(session) == 0, "this process lives"
+    session.execute(update(OutboxItem).where(OutboxItem.id == item.id).values(leased_by=gone, rung_at=now()))
+    session.commit()
+    assert relay.give_back(session) == 1
+    assert relay.ring_due(session, lambda item_id, _queue: None, outbox.PAPERS) == 1
+    assert worker.do(session, item.id) == "done"
+    session.expire_all()
+    assert (item.losses, sheet(session, case, "acceptance_notice").status) == (1, "ready")
 
 
 def test_a_worker_faster_than_the_relay_is_rung_for_again_soon(session: Session, actor: ActorOf) -> None:

@@ -17,7 +17,14 @@ from PIL import Image
 from services.papers import attached, samples, values
 from services.papers.child import Limits, run_limited
 from services.papers.definition import load, paper_ids
-from services.papers.errors import DoesNotFit, InvalidPaperData, MissingGlyphs, RenderFailed
+from services.papers.errors import (
+    DoesNotFit,
+    InvalidPaperData,
+    MissingGlyphs,
+    PaperError,
+    RenderFailed,
+    RenderInterrupted,
+)
 from services.papers.renderer import RenderService
 from services.papers.text import hostile_character
 
@@ -254,6 +261,13 @@ def test_a_crash_below_python_is_a_sentence() -> None:
     for crash in (os.abort, lambda: os.kill(os.getpid(), 11) or b"", lambda: os._exit(7)):
         with pytest.raises(RenderFailed, match="排版程序"):
             run_limited(crash)  # type: ignore[arg-type]
+
+
+def test_a_child_killed_from_outside_is_no_fault_of_the_paper() -> None:
+    """Nobody may give a paper up for this, so it is not among the errors of papers."""
+    with pytest.raises(RenderInterrupted, match="文书本身没有问题") as cut:
+        run_limited(lambda: os.kill(os.getpid(), 9) or b"")  # type: ignore[func-returns-value]
+    assert not isinstance(cut.value, PaperError)
 
 
 def test_too_much_output_is_refused() -> None:

@@ -37,6 +37,14 @@ def test_a_child_that_keeps_dying_is_tried_less_often_and_its_words_are_shown(ke
     assert keeper.stop() == 0
 
 
+def test_a_kill_from_outside_is_waited_out_only_shortly(keep):
+    keeper = keep(child("worker"), longest_after_kill=0.2)
+    for start in (1, 2, 3, 4):
+        os.kill(keeper.pid_of("worker", start=start), signal.SIGKILL)
+    pauses = keeper.wait_for(r"worker +killed by SIGKILL; starts again in (\S+) s", times=4)
+    assert [match[1] for match in pauses] == ["0.1", "0.2", "0.2", "0.2"]
+
+
 def test_a_healthy_stretch_ends_the_back_off(keep):
     keeper = keep(child("web"), healthy_after=0.2)
     for start in (1, 2, 3):

@@ -129,6 +129,27 @@ def test_a_slice_that_is_done_twice_or_died_changes_nothing(session, actor, monk
     assert batches.load(session, actor("issuer"), uid).done == 4
 
 
+def test_a_drawing_killed_from_outside_fails_nothing_of_the_batch(session, actor, monkeypatch):
+    from services import papers_out
+    from services.papers.errors import RenderInterrupted
+
+    chosen = several(session, actor, 2)
+    uid = batches.start_make(session, actor("issuer"), uids(chosen)).uid
+    session.commit()
+    draw, kills = papers_out.draw, [1, 2]
+
+    def killed_twice(sheet):
+        if kills:
+            kills.pop()
+            raise RenderInterrupted
+        return draw(sheet)
+
+    monkeypatch.setattr(papers_out, "draw", killed_twice)
+    assert work(session).count("lost") == 2
+    batch = batches.load(session, actor("issuer"), uid)
+    assert (batch.status, batch.done, batch.failed) == ("done", 2, 0)
+
+
 def test_a_drawing_that_failed_is_drawn_again_with_its_number(session, actor, monkeypatch):
     from services import papers_out
     from services.papers.errors import RenderFailed
