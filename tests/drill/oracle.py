@@ -33,7 +33,7 @@ def drained(session: Session) -> bool:
                 OutboxItem.status == "leased",
                 and_(
                     OutboxItem.status == "waiting",
-                    or_(OutboxItem.available_at <= now(), OutboxItem.attempts > 0),
+                    or_(OutboxItem.available_at <= now(), OutboxItem.attempts > 0, OutboxItem.losses > 0),
                 ),
             )
         )
