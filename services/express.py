@@ -14,11 +14,10 @@ from models.case import Case
 from models.content import Content
 from models.express import ExpressRecord
 from models.ledger import JournalEntry
-from models.paper import Certificate
 from process import registry
 from process.access import Actor
 from process.library import library
-from process.refusals import InvalidInput, RequirementUnmet
+from process.refusals import InvalidInput
 from process.registry import Step
 from process.words import N_
 
@@ -94,13 +93,6 @@ def note_express_signed(step: Step) -> None:
     step.details["signed"] = record.number
 
 
-@registry.requirement("parcel_sent")
-def parcel_sent(step: Step) -> None:
-    """By express means that it was given to the courier first; nobody signs for what never left."""
-    if step.inputs.get("way") == "express" and of(step.session, step.content) is None:
-        raise RequirementUnmet("还没有交快递。请先办“交快递”登记单号，对方签收后再办这一步。", {"way": "还没有交快递"})
-
-
 @registry.requirement("every_licence")
 def every_licence(step: Step) -> None:
     """一次申报，几张证照: the list names every licence that the item promises, each with its number on a line of its own."""
@@ -155,11 +147,6 @@ def course(session: Session, case: Case) -> list[Line]:
             way = sent.number
         found.append(Line(row.at, TOLD[name], way, came))
     return found
-
-
-def licences(session: Session, case: Case) -> list[Certificate]:
-    """Every certificate that came of one filing."""
-    return list(session.scalars(select(Certificate).where(Certificate.case_id == case.id).order_by(Certificate.id)))
 
 
 def kinds() -> tuple[str, ...]:

@@ -113,16 +113,18 @@ def test_draft_carries_the_mark_and_no_number(
         assert "盖章处" in text
 
 
-def test_seal_place_is_marked_and_nothing_red_is_drawn(service: RenderService, poppler: None, tmp_path: Path) -> None:
-    """A drawn red circle would look like a seal and be none."""
-    for paper_id in PAPERS:
-        paper = load(paper_id)
-        for demo in (False, True):
-            content = service.render(paper, samples.load_sample(paper), draft=False, verify_url=URL, demo=demo)
-            (tmp_path / "p.pdf").write_bytes(content)
-            subprocess.run(["pdftoppm", "-r", "50", "-png", tmp_path / "p.pdf", tmp_path / paper_id], check=True)
+@pytest.mark.parametrize("paper_id", [paper_id for paper_id in PAPERS if load(paper_id).seal])
+def test_seal_place_is_marked_and_nothing_red_is_drawn(
+    service: RenderService, poppler: None, tmp_path: Path, paper_id: str
+) -> None:
+    """A drawn red circle would look like a seal and be none. Sheets that nobody seals may have the colour of the house."""
+    paper = load(paper_id)
+    for demo in (False, True):
+        content = service.render(paper, samples.load_sample(paper), draft=False, verify_url=URL, demo=demo)
+        (tmp_path / "p.pdf").write_bytes(content)
+        subprocess.run(["pdftoppm", "-r", "50", "-png", tmp_path / "p.pdf", tmp_path / f"{demo}"], check=True)
     pictures = sorted(tmp_path.glob("*.png"))
-    assert len(pictures) >= len(PAPERS)
+    assert len(pictures) >= 2
     for file in pictures:
         with Image.open(file) as picture:
             for _, (red, green, blue) in picture.convert("RGB").getcolors(1 << 24) or []:
