@@ -370,7 +370,7 @@ def deliver_result(step: Step) -> None:
     point, case = successors.result_place(ticket), ticket.case
     if case is not None:
         cause = step.cause.content if step.cause else None
-        custody.require_within(case, point, step.actor.person_id, cause.assignee_id if cause else None)
+        custody.require_within(step.session, case, point, step.actor.person_id, cause.assignee_id if cause else None)
         custody.give_back(step, case, custody.unit(point, step.actor), document)
         signed = {name: step.inputs.get(name) for name in ("collector", "signature")}
         engine.follow(step, case, "deliver", way=way, **signed)

@@ -297,10 +297,12 @@ def remember_notice(step: Step) -> None:
 
 @registry.requirement("originals_back")
 def originals_back(step: Step) -> None:
-    """Originals at this very counter go back with this step; any that are elsewhere stop it."""
-    away = [m for m in custody.originals_out(step.content) if not _at_this_counter(m, step.actor)]
+    """Originals at this very counter go back with this step; any that are elsewhere or in an envelope stop it."""
+    underway = custody.on_the_way(step.session, step.content)
+    out = custody.originals_out(step.content)
+    away = [m for m in out if m.id in underway or not _at_this_counter(m, step.actor)]
     if away:
-        named = "、".join(f"{m.name}（在{custody.holder(m)}）" for m in away)
+        named = "、".join(f"{m.name}（{custody.whereabouts_of(m, underway)}）" for m in away)
         raise RequirementUnmet(f"还有原件没有归还申请人：{named}。请先取回并归还，再“{step.transition.title.zh}”。")
 
 

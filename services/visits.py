@@ -346,7 +346,7 @@ def deliver_at_door(step: Step) -> None:
     if ticket is not None and engine.follow(step, ticket, "deliver", **given):
         return
     if visit.case is not None:
-        custody.require_within(visit.case, visit.place, step.actor.person_id, visit.assignee_id)
+        custody.require_within(step.session, visit.case, visit.place, step.actor.person_id, visit.assignee_id)
         custody.give_back(step, visit.case, custody.somebody(step.actor), document)
         engine.follow(step, visit.case, "deliver", way="door", **given)
 

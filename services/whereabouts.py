@@ -18,8 +18,6 @@ from process.access import Actor
 from services import custody
 from services.search import matching
 
-# Lists whose papers are on their way until the taker has counted them.
-UNDERWAY = ("send", "result", "send_back", "supply", "pass_on", "answer")
 MOST = 60
 
 
@@ -145,13 +143,13 @@ def _numbers(session: Session, content_ids: Iterable[int]) -> dict[int, str]:
 
 def _now(material: Material | None, name: str, original: bool, sheets: int, chain: Sequence[Hand]) -> Whereabouts:
     last = chain[-1] if chain else None
-    underway = (
+    underway = last is not None and custody.uncounted(last.line.counted, last.handover)
+    lost = (
         last is not None
-        and last.handover.action in UNDERWAY
-        and last.line.counted is None
-        and last.handover.to_person_id is None
+        and last.handover.action in custody.UNDERWAY
+        and last.line.counted == 0
+        and last.line.sheets > 0
     )
-    lost = last is not None and last.handover.action in UNDERWAY and last.line.counted == 0 and last.line.sheets > 0
     signed = next((hand for hand in reversed(chain) if hand.signed_by), None)
     if material is not None and material.original_held:
         place = custody.holder(material)
