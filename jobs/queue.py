@@ -41,7 +41,7 @@ def lying(connection: Redis, name: str) -> set[int]:
     return found
 
 
-def ring(connection: Redis, item_id: int, name: str) -> None:
+def ring(connection: Redis, item_id: int, name: str, *, first: bool = False) -> None:
     """Tells a worker that this outbox row is due. Ringing twice is harmless: the lease decides who does it."""
     queue(connection, name).enqueue_call(
         "jobs.worker.run_item",
@@ -51,4 +51,5 @@ def ring(connection: Redis, item_id: int, name: str) -> None:
         result_ttl=0,
         failure_ttl=3600,
         timeout=TIMEOUT,
+        at_front=first,
     )

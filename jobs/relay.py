@@ -103,15 +103,27 @@ def ring_all(session: Session, connection: Redis) -> int:
         room = BELLS - len(unheard)
         if room > 0:
             rung += ring_due(
-                session, lambda item_id, queue: bells.ring(connection, item_id, queue), name, unheard, room
+                session,
+                lambda item_id, queue: bells.ring(connection, item_id, queue),
+                name,
+                unheard,
+                room,
+                lambda item_id, queue: bells.ring(connection, item_id, queue, first=True),
             )
     return rung
 
 
 def ring_due(
-    session: Session, ring_one: Ring, queue: str | None = None, unheard: set[int] | None = None, room: int = 100
+    session: Session,
+    ring_one: Ring,
+    queue: str | None = None,
+    unheard: set[int] | None = None,
+    room: int = 100,
+    ring_first: Ring | None = None,
 ) -> int:
-    """Rings for the due rows of a queue; a row whose bell is lost is rung for again later."""
+    """Rings for the due rows of a queue; a row whose bell is lost is rung for again later.
+
+    Whose worker was lost has waited its turn already and is rung for ahead of the others."""
     unheard = unheard or set()
     with reading():
         # Looking takes no lock on SQLite; most rounds find nothing.
@@ -123,7 +135,12 @@ def ring_due(
     claimed = outbox.claim_bells(session, found)
     session.commit()
     for one in claimed:
-        ring_one(one.id, one.queue)
+        if not (ring_first and one.losses):
+            ring_one(one.id, one.queue)
+    # Each goes to the very front, so the oldest comes last.
+    for one in reversed(claimed):
+        if ring_first and one.losses:
+            ring_first(one.id, one.queue)
     return len(claimed)
 
 

@@ -109,12 +109,13 @@ class Due:
     id: int
     queue: str
     lease_token: int
+    losses: int = 0
 
 
 def due(session: Session, limit: int = 100, queue: str | None = None) -> list[Due]:
     """What should be rung for now: due and not rung lately, oldest first, or leased by somebody whose lease ran out."""
     at = now()
-    columns = (OutboxItem.id, OutboxItem.queue, OutboxItem.lease_token)
+    columns = (OutboxItem.id, OutboxItem.queue, OutboxItem.lease_token, OutboxItem.losses)
     found: list[Due] = []
     for name in QUEUES if queue is None else (queue,):
         waiting = (
@@ -129,7 +130,7 @@ def due(session: Session, limit: int = 100, queue: str | None = None) -> list[Du
         )
         for statement in (lost, waiting):
             rows = session.execute(statement.limit(limit - len(found))) if len(found) < limit else ()
-            found += [Due(row.id, row.queue, row.lease_token) for row in rows]
+            found += [Due(row.id, row.queue, row.lease_token, row.losses) for row in rows]
     return found
 
 

@@ -7,7 +7,7 @@ import signal
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from extensions import db
@@ -124,3 +124,22 @@ def test_a_worker_faster_than_the_relay_is_rung_for_again_soon(session: Session,
     item = session.get_one(OutboxItem, item_id)
     assert (item.status, item.rung_at) == ("waiting", None)
     assert item.available_at <= now() + timedelta(seconds=2)
+
+
+def test_who_lost_a_worker_does_not_queue_up_again(session: Session) -> None:
+    for losses in (0, 2, 0, 1):
+        number = outbox.put(session, "test.job")
+        session.execute(update(OutboxItem).where(OutboxItem.id == number).values(losses=losses))
+    session.commit()
+    heard: list[int] = []
+    first, second, third, last = session.scalars(
+        select(OutboxItem.id).where(OutboxItem.job == "test.job").order_by(OutboxItem.id)
+    )
+    session.rollback()
+    relay.ring_due(
+        session,
+        lambda number, _queue: heard.append(number),
+        outbox.QUICK,
+        ring_first=lambda number, _queue: heard.insert(0, number),
+    )
+    assert [number for number in heard if number >= first] == [second, last, first, third]
