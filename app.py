@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import blueprints
 import cli
+import jobs.admissions
 import jobs.archive
 import jobs.care
 import jobs.clocks
@@ -20,7 +21,7 @@ from extensions import babel, csrf, db, limiter, login, migrate
 from models.crypto import vault
 from process import journal, library, transactions
 from process.refusals import DefinitionError
-from services import papers_out, trust
+from services import paper_admissions, papers_out, trust
 from services.exchange import keys as exchange_keys
 from services.exchange import partners as exchange_partners
 from services.files import configure as configure_files
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     exchange_keys.configure(settings.var / exchange_keys.FILE, lambda: exchange_partners.any_known(db.engine))
     trust.configure(settings)
     place.configure(settings.var / "prepared")
+    paper_admissions.configure(settings.papers_admit)
     services.register()
     papers_out.configure(settings.base_url, demo=settings.demo)
     catalogue.check()

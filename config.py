@@ -50,6 +50,8 @@ class Settings:
     trust_passphrase: str = field(default="", repr=False)
     seal_platform_url: str = field(default="", repr=False)
     seal_platform_secret: str = field(default="", repr=False)
+    # When papers are compared for the fast path: in the quiet hours, at once, or never by itself (see docs/papers.md).
+    papers_admit: str = "night"
     # The ways on which people are told outside the application; empty: not set up (see docs/messages.md).
     sms_gateway_url: str = field(default="", repr=False)
     sms_gateway_secret: str = field(default="", repr=False)
@@ -85,6 +87,7 @@ class Settings:
             seal_platform_secret=_gateway_secret(
                 env.get("SEAL_PLATFORM_URL") or "", env.get("SEAL_PLATFORM_SECRET") or "", "SEAL_PLATFORM"
             ),
+            papers_admit=_admit(env.get("PAPERS_ADMIT") or ("off" if env.get("DAIBAN_DEMO") == "1" else "night")),
             sms_gateway_url=_gateway("SMS_GATEWAY_URL", env.get("SMS_GATEWAY_URL") or ""),
             sms_gateway_secret=_gateway_secret(env.get("SMS_GATEWAY_URL") or "", env.get("SMS_GATEWAY_SECRET") or ""),
             sms_sender=_sender(env.get("SMS_SENDER") or "代办"),
@@ -311,6 +314,12 @@ def _sender(value: str) -> str:
 def _chat_kind(value: str) -> str:
     if value not in {"wecom", "dingtalk"}:
         raise ConfigError(f"WORK_CHAT_KIND: {value!r} is not known; use wecom or dingtalk")
+    return value
+
+
+def _admit(value: str) -> str:
+    if value not in {"night", "now", "off"}:
+        raise ConfigError(f"PAPERS_ADMIT: {value!r} is not known; use night, now or off")
     return value
 
 

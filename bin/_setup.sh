@@ -139,5 +139,5 @@ ensure_faces() {
 }
 
 # Papers are printed with the faces of the product alone; the other fonts are for the browser of the tests.
-runtime_packages=(python3-venv ca-certificates redis-server libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)
-test_packages=("${runtime_packages[@]}" fonts-noto-cjk chromium poppler-utils zbar-tools postgresql)
+runtime_packages=(python3-venv ca-certificates redis-server libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils)
+test_packages=("${runtime_packages[@]}" fonts-noto-cjk chromium zbar-tools postgresql)

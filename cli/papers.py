@@ -73,23 +73,23 @@ def check() -> None:
 @plain
 def admit(paper: str | None, every: bool, fills: int, seed: int) -> None:
     """Compare the fast path of PAPER with the ordinary one and admit it when all copies agree; ends with 1 when not."""
-    from flask import current_app
-
+    from services import papers_out
     from services.papers.definition import load, load_all
-    from services.papers.prepared import admission
+    from services.papers.prepared import admission, place, record
     from services.papers.renderer import warm
 
     if not paper and not every:
         stop("name a paper, or --all")
+    if lacking := record.lacking():
+        stop(f"this machine lacks {' and '.join(lacking)}: apt-get install poppler-utils")
     _take_up()
     service = warm()
     wanted = [load(paper)] if paper else [one for one in load_all().values() if one.series]
-    folder = current_app.config["SETTINGS"].var / "prepared"
     failed = 0
     for one in wanted:
-        found = admission.admit(one, service, folder, fills=fills, seed=seed)
+        found = admission.admit(one, service, place.folder(), fills=fills, seed=seed, demo=papers_out.is_demo())
         failed += not found.admitted
-        click.echo(admission.told(found))
+        click.echo(record.told(found))
     if failed:
         stop(f"{failed} papers stay on the ordinary way, see above")
 
@@ -98,17 +98,14 @@ def admit(paper: str | None, every: bool, fills: int, seed: int) -> None:
 @plain
 def admitted() -> None:
     """Which papers are on the fast path in their present version, and what the comparison said."""
-    from flask import current_app
-
+    from services import paper_admissions
     from services.papers.definition import load_all
-    from services.papers.prepared import admission
-    from services.papers.prepared.papers import folder_of
+    from services.papers.prepared import record
 
     _take_up()
-    folder = current_app.config["SETTINGS"].var / "prepared"
     for one in load_all().values():
-        found = admission.read(folder_of(folder, one))
-        click.echo(admission.told(found) if found else f"--  {one.id}: never compared in this version")
+        found = paper_admissions.state(one)
+        click.echo(record.told(found) if found else f"--  {one.id}: never compared in this version")
 
 
 @papers.command("faces")

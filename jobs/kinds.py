@@ -36,6 +36,14 @@ KINDS: dict[str, Kind] = {
         N_("请看是不是缺字段、缺字形或存储已满。补正后再试一次，原来的编号不变；不再需要的文书，写明理由后放弃。"),
         Needs(queue=PAPERS),
     ),
+    "papers.admit": Kind(
+        "system_admin",
+        N_("比对文书的快速路径"),
+        N_(
+            "这种文书的比对一再中断，已改为一直走普通路径，照常打印。请看出错的原因；这一行放弃就可以，其他文书会接着比对。"
+        ),
+        BULK,
+    ),
     "papers.sign": Kind(
         "certificate_issuer",
         N_("请统一电子印章平台签章"),

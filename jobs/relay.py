@@ -28,7 +28,7 @@ from process import heads, orphans, outbox
 from process.heads import Book, HeadsError
 from process.outbox import Due
 from process.transactions import reading
-from services import exports, imports
+from services import exports, imports, paper_admissions
 
 log = logging.getLogger("daiban.relay")
 PAUSE = 0.4
@@ -160,6 +160,9 @@ def sweep(session: Session) -> None:
         if taken := sweep_some(session):
             log.info("removed the files of %s %s", taken, what)
         session.commit()
+    if paper_admissions.start(session):
+        log.info("papers are compared for the fast path")
+    session.commit()
     while gone := outbox.sweep(session):
         # In small steps, so that people who write wait for none of them.
         session.commit()

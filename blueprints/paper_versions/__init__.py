@@ -13,7 +13,7 @@ from blueprints import present
 from blueprints.context import current_actor, db_session
 from models.paper_template import PaperTemplate
 from process.refusals import Forbidden, InvalidInput, NotFound
-from services import paper_comparison, paper_versions, papers_generic
+from services import paper_admissions, paper_comparison, paper_versions, papers_generic
 from services.papers import definition, folders, own, trial
 from services.papers.errors import DefinitionError, PaperError
 
@@ -49,6 +49,10 @@ def index() -> ResponseReturnValue:
         is_shipped=own.is_shipped,
         may_edit=may_edit,
         moment=present.moment,
+        speed=paper_admissions.states(),
+        speed_words=_speed_words,
+        speed_mode=paper_admissions.mode(),
+        speed_lacks=paper_admissions.lacking(),
     )
 
 
@@ -279,3 +283,14 @@ def _case_titles() -> dict[str, str]:
 
 def _state_words() -> dict[str, str]:
     return {"uploaded": _("待审核"), "approved": _("已审核"), "refused": _("未同意"), "withdrawn": _("已撤回")}
+
+
+def _speed_words(told: paper_admissions.Told) -> str:
+    """Why a version stays on the ordinary way, for people; what the comparison said word for word stands beside it."""
+    return {
+        paper_admissions.DIFFERS: _("与普通排版不一致"),
+        paper_admissions.NOT_FIXED: _("没有固定的栏位"),
+        paper_admissions.MOSTLY_ORDINARY: _("多数份数只能走普通排版"),
+        paper_admissions.TOO_FEW: _("比对的份数不够"),
+        paper_admissions.FAILED: _("比对一再中断"),
+    }.get(told.verdict, told.reason)

@@ -13,6 +13,8 @@ from typing_extensions import Buffer
 
 # Points of the picture per module of the code, and the quiet zone around it in modules.
 SCALE, QUIET = 4, 2
+# The longest address, its signed claim among it, that is printed; both ways of drawing hold to it.
+LONGEST = 700
 _BITS = bytes(0x30 if value <= 127 else 0x31 for value in range(256))
 
 

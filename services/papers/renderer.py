@@ -33,7 +33,6 @@ _ASSET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.(?:png|jpg|svg)\Z")
 _ASSET_TYPES = {"png": "image/png", "jpg": "image/jpeg", "svg": "image/svg+xml"}
 # B keeps the look for ever; U says besides that every character can be read back.
 VARIANT = "pdf/a-3u"
-_MAX_VERIFY_URL = 700
 # Versions of the office's own whose pages are kept compiled.
 _MOST_OTHERS = 32
 _TRIAL = Limits(memory=1024**3, cpu_seconds=20, wall_seconds=30, output_bytes=16 * 1024**2)
@@ -166,7 +165,7 @@ class RenderService:
         code = picture = ""
         if verify_url and not draft:
             if (
-                len(verify_url) > _MAX_VERIFY_URL
+                len(verify_url) > qr.LONGEST
                 or hostile_character(verify_url)
                 or not verify_url.startswith(("https://", "http://"))
             ):

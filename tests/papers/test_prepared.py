@@ -171,7 +171,7 @@ def test_a_rare_name_stays_on_the_fast_path(
 def test_both_ways_refuse_the_same_with_the_same_sentences(folder: Path, service: RenderService) -> None:
     paper = load("senior_card")
     issuer = Issuer(folder)
-    issuer.papers[paper.version] = PreparedPaper(paper, folder, Faces(folder / "faces"))
+    issuer.take(PreparedPaper(paper, folder, Faces(folder / "faces")))
     sample = load_sample(paper)
     for change, kind in (
         ({"name": ""}, InvalidPaperData),

@@ -60,6 +60,8 @@ def test_other_good_values(tmp_path):
     assert not found.own_redis
     assert settings(tmp_path, BASE_URL="https://daiban.example.cn/").base_url == "https://daiban.example.cn"
     assert settings(tmp_path, HOST="::1").base_url == "http://[::1]:8000"
+    assert (settings(tmp_path).papers_admit, found.papers_admit) == ("night", "off"), "a demo is not disturbed"
+    assert settings(tmp_path, DAIBAN_DEMO="1", PAPERS_ADMIT="now").papers_admit == "now"
     assert settings(tmp_path, PORT="").port == 8000, "an empty variable counts as unset"
 
 
@@ -98,6 +100,7 @@ def test_other_good_values(tmp_path):
         ("SMS_SENDER", "【东新街道】", "no brackets"),
         ("SMS_SENDER", "东" * 21, "at most 20 characters"),
         ("WORK_CHAT_URL", "http://[robot", "this is no address"),
+        ("PAPERS_ADMIT", "always", "'always' is not known; use night, now or off"),
         ("WORK_CHAT_KIND", "slack", "'slack' is not known; use wecom or dingtalk"),
         ("DAIBAN_VAR", "/proc/x", "cannot write to the folder /proc/x"),
         ("DAIBAN_VAR", "config.py", "config.py (file exists); name a folder"),

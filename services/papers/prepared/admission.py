@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tempfile
-from collections import Counter
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +19,9 @@ from services.papers.samples import load_sample
 
 from .errors import NotPreparable, TakeOrdinaryWay
 from .faces import Faces
-from .papers import PreparedPaper
+from .papers import PreparedPaper, folder_of
 from .random_fills import Fills
-from .record import Admission, read, told, write
+from .record import DIFFERS, FAILED, MOSTLY_ORDINARY, NOT_FIXED, TOO_FEW, Admission, read, told, write
 
 if TYPE_CHECKING:
     from services.papers.renderer import RenderService
@@ -43,63 +43,117 @@ def admit(
     fills: int = ENOUGH,
     enough: int = ENOUGH,
     seed: int = 0,
-    progress: Callable[[int], None] | None = None,
+    demo: bool = True,
+    progress: Callable[[Admission], None] | None = None,
 ) -> Admission:
-    """Prepares and compares; the paper is admitted when at least `enough` copies agreed and none differed."""
-    prepared = PreparedPaper(paper, folder, Faces(folder / "faces"))
-    prepared.load()
-    maker = Fills(paper, load_sample(paper), seed=seed)
-    result = Admission(paper.id, paper.version, fills)
-    ways: Counter[str] = Counter()
-    for number in range(fills):
-        data, url = maker.fill(number), maker.url(number)
-        try:
-            fast = _fast(prepared, service, data, url)
-        except (NotPreparable, TakeOrdinaryWay) as reason:
-            ways[str(reason)] += 1
-            # A paper that never takes a shape shows that at once.
-            if not prepared.shapes and number >= 9:
-                break
-            continue
-        ordinary = service.render(paper, data, draft=False, verify_url=url, demo=True)
-        told, share = differing(ordinary, fast)
-        result.compared += 1
-        result.worst_pixels = max(result.worst_pixels, share)
-        if told:
-            result.differing.append(f"{number}: {told}")
-            if len(result.differing) >= 5:
-                break
+    """Compares until it is decided; goes on where an earlier comparison of the same copies was interrupted."""
+    found = read(folder_of(folder, paper))
+    if found is None or found.finished or (found.fills, found.seed, found.demo) != (fills, seed, demo):
+        write(folder_of(folder, paper), Admission(paper.id, paper.version, fills, seed=seed, demo=demo))
+    faces = Faces(folder / "faces")
+    while not (found := advance(paper, service, folder, faces, enough=enough, demo=demo)).finished:
         if progress is not None:
-            progress(number + 1)
-    result.ordinary, result.shapes = dict(ways), prepared.shapes
-    result.at = datetime.now(UTC).isoformat(timespec="seconds")
-    _judge(result, sum(ways.values()), enough)
+            progress(found)
+    return found
+
+
+def advance(
+    paper: Paper,
+    service: RenderService,
+    folder: Path,
+    faces: Faces,
+    *,
+    slice_of: int = 20,
+    seconds: float = 60.0,
+    fills: int = ENOUGH,
+    enough: int = ENOUGH,
+    demo: bool = True,
+) -> Admission:
+    """The next few copies of a comparison, as far as the time allows; each copy follows from its number, so any process may go on."""
+    prepared = PreparedPaper(paper, folder, faces)
+    result = read(prepared.folder)
+    if result is None or result.demo != demo:
+        result = Admission(paper.id, paper.version, fills, demo=demo)
+    if result.finished:
+        return result
+    prepared.load()
+    maker = Fills(paper, load_sample(paper), seed=result.seed, offices=True)
+    until = time.monotonic() + seconds
+    for number in range(result.next, result.next + slice_of):
+        _compare(result, prepared, service, maker.fill(number), maker.url(number))
+        result.next = number + 1
+        if _over(result, prepared.shapes, enough) or time.monotonic() > until:
+            break
+    result.shapes, result.at = prepared.shapes, datetime.now(UTC).isoformat(timespec="seconds")
+    meanwhile = read(prepared.folder)
+    if meanwhile is not None and meanwhile.finished and meanwhile.demo == demo:
+        # Somebody at the command line was faster.
+        return meanwhile
     write(prepared.folder, result)
     return result
 
 
-def _judge(result: Admission, ordinary: int, enough: int) -> None:
-    if result.differing:
-        result.reason = "快速版与普通版不一致"
-    elif not result.compared:
-        result.reason = "这种文书没有固定的栏位：" + "；".join(list(result.ordinary)[:3])
-    elif ordinary > MOST_ORDINARY * result.fills:
-        result.reason = f"{result.fills} 份中有 {ordinary} 份只能走普通版"
-    elif result.compared < enough:
-        result.reason = f"只比对了 {result.compared} 份，至少要 {enough} 份"
-    else:
-        result.admitted = True
+def refuse(paper: Paper, folder: Path, sentence: str, *, demo: bool = True) -> Admission:
+    """The comparison itself broke down: the paper stays on the ordinary way until it or the software is another."""
+    result = read(folder_of(folder, paper))
+    if result is None or result.demo != demo:
+        result = Admission(paper.id, paper.version, ENOUGH, demo=demo)
+    if not result.finished:
+        result.verdict, result.reason = FAILED, f"比对中断：{sentence}"
+        result.at = datetime.now(UTC).isoformat(timespec="seconds")
+        write(folder_of(folder, paper), result)
+    return result
 
 
-def _fast(prepared: PreparedPaper, service: RenderService, data: dict[str, Any], url: str) -> bytes:
+def _compare(
+    result: Admission, prepared: PreparedPaper, service: RenderService, data: dict[str, Any], url: str
+) -> None:
     try:
-        return prepared.write(data, verify_url=url, demo=True)
+        fast = _fast(prepared, service, data, url, result.demo)
+    except (NotPreparable, TakeOrdinaryWay) as reason:
+        result.ordinary[str(reason)] = result.ordinary.get(str(reason), 0) + 1
+        return
+    try:
+        ordinary = service.render(prepared.paper, data, draft=False, verify_url=url, demo=result.demo)
+    except PaperError as refusal:
+        result.differing.append(f"{result.next}: {refusal.detail}")
+        return
+    told, share = differing(ordinary, fast)
+    result.compared += 1
+    result.worst_pixels = max(result.worst_pixels, share)
+    if told:
+        result.differing.append(f"{result.next}: {told}")
+
+
+def _over(result: Admission, shapes: int, enough: int) -> bool:
+    """Writes the decision when there is one."""
+    ordinary = sum(result.ordinary.values())
+    if ordinary > MOST_ORDINARY * result.fills or (not shapes and result.next >= 10):
+        # A paper that never takes a shape shows that at once.
+        if result.compared:
+            result.verdict = MOSTLY_ORDINARY
+            result.reason = f"{result.next} 份中有 {ordinary} 份只能走普通版"
+        else:
+            result.verdict = NOT_FIXED
+            result.reason = "这种文书没有固定的栏位：" + "；".join(list(result.ordinary)[:3])
+    elif len(result.differing) >= 5 or (result.compared >= result.fills and result.differing):
+        result.verdict, result.reason = DIFFERS, "快速版与普通版不一致"
+    elif result.compared >= result.fills:
+        if result.compared < enough:
+            result.verdict, result.reason = TOO_FEW, f"只比对了 {result.compared} 份，至少要 {enough} 份"
+        result.admitted = not result.reason
+    return result.finished
+
+
+def _fast(prepared: PreparedPaper, service: RenderService, data: dict[str, Any], url: str, demo: bool) -> bytes:
+    try:
+        return prepared.write(data, verify_url=url, demo=demo)
     except TakeOrdinaryWay:
         try:
-            prepared.prepare(service, data, verify_url=url, demo=True)
+            prepared.prepare(service, data, verify_url=url, demo=demo)
         except PaperError as refusal:
             raise NotPreparable(refusal.detail) from refusal
-        return prepared.write(data, verify_url=url, demo=True)
+        return prepared.write(data, verify_url=url, demo=demo)
 
 
 def differing(ordinary: bytes, fast: bytes) -> tuple[str, float]:
@@ -140,4 +194,4 @@ def _pages(file: Path) -> list[Image.Image]:
     return found
 
 
-__all__ = ["Admission", "admit", "differing", "read", "told"]
+__all__ = ["ENOUGH", "Admission", "admit", "advance", "differing", "read", "refuse", "told"]

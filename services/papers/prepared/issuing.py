@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +14,51 @@ from services.papers.definition import Paper
 from . import place, record
 from .errors import TakeOrdinaryWay
 from .faces import Faces
-from .papers import PreparedPaper
+from .papers import PreparedPaper, folder_of
 
 log = logging.getLogger("daiban.papers")
 
 
+# How long an admission may go unnoticed by a process that runs.
+LOOK_AGAIN = 3.0
+
+
+@dataclass
+class _Kept:
+    """What this process knows of one version: the paper if it is admitted, and the record that said so."""
+
+    paper: PreparedPaper | None = None
+    signature: tuple[int, int] | None = None
+    looked: float = float("-inf")
+
+
 class Issuer:
-    """The prepared papers of one process, read once."""
+    """The prepared papers of one process; what is admitted meanwhile is taken up within seconds."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.faces = Faces(folder / "faces")
-        self.papers: dict[str, PreparedPaper | None] = {}
+        self.papers: dict[str, _Kept] = {}
         self.taken: Counter[str] = Counter()
 
     def prepared(self, paper: Paper) -> PreparedPaper | None:
         """The paper if this version of it is admitted."""
-        if paper.version not in self.papers:
-            found = PreparedPaper(paper, self.folder, self.faces)
-            told = record.read(found.folder)
-            ready = told is not None and told.admitted and found.load() > 0
-            self.papers[paper.version] = found if ready else None
-        return self.papers[paper.version]
+        kept = self.papers.setdefault(paper.version, _Kept())
+        if time.monotonic() - kept.looked >= LOOK_AGAIN:
+            kept.looked = time.monotonic()
+            found = record.signature(folder_of(self.folder, paper))
+            if found != kept.signature:
+                kept.signature, kept.paper = found, self._read(paper)
+        return kept.paper
+
+    def _read(self, paper: Paper) -> PreparedPaper | None:
+        found = PreparedPaper(paper, self.folder, self.faces)
+        told = record.read(found.folder)
+        return found if told is not None and told.admitted and found.load() > 0 else None
+
+    def take(self, prepared: PreparedPaper) -> None:
+        """Uses this prepared paper from now on, whatever its record says; for comparisons and tests."""
+        self.papers[prepared.paper.version] = _Kept(prepared, None, float("inf"))
 
     def render(self, paper: Paper, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> bytes:
         """The PDF of an issued copy; both ways refuse the same data with the same sentences."""

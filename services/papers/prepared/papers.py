@@ -25,7 +25,6 @@ from .writer import Form, Picture
 log = logging.getLogger("daiban.papers")
 FORMAT = 2
 MOST_SHAPES = 400
-_LONGEST_URL = 400
 
 
 @dataclass
@@ -79,7 +78,7 @@ class PreparedPaper:
         fields = values.prepare(paper, rest)
         fields.update(dict.fromkeys(pictures, "picture"))
         if verify_url and not (
-            len(verify_url) <= _LONGEST_URL
+            len(verify_url) <= qr.LONGEST
             and verify_url.isascii()
             and verify_url.isprintable()
             and verify_url[:4] == "http"

@@ -33,8 +33,11 @@ _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 class Fills:
     """Copies of one paper, each from its own number; the same number gives the same copy."""
 
-    def __init__(self, paper: Paper, sample: dict[str, Any], *, rare: float = 0.05, seed: int = 0) -> None:
-        self.paper, self.sample, self.rare, self.seed = paper, sample, rare, seed
+    def __init__(
+        self, paper: Paper, sample: dict[str, Any], *, rare: float = 0.05, seed: int = 0, offices: bool = False
+    ) -> None:
+        """`offices`: lists that an office sets for itself are sometimes shorter than in the sample, too."""
+        self.paper, self.sample, self.rare, self.seed, self.offices = paper, sample, rare, seed, offices
 
     def fill(self, number: int) -> dict[str, Any]:
         """The data of one copy."""
@@ -42,10 +45,11 @@ class Fills:
         return {one.name: self._field(chance, one, self.sample.get(one.name)) for one in self.paper.fields}
 
     def url(self, number: int) -> str:
-        """An address with a code as long as the real ones."""
+        """An address with a code as long as the real ones; every other one with a signed claim behind it, as on certificates."""
         chance = random.Random(f"{self.seed}/url/{number}")
         letters = "ABCDEFGHJKMNPQRSTVWXYZabcdefghijkmnpqrstvwxyz0123456789-_"
-        return "https://daiban.example/verify/" + "".join(chance.choice(letters) for _ in range(22))
+        address = "https://daiban.example/verify/" + "".join(chance.choice(letters) for _ in range(22))
+        return address if number % 2 == 0 else f"{address}#1" + "".join(chance.choice("0123456789") for _ in range(410))
 
     def _field(self, chance: random.Random, field: Field, sample: Any) -> Any:
         needed = field.required != "no" or field.required_if
@@ -53,8 +57,10 @@ class Fills:
             return None
         kind = field.kind
         if kind == "table":
-            rows = sample or []
+            rows = self._shorter(chance, sample or [])
             return [{one.name: self._field(chance, one, row.get(one.name)) for one in field.columns} for row in rows]
+        if kind == "lines" and sample:
+            return "\n".join(self._shorter(chance, str(sample).split("\n")))
         if kind in ("bool", "lines") or (kind == "image" and sample is None):
             # Settings of the office: they differ between offices, not between two copies.
             return sample
@@ -77,6 +83,9 @@ class Fills:
         }.get(kind)
         text = made(chance) if made else _like(chance, str(sample or ""))
         return text[: field.max_length]
+
+    def _shorter(self, chance: random.Random, items: list[Any]) -> list[Any]:
+        return items[: max(1, len(items) - chance.choice((0, 0, 0, 1, 2)))] if self.offices else items
 
     def _name(self, chance: random.Random) -> str:
         if chance.random() < 0.02:
