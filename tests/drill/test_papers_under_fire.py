@@ -249,6 +249,8 @@ def test_numbers_and_prints_under_fire(office: Office, kind: str, report: Callab
         of_children=struck["child"],
         strikes_on_one_job=struck["most"],
         issuers=ISSUERS,
+        issuers_think_up_to_s=THINKS,
+        pause_between_kills_up_to_s=PACE,
         certificates=len(hall.waits),
         papers=drawn,
         gaps=0,
