@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -208,12 +209,26 @@ def vocabulary(roles: frozenset[str] = frozenset(), papers: frozenset[str] = fro
     )
 
 
-def read_yaml(path: Path, *, from_outside: bool = True) -> Any:
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise DefinitionError(path.name, f"byte {error.start}", "is not UTF-8", "save it as UTF-8") from error
-    return sources.read(text, path.name, from_outside=from_outside)
+
+
+def read_yaml(path: Path, *, from_outside: bool = True) -> Any:
+    return sources.read(_text(path), path.name, from_outside=from_outside)
+
+
+# A file whose text was read before says the same: whoever makes a second application need not take it apart again.
+@lru_cache(maxsize=256)
+def _definition(text: str, file: str, names: Vocabulary) -> Definition:
+    return parse(sources.read(text, file, from_outside=False), file, names)
+
+
+@lru_cache(maxsize=256)
+def _content_type(text: str, file: str, names: Vocabulary) -> ContentType:
+    return _type(sources.read(text, file, from_outside=False), file, names)
 
 
 def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
@@ -224,7 +239,7 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
     participants: dict[str, tuple[str, ...]] = {}
     for folder in folders:
         for path in sorted((folder / "workflows").glob("*.yaml")):
-            definition = parse(read_yaml(path, from_outside=False), path.name, names)
+            definition = _definition(_text(path), path.name, names)
             if definition.id in workflows:
                 raise DefinitionError(
                     path.name,
@@ -234,7 +249,7 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
                 )
             workflows[definition.id] = definition
         for path in sorted((folder / "types").glob("*.yaml")):
-            content_type = _type(read_yaml(path, from_outside=False), path.name, names)
+            content_type = _content_type(_text(path), path.name, names)
             if content_type.id in types:
                 raise DefinitionError(
                     path.name,
