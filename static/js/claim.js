@@ -5,7 +5,7 @@ const ES256 = -7;
 const NAMES = { 1: "kind", 2: "number", 3: "date", 4: "name", 5: "agency", 6: "until" };
 const DAY = 86400000;
 
-// The secret code and the digits of an address such as https://…/verify/CODE#DIGITS; null when there is no claim in it.
+// The secret code and the digits of an address such as /verify/CODE#DIGITS; null when there is no claim in it.
 export function parts(text) {
   const found = /\/verify\/([A-Za-z0-9_-]{16,22})[^#]*#([0-9]{20,1200})$/.exec(String(text).trim());
   return found ? { code: found[1], digits: found[2] } : null;
