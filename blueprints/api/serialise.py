@@ -259,6 +259,9 @@ def _add_answers(content: Content, values: dict[str, Any], masked: list[str], *,
     for name, value in content.values.items():
         if name in own or name in values or name in masked or (name.startswith("_") and not full):
             continue
+        if name == "parent":
+            # `related` names it to whoever may see it; who only answers a part need not know the whole.
+            continue
         question = questions.get(name)
         kind = question.kind if question else ""
         secret = name in (content.private or {}) or (question is not None and question.sensitive)

@@ -118,7 +118,7 @@ def test_a_claim_of_another_office_is_a_stranger(address, app, tmp_path: Path) -
     keystore.configure(settings.trust_keys, settings.secret_key)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        page = browser.new_page()
+        page = browser.new_page(locale="zh-CN")
         page.goto(f"{address}/verify/offline#x")
         page.locator("#text").fill(f"https://daiban.example.cn/verify/{'A' * 22}#{digits}")
         page.get_by_role("button", name="核验签名").click()
