@@ -36,7 +36,11 @@ def _horizontal(plan: Plan) -> str:
     gap = min(max(cell * 0.24, 26.0), 72.0)
     labels = {t.id: svg.wrap(plan.title(t), cell - 8, LABEL_SIZE) for t, _, _ in plan.steps}
     top = MARGIN + max((len(lines) for lines in labels.values()), default=0) * 15 + 10
-    high = 52.0 + (8.0 if plan.loops else 0.0) + max((_height(_staying(plan, state, cell - gap)) for state in plan.loops), default=0.0)
+    high = (
+        52.0
+        + (8.0 if plan.loops else 0.0)
+        + max((_height(_staying(plan, state, cell - gap)) for state in plan.loops), default=0.0)
+    )
     for index, box in enumerate(usual):
         box.x, box.y, box.w, box.h = MARGIN + index * cell, top, cell - gap, high
     anchors, order, taken = anchors_of(plan), [b.state.id for b in usual], set()
@@ -129,7 +133,9 @@ def _vertical(plan: Plan) -> str:
             (left if box.usual else right),
             y,
             wide,
-            max((54.0 if state in plan.loops else 46.0) + _height(_staying(plan, state, wide)), ports[state] * 24.0 + 6),
+            max(
+                (54.0 if state in plan.loops else 46.0) + _height(_staying(plan, state, wide)), ports[state] * 24.0 + 6
+            ),
         )
         y += box.h + 36.0
     height = y - 36.0 + MARGIN

@@ -47,10 +47,7 @@ def mismatch(code: str) -> ResponseReturnValue:
     if actor.resident_id is None:
         raise Forbidden(_("这里由办事的群众反映。工作人员发现不一致，请直接告诉目录管理员。"))
     form = MismatchForm(meta={"csrf": False})
-    form.part.choices = [
-        (name, title.text("en" if offers.english() else "zh"))
-        for name, title in _part().options
-    ]
+    form.part.choices = [(name, title.text("en" if offers.english() else "zh")) for name, title in _part().options]
     problem, status = None, 200
     if request.method == "POST":
         try:

@@ -237,7 +237,7 @@ def test_a_page_that_never_ends_costs_a_child_and_not_the_office(
     from services.papers.child import Limits
 
     monkeypatch.setattr(renderer, "_TRIAL", Limits(memory=1024**3, cpu_seconds=2, wall_seconds=4))
-    with pytest.raises(DefinitionError, match="排不出来|没有做完"):
+    with pytest.raises(DefinitionError, match=r"排不出来|没有做完"):
         trial.tried(read(page(text)))
 
 

@@ -52,4 +52,7 @@ def test_the_longest_data_wrap_and_are_all_there(
     for page in pypdf.PdfReader(io.BytesIO(content)).pages:
         page.extract_text(visitor_text=visit)
     for points, found in small:
-        assert points >= 8.99 and any(word in found for word in ("核验", "校验码", "8F3K", "扫码", "真伪", "7T1A")), (points, found)
+        assert points >= 8.99 and any(word in found for word in ("核验", "校验码", "8F3K", "扫码", "真伪", "7T1A")), (
+            points,
+            found,
+        )
