@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from flask import url_for
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from blueprints.api import lines
@@ -148,6 +148,11 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
     rights = field_access.rights(session, content, actor, full=full)
     values, masked = fields(content, full=full, rights=rights)
     hidden = visits.hidden(session, content, actor).intersection(values)
+    # Another thing is named only to whoever may see it.
+    if isinstance(values.get("case"), str):
+        there = select(Content.id).where(Content.uid == values["case"])
+        if session.scalar(access.visible(there, actor)) is None:
+            hidden = hidden | {"case"}
     values, masked = {name: value for name, value in values.items() if name not in hidden}, sorted({*masked, *hidden})
     names, tongue = Names(session, content, actor), language()
     return _head(session, content) | {
