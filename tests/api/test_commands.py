@@ -170,7 +170,8 @@ def test_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
 def archive(run: Run, app: Flask, tmp_path: Path) -> Path:
     target = tmp_path / "keep" / "office.tar"
     files.store().put(b"%PDF-1.4 a paper", "application/pdf")
-    exchange_keys.ring()
+    with app.app_context():
+        exchange_keys.ring()
     assert "2 files" not in ok(run("backup", target))
     return target
 
