@@ -39,6 +39,14 @@ class Asked:
         return None
 
 
+class AskedWhen(Optional):
+    """Not required as such: says beside the label when a requirement of the step asks for it all the same."""
+
+    def __init__(self, when: Any) -> None:
+        super().__init__()
+        self.field_flags = {"optional": True, "asked_when": label_of(when)}
+
+
 class LinesField(Field):
     """Rows of the same few boxes, posted as <name>-0-<part>."""
 
@@ -122,7 +130,7 @@ def transition_form(
 
 def _field(spec: Input, columns: list[dict[str, Any]] | None, choices: Iterable[tuple[str, str]] | None) -> Any:
     label, common = label_of(spec.title), {"description": hint_of(spec.help)}
-    validators = [Asked()] if spec.required else [Optional()]
+    validators = [Asked()] if spec.required else [AskedWhen(spec.asked_when)] if spec.asked_when else [Optional()]
     options = [SelectChoice(oid, label_of(title)) for oid, title in spec.options]
     made: Any
     match spec.kind:

@@ -130,6 +130,8 @@ class Input:
     options: tuple[tuple[str, Title], ...] = ()
     help: str = ""
     maximum: int | None = None
+    # When a requirement asks for it although it is not required: said beside its name.
+    asked_when: Title | None = None
 
 
 @dataclass(frozen=True)

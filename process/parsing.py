@@ -348,7 +348,7 @@ def _transition(
 
 def _input(r: Reader, key: str, name: str, value: Any) -> Input:
     data = r.mapping(value, key)
-    r.only(data, key, ("kind", "title", "required", "options", "help", "max"))
+    r.only(data, key, ("kind", "title", "required", "options", "help", "max", "asked_when"))
     if data.get("kind") not in INPUT_KINDS:
         raise r.fail(f"{key}.kind", f"unknown kind '{data.get('kind')}'", f"one of {', '.join(INPUT_KINDS)}")
     options = tuple(
@@ -365,6 +365,7 @@ def _input(r: Reader, key: str, name: str, value: Any) -> Input:
         options,
         str(data.get("help", "")),
         r.whole(data["max"], f"{key}.max") if data.get("max") is not None else None,
+        r.title(data["asked_when"], f"{key}.asked_when") if data.get("asked_when") is not None else None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import jsonify, redirect, request, url_for
+from flask import jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from sqlalchemy import select
@@ -32,13 +32,12 @@ MAX_HISTORY = 500
 def contents() -> ResponseReturnValue:
     """What this actor may see, filtered and in order, a page at a time."""
     session, actor = db_session(), current_actor()
-    words = request.args.get("q", "").strip()
-    if search.looks_personal(words):
-        # As on the web: a whole ID or phone number goes on in no address; what stands for it does.
-        kept = {**request.args.to_dict(flat=False), "q": search.for_address(words)}
-        return redirect(url_for("api.contents", **kept), 307)
     rows, after = page(session, actor)
-    following = url_for("api.contents", **{**request.args.to_dict(flat=False), "after": after}) if after else None
+    asked = {**request.args.to_dict(flat=False), "after": after}
+    if words := request.args.get("q", "").strip():
+        # As on the web: a whole ID or phone number goes on in no address; what stands for it does.
+        asked["q"] = search.for_address(words)
+    following = url_for("api.contents", **asked) if after else None
     return jsonify(items=[summary(session, content) for content in rows], next=after, next_url=following)
 
 

@@ -94,6 +94,7 @@ def components() -> dict[str, Any]:
             {
                 "help": TEXT,
                 "max": NUMBER,
+                "asked_when": TEXT,
                 "options": OPTIONS,
                 "columns": many(ref("Column")),
                 "rows": many({"type": "object"}),

@@ -89,6 +89,7 @@ def told(spec: Input, tongue: str) -> dict[str, Any]:
         {"name": spec.name, "kind": spec.kind, "required": spec.required, "title": spec.title.text(tongue)}
         | ({"help": spec.help} if spec.help else {})
         | ({"max": spec.maximum} if spec.maximum else {})
+        | ({"asked_when": spec.asked_when.text(tongue)} if spec.asked_when else {})
         | (
             {"options": [{"id": oid, "title": title.text(tongue)} for oid, title in spec.options]}
             if spec.options
@@ -149,10 +150,10 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
     values, masked = fields(content, full=full, rights=rights)
     hidden = visits.hidden(session, content, actor).intersection(values)
     # Another thing is named only to whoever may see it.
-    if isinstance(values.get("case"), str):
-        there = select(Content.id).where(Content.uid == values["case"])
-        if session.scalar(access.visible(there, actor)) is None:
-            hidden = hidden | {"case"}
+    case_uid = values.get("case")
+    named = access.visible(select(Content.id).where(Content.uid == case_uid), actor)
+    if isinstance(case_uid, str) and session.scalar(named) is None:
+        hidden = hidden | {"case"}
     values, masked = {name: value for name, value in values.items() if name not in hidden}, sorted({*masked, *hidden})
     names, tongue = Names(session, content, actor), language()
     return _head(session, content) | {

@@ -144,6 +144,7 @@ def _page(case: Case, *, records: RecordsForm | None = None, inquiry: InquiryFor
     session, actor = db_session(), current_actor()
     kind = certificates.paper_kind(case)
     kept = record_check.of(case)
+    outcome = kept["result"] if kept else ""
     may_note = record_check.asked_for(case) and record_check.may_note(session, case, actor)
     may_ask = record_inquiries.may_ask(session, case, actor)
     definition = library.of(case, session)
@@ -157,8 +158,8 @@ def _page(case: Case, *, records: RecordsForm | None = None, inquiry: InquiryFor
             for one in paper_conditions.findings(session, case, clock.local_day(case.filed_at or now()))
         ],
         checked=SimpleNamespace(
-            result=_(record_check.RESULTS[kept["result"]]),
-            different=kept["result"] == record_check.DIFFERENT,
+            result=_(record_check.RESULTS[outcome]),
+            different=outcome == record_check.DIFFERENT,
             source=kept["source"],
             by=kept["by"],
         )

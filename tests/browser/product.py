@@ -170,7 +170,7 @@ class Person:
     def field(self, label: str, within: str = "main") -> Locator:
         return (
             self.page.locator(within)
-            .get_by_label(re.compile(rf"^\s*{re.escape(label)}\s*(（可不填）)?\s*$"))
+            .get_by_label(re.compile(rf"^\s*{re.escape(label)}\s*(（(可不填|[^）]+必填)）)?\s*$"))
             .locator("visible=true")
             .first
         )

@@ -15,6 +15,12 @@ from tests.security.knocks import knocks
 WITHOUT_TOKEN = {"auth.choose_locale": "changes nothing but the language of this browser; public pages have no session"}
 # Stored files of others carry a policy of their own that is stricter still.
 SANDBOX = "default-src 'none'; sandbox"
+# Endpoints that may be kept, and why: they hold nothing about anybody.
+KEPT = {
+    "static": "files of the product",
+    "public.verify_keys": "public keys, for programs that check papers",
+    "public.verify_worker": "a program of the product, asked for anew each time",
+}
 
 
 @pytest.mark.parametrize("signed_in", [True, False])
@@ -111,7 +117,7 @@ def test_headers_and_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
                     wrong.append(f"{path}: {name} is {headers.get(name)}")
             if headers.get("Content-Security-Policy") not in (CONTENT_SECURITY_POLICY, SANDBOX):
                 wrong.append(f"{path}: policy {headers.get('Content-Security-Policy')}")
-            if door.endpoint != "static" and "no-store" not in headers.get("Cache-Control", ""):
+            if door.endpoint not in KEPT and "no-store" not in headers.get("Cache-Control", ""):
                 wrong.append(f"{path}: Cache-Control {headers.get('Cache-Control')}")
             if answer.mimetype == "text/html" and asker is who:
                 pages += 1
