@@ -18,6 +18,7 @@ FEATURES = (
     "delegations",
     "visits",
     "errands",
+    "field",
     "places",
     "grid",
     "catalogue",

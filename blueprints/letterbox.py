@@ -11,7 +11,7 @@ from blueprints.errors import problem
 from extensions import csrf, limiter, login
 from process import transactions
 from services.exchange import envelopes, receiving
-from services.exchange.refusals import EnvelopeRefused, EnvelopeTooLarge, NotAnEnvelope
+from process.refusals import EnvelopeRefused, EnvelopeTooLarge, NotAnEnvelope
 
 bp = Blueprint("letterbox", __name__, url_prefix="/exchange")
 # Nothing a browser holds opens anything here, so no foreign page can abuse it.

@@ -10,11 +10,13 @@ from models.case import Case, Material, ServiceItem
 from models.clock import CalendarChange, CalendarDay, ClockPause, ClockRun
 from models.content import Acl, AclToken, Content, ContentPerson, ContentPlace, WorkflowVersion
 from models.correction import Correction
+from models.courier import CourierAbsence, CourierStop, CourierThanks, CourierTour, PointCheck
 from models.courier_run import CourierRun, RunLine
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit, Letter
 from models.errand import Errand
 from models.exchange import Envelope, ExchangeRefusal, ExchangeTicket, Partner, PartnerItem, PartnerKey
 from models.express import ExpressRecord
+from models.field import FieldBlob, FieldChunk, FieldDevice, FieldOp
 from models.grid import Building, GridLog
 from models.item_place import ItemChannel, ItemHandler, ItemPlace, ItemSetting
 from models.ledger import Counter, IdempotencyKey, JournalEntry, OutboxItem
@@ -70,8 +72,12 @@ __all__ = [
     "ContentSearch",
     "Correction",
     "Counter",
+    "CourierAbsence",
     "CourierProfile",
     "CourierRun",
+    "CourierStop",
+    "CourierThanks",
+    "CourierTour",
     "Delegation",
     "Delivery",
     "Document",
@@ -81,6 +87,10 @@ __all__ = [
     "ExchangeRefusal",
     "ExchangeTicket",
     "ExpressRecord",
+    "FieldBlob",
+    "FieldChunk",
+    "FieldDevice",
+    "FieldOp",
     "FilterDefault",
     "Grant",
     "GridLog",
@@ -119,6 +129,7 @@ __all__ = [
     "PartnerItem",
     "PartnerKey",
     "Person",
+    "PointCheck",
     "PrintBatch",
     "PrintLine",
     "PrintRecord",

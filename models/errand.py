@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.agency import Agency
 from models.base import EncryptedText, Json
 from models.content import Content
+from models.person import Person
 
 
 class Errand(Content):
@@ -37,9 +38,12 @@ class Errand(Content):
     picked_up_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(default=0)
+    # The second of two who go together to somebody living alone.
+    companion_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
 
     related: Mapped[Content | None] = relationship(foreign_keys=[related_id])
     from_agency: Mapped[Agency | None] = relationship(foreign_keys=[from_agency_id])
     to_agency: Mapped[Agency | None] = relationship(foreign_keys=[to_agency_id])
+    companion: Mapped[Person | None] = relationship(foreign_keys=[companion_id])
 
     __mapper_args__ = {"polymorphic_identity": "errand", "inherit_condition": id == Content.id}

@@ -78,7 +78,7 @@ class GridMembership(Base):
 
 
 class CourierProfile(Base):
-    """跑腿工: home point, training, and how many errands at once."""
+    """跑腿工: home point, training, how many errands at once, when and where they go, and whether they rest at present."""
 
     __tablename__ = "courier_profile"
 
@@ -86,7 +86,15 @@ class CourierProfile(Base):
     point_id: Mapped[str] = mapped_column(ForeignKey("agency.id"))
     trained_until: Mapped[date | None]
     errand_limit: Mapped[int] = mapped_column(default=3)
+    # Communities they like to go to; empty means anywhere in the street.
     area: Mapped[list] = mapped_column(Json, default=list)
+    skills: Mapped[list | None] = mapped_column(Json)
+    # Hours of the week as [weekday, "08:30", "11:30"]; nothing said means any hour.
+    hours: Mapped[list | None] = mapped_column(Json)
+    suspended_on: Mapped[date | None]
+    suspended_reason: Mapped[str | None] = mapped_column(String(200))
+    # Does not want the name on lists that hang in public.
+    unlisted: Mapped[bool | None]
 
     person: Mapped[Person] = relationship()
     point: Mapped[Agency] = relationship()

@@ -92,7 +92,8 @@ def read_lines(given: Iterable[Mapping[str, Any]], case: Case | None) -> list[Li
     lines: list[Line] = []
     for number, row in enumerate(given, start=1):
         raw = str(row.get("material") or "").strip()
-        found = find_material(case, raw)
+        # Two papers of a case may bear the same name: the second row means the second of them.
+        found = find_material(case, raw, but=[line.material for line in lines]) or find_material(case, raw)
         name = found.name if found else raw
         sheets = row.get("sheets", 1)
         condition = str(row.get("condition") or "")
@@ -111,10 +112,10 @@ def read_lines(given: Iterable[Mapping[str, Any]], case: Case | None) -> list[Li
     return lines
 
 
-def find_material(case: Case | None, name: str) -> Material | None:
+def find_material(case: Case | None, name: str, but: Sequence[Material | None] = ()) -> Material | None:
     if case is None or not name:
         return None
-    return next((m for m in case.materials if name in (m.code, m.name)), None)
+    return next((m for m in case.materials if name in (m.code, m.name) and m not in but), None)
 
 
 def lines_of(case: Case) -> list[Line]:
@@ -193,66 +194,6 @@ def material_of(step: Step, line: HandoverLine) -> Material | None:
     return step.session.get(Material, line.material_id) if line.material_id is not None else None
 
 
-def at_hand(material: Material, unit: Agency, *people: int | None) -> bool:
-    """Whether an original lies at this unit, with somebody of it, or with one of these people."""
-    if not material.original_held or (material.holder_person_id is not None and material.holder_person_id in people):
-        return True
-    if with_courier(material, unit):
-        return False
-    if material.holder_unit is not None:
-        return material.holder_unit.path.startswith(unit.path)
-    return material.holder_person is None or bool(
-        material.holder_person.unit and material.holder_person.unit.path.startswith(unit.path)
-    )
-
-
-def with_courier(material: Material, place: Agency) -> bool:
-    """An errand point stands under its community, yet what its couriers carry is not in the community's hands."""
-    unit = material.holder_unit
-    return unit is not None and unit.kind == "errand_point" and not place.path.startswith(unit.path)
-
-
-def on_the_way(session: Session, case: Case) -> dict[int, str]:
-    """Originals in an envelope that nobody has counted yet, with who is to count it; until then they stand as the sender's."""
-    rows = session.execute(
-        select(HandoverLine.material_id, HandoverLine.counted, Handover)
-        .join(Handover, Handover.id == HandoverLine.handover_id)
-        # A successor takes over what stood as the closed office's; the envelope is on its way all the same.
-        .where(Handover.case_id == case.id, HandoverLine.material_id.is_not(None), Handover.action != "succeed")
-        .order_by(Handover.id)
-    )
-    last = {material_id: (counted, handover) for material_id, counted, handover in rows}
-    return {
-        material.id: last[material.id][1].to_label
-        for material in case.materials
-        if material.original_held and material.id in last and uncounted(*last[material.id])
-    }
-
-
-def uncounted(counted: int | None, handover: Handover) -> bool:
-    """Whether a line of this list is still on its way; a closed envelope may be signed for by a unit without a person."""
-    signed = handover.to_person_id is not None or handover.signed_at is not None
-    return handover.action in UNDERWAY and counted is None and not signed
-
-
-def whereabouts_of(material: Material, underway: Mapping[int, str]) -> str:
-    """Where a refusal says that an original is."""
-    if material.id in underway:
-        return f"已交出，在路上，待{underway[material.id]}清点"
-    return f"在{holder(material)}"
-
-
-def require_at_hand(lines: Iterable[Line], unit: Agency, *people: int | None) -> None:
-    """Nobody hands out what another office has."""
-    away = {
-        f"lines-{number - 1}-material": f"第 {number} 行“{line.name}”的原件在{holder(line.material)}，不在{full_name(unit)}手里"
-        for number, line in enumerate(lines, start=1)
-        if line.original and line.material is not None and not at_hand(line.material, unit, *people)
-    }
-    if away:
-        raise InvalidInput("交接清单有误：" + "；".join(away.values()) + "。请先取回，或从清单上删掉这一行。", away)
-
-
 def hold(session: Session, material_ids: Iterable[int], party: Party) -> None:
     """These originals are now with this party."""
     for material in session.scalars(select(Material).where(Material.id.in_(list(material_ids)))):
@@ -272,29 +213,6 @@ def returnable(case: Case, material: Material) -> bool:
 def originals_out(case: Case) -> list[Material]:
     """Originals that somebody still has and the applicant must get back."""
     return [m for m in case.materials if m.original_held and returnable(case, m)]
-
-
-def require_within(session: Session, case: Case, place: Agency, *people: int | None) -> None:
-    """What is given back now lies at this community or with one of these people, not at another office, nor with a courier."""
-    near = place
-    while near.kind not in ("community", "village") and near.parent is not None:
-        near = near.parent
-    root = near if near.kind in ("community", "village") else place
-    underway = on_the_way(session, case)
-
-    def here(material: Material) -> bool:
-        if material.id in underway:
-            return False
-        if material.holder_person_id is not None and material.holder_person_id in people:
-            return True
-        if material.holder_unit is None:
-            return material.holder_person_id is None
-        return material.holder_unit.path.startswith(root.path) and not with_courier(material, place)
-
-    away = [m for m in originals_out(case) if not here(m)]
-    if away:
-        named = "、".join(f"{m.name}（{whereabouts_of(m, underway)}）" for m in away)
-        raise RequirementUnmet(f"还有原件没有取回：{named}。请先取回，再一起送还申请人。")
 
 
 def give_back(step: Step, case: Case, giver: Party, signature: Document | None = None) -> Handover | None:

@@ -12,7 +12,18 @@ from process import engine, registry
 from process.access import Actor
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
-from services import case_routing, certificates, counting, custody, delegations, files, further, materials, successors
+from services import (
+    at_hand,
+    case_routing,
+    certificates,
+    counting,
+    custody,
+    delegations,
+    files,
+    further,
+    materials,
+    successors,
+)
 from services.catalogue_items import record_of
 
 # A case that is one of these has been decided, whichever way.
@@ -90,7 +101,7 @@ def hand_papers_out(step: Step) -> None:
     """The list goes with the papers; until they are counted they remain the sender's."""
     ticket: Delegation = step.content
     lines = _lines_to_send(step)
-    custody.require_at_hand(lines, delegations.station(ticket.place), step.actor.person_id, ticket.owner_id)
+    at_hand.require_at_hand(lines, delegations.station(ticket.place), step.actor.person_id, ticket.owner_id)
     giver, taker = custody.unit(ticket.place, step.actor), custody.unit(ticket.addressee)
     handover = custody.write(step.session, ticket, "send", giver, taker, lines, step.at, case=ticket.case)
     _now_held(step, lines, giver)
@@ -203,7 +214,7 @@ def supply_materials(step: Step) -> None:
     ticket: Delegation = step.content
     lines = custody.read_lines(step.inputs.get("lines") or [], ticket.case)
     if lines:
-        custody.require_at_hand(lines, delegations.station(ticket.place), step.actor.person_id, ticket.owner_id)
+        at_hand.require_at_hand(lines, delegations.station(ticket.place), step.actor.person_id, ticket.owner_id)
         giver, taker = custody.unit(ticket.place, step.actor), custody.unit(ticket.addressee)
         written = custody.write(step.session, ticket, "supply", giver, taker, lines, step.at, case=ticket.case)
         _now_held(step, lines, giver)
@@ -243,7 +254,7 @@ def hand_result_out(step: Step) -> None:
     lines = custody.read_lines(given, ticket.case) if given else result_lines(ticket)
     _nothing_left_behind(ticket, lines)
     point = successors.result_place(ticket)
-    custody.require_at_hand(lines, delegations.station(ticket.addressee), step.actor.person_id)
+    at_hand.require_at_hand(lines, delegations.station(ticket.addressee), step.actor.person_id)
     giver, taker = custody.unit(ticket.addressee, step.actor), custody.unit(point)
     handover = custody.write(step.session, ticket, "result", giver, taker, lines, step.at, case=ticket.case)
     step.details |= {"handover": handover.id, "lines": len(lines)}
@@ -294,7 +305,7 @@ def result_lines(ticket: Delegation) -> list[custody.Line]:
         lines += [
             custody.Line(m.name, m.sheets or 1, True, "", m)
             for m in custody.originals_out(ticket.case)
-            if custody.at_hand(m, there)
+            if at_hand.at_hand(m, there)
         ]
     return lines
 
@@ -370,7 +381,7 @@ def deliver_result(step: Step) -> None:
     point, case = successors.result_place(ticket), ticket.case
     if case is not None:
         cause = step.cause.content if step.cause else None
-        custody.require_within(step.session, case, point, step.actor.person_id, cause.assignee_id if cause else None)
+        at_hand.require_within(step.session, case, point, step.actor.person_id, cause.assignee_id if cause else None)
         custody.give_back(step, case, custody.unit(point, step.actor), document)
         signed = {name: step.inputs.get(name) for name in ("collector", "signature")}
         engine.follow(step, case, "deliver", way=way, **signed)

@@ -24,9 +24,8 @@ from process.library import library
 from process.numbers import CHINA
 from process.refusals import InvalidInput
 from process.registry import Step
-from process.words import N_
+from services.errand_kinds import NEEDS, at_home, kinds, needs_of
 
-NEEDS: Mapping[str, str] = {"signature": N_("要签字"), "id_check": N_("要核身份")}
 MAX_ENVELOPES = 99
 USUAL_END = time(17, 30)
 # The title hangs on the board before anybody has claimed: no telephone, no ID number, no door number.
@@ -57,7 +56,7 @@ def post_for(
         to_address=to_address,
         contact=contact,
         envelopes=envelopes,
-        needs=list(needs),
+        needs=needs_of(purpose, home=at_home(purpose, None, to_address), asked=needs),
         window_end=usual_end(step.session, step.at),
         confirm_code=new_code(),
         search_text=title[:500],
@@ -168,6 +167,8 @@ def create_errand(session: Session, actor: Actor, data: Mapping[str, Any]) -> Er
         errors["purpose"] = f"请在{'、'.join(purposes().values())}中选一项"
     if not isinstance(needs, list) or any(need not in NEEDS for need in needs):
         errors["needs"] = f"只能选{'、'.join(NEEDS.values())}"
+    elif not kinds()[purpose].papers:
+        envelopes = 0
     if end is None and not to_address:
         errors.setdefault("to_agency", "请选送到哪个单位，或写送达地址")
     if place is None or street_of(place) is None:
@@ -194,7 +195,7 @@ def create_errand(session: Session, actor: Actor, data: Mapping[str, Any]) -> Er
         to_address=to_address or None,
         contact=contact or None,
         envelopes=envelopes,
-        needs=list(needs),
+        needs=needs_of(purpose, home=at_home(purpose, from_address, to_address), asked=needs),
         window_start=window_start,
         window_end=window_end or usual_end(session, now()),
         confirm_code=new_code(),

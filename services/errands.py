@@ -16,13 +16,13 @@ from process import access, clock, engine, journal, registry, transactions
 from process.access import Actor
 from process.refusals import RequirementUnmet
 from process.registry import Step
-from services import custody, files, successors
+from services import custody, errand_kinds, files, successors
 from services.errand_posting import post_for, street_of
 
 __all__ = ["code_for", "counted_under_lock", "is_receiver", "on_hand", "post_for", "street_of"]
 
 # What a courier has on hand; what is delivered waits for the receiver and no longer counts.
-CARRYING = ("claimed", "assigned", "picked_up", "on_way")
+CARRYING = ("pairing", "claimed", "assigned", "picked_up", "on_way")
 MAX_WRONG_CODES = 5
 # Only these carry the papers of the thing they are related to; buying vegetables on the way does not.
 CARRYING_PAPERS = ("hand_in", "deliver_result")
@@ -89,41 +89,51 @@ def below_limit(step: Step) -> None:
 @registry.requirement("courier_available")
 def courier_available(step: Step) -> None:
     """The dispatcher gives it to somebody who may carry it now."""
+    step.inputs["courier"] = may_carry(step, str(step.inputs["courier"]), "courier").id
+
+
+def may_carry(step: Step, named: str, field: str) -> Person:
+    """Somebody of the register who is trained, has room, and does not carry to themselves."""
     session, errand = step.session, step.content
-    person = _person(session, str(step.inputs["courier"]))
+    person = _person(session, named)
     courier = access.load_actor(session, person.id, clock.local_day(step.at)) if person is not None else access.NOBODY
     if person is None or "red_courier" not in access.tokens(errand, courier):
         raise RequirementUnmet(
-            "没有找到这位跑腿工，或不在本街道的跑腿工名册里。请从名册中选一位。", {"courier": "请从名册中选一位"}
+            "没有找到这位跑腿工，或不在本街道的跑腿工名册里。请从名册中选一位。", {field: "请从名册中选一位"}
         )
-    require_trained(session.get(CourierProfile, person.id), step.at, person.name)
+    require_trained(session.get(CourierProfile, person.id), step.at, person.name, field)
     if not not_the_receiver(session, errand, courier):
-        raise RequirementUnmet(f"{person.name}就是这一单的收件人，请改派别人。", {"courier": "收件人不能自己送"})
+        raise RequirementUnmet(f"{person.name}就是这一单的收件人，请改派别人。", {field: "收件人不能自己送"})
     on_hand, limit = counted_under_lock(session, person.id)
     if on_hand >= limit:
         raise RequirementUnmet(
             f"{person.name}手上已有 {on_hand} 单，最多同时 {limit} 单。请改派别人，或等送完再派。",
-            {"courier": f"已有 {on_hand}/{limit} 单"},
+            {field: f"已有 {on_hand}/{limit} 单"},
         )
-    step.inputs["courier"] = person.id
+    return person
 
 
-def require_trained(profile: CourierProfile | None, at: datetime, who: str) -> None:
-    """Only trained couriers carry; training that has run out needs a refresher first."""
+def require_trained(profile: CourierProfile | None, at: datetime, who: str, field: str = "courier") -> None:
+    """Only trained couriers carry; training that has run out needs a refresher first, and whoever rests is not sent."""
     if profile is None:
         raise RequirementUnmet(
-            f"{who}还没有登记为跑腿工。请先到红色代办站登记并参加培训。", {"courier": "没有登记为跑腿工"}
+            f"{who}还没有登记为跑腿工。请先到红色代办站登记并参加培训。", {field: "没有登记为跑腿工"}
+        )
+    if profile.suspended_on is not None:
+        raise RequirementUnmet(
+            f"{who}现在暂停接单（{profile.suspended_reason or '没有写原因'}）。要恢复，请找红色代办站的调度员。",
+            {field: "暂停接单"},
         )
     if profile.trained_until is None:
         raise RequirementUnmet(
-            f"{who}还没有跑腿工培训记录。请先参加培训，由红色代办站登记。", {"courier": "没有培训记录"}
+            f"{who}还没有跑腿工培训记录。请先参加培训，由红色代办站登记。", {field: "没有培训记录"}
         )
     until = profile.trained_until
     if until < clock.local_day(at):
         raise RequirementUnmet(
             f"{who}的跑腿工培训已于 {until.year}年{until.month}月{until.day}日到期。请参加复训，由代办站登记新日期；"
             "手上的任务可以继续送完。",
-            {"courier": "培训已到期"},
+            {field: "培训已到期"},
         )
 
 
@@ -175,8 +185,20 @@ def free_errand(step: Step) -> None:
     """Back on the board: nobody has it, and the next courier may try the code afresh."""
     errand = step.content
     step.details["courier"] = errand.assignee_id
+    if errand.companion_id is not None:
+        from services import errand_life
+
+        errand_life.part(step)
+    _sign_back_unseen(step)
     errand.assignee_id = errand.claimed_at = errand.picked_up_at = errand.delivered_at = None
     errand.code_failures = 0
+
+
+def _sign_back_unseen(step: Step) -> None:
+    """Whoever puts it on the board again says thereby that the envelopes lie at the point."""
+    back = custody.latest(step.session, step.content, "return") if step.from_state == "failed" else None
+    if back is not None and back.signed_at is None:
+        back.signed_at, back.to_person_id = step.at, step.actor.person_id
 
 
 # --- carrying --------------------------------------------------------------------------------------------------------
@@ -206,18 +228,28 @@ def carry_papers(step: Step) -> None:
             step.session, errand, step.actor, step.inputs["signature"], "交出人签名"
         ).id
     step.details |= {"envelopes": errand.envelopes, "counted": counted}
-    if counted != errand.envelopes:
-        journal.record(
-            step.session,
-            custody.DIFFERENCE,
-            step.actor,
-            content=errand,
-            comment=step.inputs["difference"],
-            details={"handover": handover.id, "listed": errand.envelopes, "counted": counted},
-            at=step.at,
-        )
-        errand.envelopes = counted
+    if step.inputs.get("id_checked"):
+        step.details["proofs"] = ["id_checked"]
+    handover.signed_at = step.at
+    note_difference(step, handover.id, counted)
     _originals_now_with(step, custody.somebody(step.actor))
+
+
+def note_difference(step: Step, handover_id: int, counted: int) -> None:
+    """A count that differs from the list is on record with both numbers; from now on the counted one holds."""
+    errand = step.content
+    if counted == errand.envelopes:
+        return
+    journal.record(
+        step.session,
+        custody.DIFFERENCE,
+        step.actor,
+        content=errand,
+        comment=step.inputs.get("difference") or "",
+        details={"handover": handover_id, "listed": errand.envelopes, "counted": counted},
+        at=step.at,
+    )
+    errand.envelopes = counted
 
 
 def _envelopes(errand: Errand) -> list[custody.Line]:
@@ -229,8 +261,9 @@ def _originals_now_with(step: Step, party: custody.Party) -> None:
     errand = step.content
     if errand.related is None or errand.purpose not in CARRYING_PAPERS:
         return
-    underway = custody.latest(step.session, errand.related, "send", "result")
-    if underway is None:
+    underway = custody.latest(step.session, errand.related, "send", "result", "return")
+    if underway is None or underway.action == "return":
+        # Called back before the courier came: there is nothing of it in the bag.
         return
     # Once the list was counted, only what was missing from it can still be on its way.
     open_lines = [line for line in underway.lines if underway.to_person_id is None or line.counted == 0]
@@ -310,9 +343,12 @@ def papers_arrived(step: Step) -> None:
     by_receiver = is_receiver(errand, step.actor)
     taker = _receiving_party(errand, step.actor if by_receiver else None)
     courier = custody.somebody(errand.assignee) if errand.assignee else custody.Party("跑腿工")
-    handover = custody.write(step.session, errand, "arrive", courier, taker, _envelopes(errand), step.at)
-    for line in handover.lines:
-        line.counted = line.sheets
+    if errand.envelopes:
+        handover = custody.write(step.session, errand, "arrive", courier, taker, _envelopes(errand), step.at)
+        handover.signed_at = step.at
+        handover.to_signature_id = (errand.fields or {}).get(errand_kinds.SIGNED)
+        for line in handover.lines:
+            line.counted = line.sheets
     related = errand.related
     if errand.to_agency is not None and not errand.to_address:
         _originals_now_with(step, taker)
@@ -337,13 +373,29 @@ def _receiving_party(errand: Errand, receiver: Actor | None) -> custody.Party:
 @registry.effect("papers_back_to_point")
 def papers_back_to_point(step: Step) -> None:
     """Not delivered: the papers go back to the courier's point, not home, and are fetched from there next time."""
+    back_to_point(step)
+
+
+def back_to_point(step: Step, counted: int | None = None) -> None:
+    """Lays the envelopes down at the point of whoever carried them; `counted` by somebody of the point who signs for them."""
     errand = step.content
     errand.failures += 1
+    if not errand_kinds.carries_papers(errand):
+        return
     profile = step.session.get(CourierProfile, errand.assignee_id)
     point = profile.point if profile is not None else errand.place
-    custody.write(
-        step.session, errand, "return", custody.somebody(step.actor), custody.unit(point), _envelopes(errand), step.at
-    )
+    giver = custody.somebody(errand.assignee) if errand.assignee is not None else custody.somebody(step.actor)
+    taker = custody.unit(point, step.actor if counted is not None else None)
+    handover = custody.write(step.session, errand, "return", giver, taker, _envelopes(errand), step.at)
+    if counted is not None:
+        handover.signed_at = step.at
+        for line in handover.lines:
+            line.counted, line.difference = counted, step.inputs.get("difference", "")
+        if step.inputs.get("signature"):
+            handover.from_signature_id = files.store_signature(
+                step.session, errand, step.actor, step.inputs["signature"], "交回人签名"
+            ).id
+        note_difference(step, handover.id, counted)
     _originals_now_with(step, custody.unit(point))
     errand.from_agency_id, errand.from_address = point.id, None
     step.session.flush()

@@ -19,7 +19,7 @@ from process.calendar_days import CalendarMissing
 from process.inputs import MAX_SHEETS, clean_text
 from process.refusals import Forbidden, InvalidInput, RequirementUnmet
 from process.registry import Step
-from services import custody
+from services import at_hand, custody
 from services.catalogue_items import record_of
 
 VERDICTS = {"accepted": "合格", "rejected": "不合格"}
@@ -298,11 +298,11 @@ def remember_notice(step: Step) -> None:
 @registry.requirement("originals_back")
 def originals_back(step: Step) -> None:
     """Originals at this very counter go back with this step; any that are elsewhere or in an envelope stop it."""
-    underway = custody.on_the_way(step.session, step.content)
+    underway = at_hand.on_the_way(step.session, step.content)
     out = custody.originals_out(step.content)
     away = [m for m in out if m.id in underway or not _at_this_counter(m, step.actor)]
     if away:
-        named = "、".join(f"{m.name}（{custody.whereabouts_of(m, underway)}）" for m in away)
+        named = "、".join(f"{m.name}（{at_hand.whereabouts_of(m, underway)}）" for m in away)
         raise RequirementUnmet(f"还有原件没有归还申请人：{named}。请先取回并归还，再“{step.transition.title.zh}”。")
 
 

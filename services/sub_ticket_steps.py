@@ -10,7 +10,7 @@ from process.access import Actor
 from process.refusals import RequirementUnmet
 from process.registry import Step
 from process.words import N_
-from services import counting, custody, delegations, further, notices, sub_tickets
+from services import at_hand, counting, custody, delegations, further, notices, sub_tickets
 from services.custody import Line, Party
 
 TOLD = {
@@ -39,7 +39,7 @@ def _lines(step: Step, sub: Delegation) -> list[Line]:
     parent = sub.parent
     assert parent is not None
     lines = custody.read_lines(step.inputs.get("lines") or [], parent.case)
-    custody.require_at_hand(lines, parent.addressee, step.actor.person_id)
+    at_hand.require_at_hand(lines, parent.addressee, step.actor.person_id)
     return lines
 
 
@@ -147,7 +147,7 @@ def _answer_lines(step: Step) -> list[Line]:
     case = custody.case_of(sub)
     if step.inputs.get("lines"):
         lines = custody.read_lines(step.inputs["lines"], case)
-        custody.require_at_hand(lines, sub.addressee, step.actor.person_id)
+        at_hand.require_at_hand(lines, sub.addressee, step.actor.person_id)
         return lines
     return [Line(m.name, m.sheets or 1, True, "", m) for m in sub_tickets.papers_there(step.session, sub)]
 

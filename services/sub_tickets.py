@@ -22,7 +22,7 @@ from process.library import library
 from process.refusals import Forbidden, InvalidInput, NotAvailable, RequirementUnmet
 from process.registry import Step
 from process.words import N_
-from services import case_routing, custody, delegations, further, successors
+from services import at_hand, case_routing, custody, delegations, further, successors
 
 TYPE = "sub_delegation"
 # While the unit that decides has the papers it may ask others.
@@ -325,7 +325,7 @@ def papers_there(session: Session, sub: Delegation) -> list[Material]:
     """Originals that went along and that the other unit has signed for and still has."""
     if sub.closed_at is not None:
         return []
-    return [m for m in materials_of(session, sub) if m.original_held and custody.at_hand(m, sub.addressee)]
+    return [m for m in materials_of(session, sub) if m.original_held and at_hand.at_hand(m, sub.addressee)]
 
 
 def materials_of(session: Session, sub: Delegation) -> list[Material]:

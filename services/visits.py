@@ -334,7 +334,7 @@ def result_arrived(step: Step) -> None:
 @registry.effect("deliver_at_door")
 def deliver_at_door(step: Step) -> None:
     """Result and originals are handed over at home; ticket and case follow."""
-    from services import custody, files
+    from services import at_hand, custody, files
 
     visit: HomeVisit = step.content
     document = files.store_signature(step.session, visit, step.actor, step.inputs["signature"], "签收人签名")
@@ -346,7 +346,7 @@ def deliver_at_door(step: Step) -> None:
     if ticket is not None and engine.follow(step, ticket, "deliver", **given):
         return
     if visit.case is not None:
-        custody.require_within(step.session, visit.case, visit.place, step.actor.person_id, visit.assignee_id)
+        at_hand.require_within(step.session, visit.case, visit.place, step.actor.person_id, visit.assignee_id)
         custody.give_back(step, visit.case, custody.somebody(step.actor), document)
         engine.follow(step, visit.case, "deliver", way="door", **given)
 

@@ -15,7 +15,7 @@ from models.delegation import Delegation, Handover, HandoverLine
 from models.paper import Document, Paper
 from process import access
 from process.access import Actor
-from services import custody
+from services import at_hand, custody
 from services.search import matching
 
 MOST = 60
@@ -143,7 +143,7 @@ def _numbers(session: Session, content_ids: Iterable[int]) -> dict[int, str]:
 
 def _now(material: Material | None, name: str, original: bool, sheets: int, chain: Sequence[Hand]) -> Whereabouts:
     last = chain[-1] if chain else None
-    underway = last is not None and custody.uncounted(last.line.counted, last.handover)
+    underway = last is not None and at_hand.uncounted(last.line.counted, last.handover)
     lost = (
         last is not None
         and last.handover.action in custody.UNDERWAY

@@ -63,7 +63,7 @@ class Item:
 Story = Generator[Ask, Any, None]
 
 
-def _act(who: str, uid: str, step: str, pause: tuple[float, float] = AT_THE_COUNTER, **inputs: Any) -> Ask:
+def _act(who: str, uid: str, step: str, pause: tuple[float, float] = AT_THE_COUNTER, /, **inputs: Any) -> Ask:
     return Ask(who, "POST", f"/contents/{uid}/actions/{step}", inputs, pause=pause)
 
 

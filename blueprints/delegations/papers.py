@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,43 +79,71 @@ def _shown(lines: list[custody.Line]) -> list[dict[str, Any]]:
 @login_required
 def send(uid: str) -> ResponseReturnValue:
     """受委托并转交: the list is written from what was brought, and goes with the papers."""
-    ticket, transition, allowed = _ticket(uid, "send")
-    if not allowed:
-        return _not_now(ticket, present.title_of(transition))
-    lines = custody.lines_of(ticket.case) if ticket.case else []
-    return _hand_out(ticket, transition, lines, "delegations/send.html")
+    return _hand_out(uid, "send", lambda ticket: custody.lines_of(ticket.case) if ticket.case else [])
 
 
 @bp.route("/<uid>/result", methods=["GET", "POST"])
 @login_required
 def send_result(uid: str) -> ResponseReturnValue:
     """出件: result and originals go back to the station, on request with a courier."""
-    ticket, transition, allowed = _ticket(uid, "send_result")
-    if not allowed:
-        return _not_now(ticket, present.title_of(transition))
-    return _hand_out(ticket, transition, delegation_steps.result_lines(ticket), "delegations/send.html")
+    return _hand_out(uid, "send_result", delegation_steps.result_lines)
 
 
-def _hand_out(ticket: Delegation, transition: Any, lines: list[custody.Line], template: str) -> ResponseReturnValue:
-    session, uid = db_session(), ticket.uid
-    form = transition_form(transition, defaults={"lines": _shown(lines)})
+@bp.route("/<uid>/supply", methods=["GET", "POST"])
+@login_required
+def supply(uid: str) -> ResponseReturnValue:
+    """补材料: what was missing, in words or on a list that goes along."""
+    return _hand_out(uid, "supply", lambda _ticket: [])
+
+
+@bp.route("/<uid>/answer", methods=["GET", "POST"])
+@login_required
+def answer(uid: str) -> ResponseReturnValue:
+    """答复: yes, no or words; originals that came along go back with it."""
+    return _hand_out(uid, "answer", _held_there)
+
+
+@bp.route("/<uid>/hand-back", methods=["GET", "POST"])
+@login_required
+def hand_back(uid: str) -> ResponseReturnValue:
+    """再交回材料: an original that was missing when the answer came."""
+    return _hand_out(uid, "hand_back", _held_there)
+
+
+def _held_there(ticket: Delegation) -> list[custody.Line]:
+    there = sub_tickets.papers_there(db_session(), ticket)
+    return [custody.Line(m.name, m.sheets or 1, True, "", m) for m in there]
+
+
+def _hand_out(uid: str, step: str, proposed: Callable[[Delegation], list[custody.Line]]) -> ResponseReturnValue:
+    """One page for every step with which papers leave; it opens with the lines that usually go along."""
+    ticket, transition, allowed = _ticket(uid, step)
     title = present.title_of(transition)
+    if not allowed:
+        return _not_now(ticket, title)
+    form = transition_form(transition, defaults={"lines": _shown(proposed(ticket))})
     if request.method == "POST":
-        inputs = {**posted(form), "lines": typed_lines()}
-        try:
-            with session.begin_nested():
-                actions.perform(
-                    ticket, transition.id, current_actor(), inputs, expected_version=_version(), on_behalf_of=for_whom()
-                )
-        except Refusal as refusal:
-            if not is_mendable(refusal):
-                raise
-            session.expire_all()
-            ticket = load_or_404(Delegation, uid)
-            _blame(form, refusal)
-            return render_template(template, ticket=ticket, form=form, title=title, step=transition.id), 422
-        return _done(ticket, title)
-    return render_template(template, ticket=ticket, form=form, title=title, step=transition.id)
+        refusal = _perform(ticket, step, {**posted(form), "lines": typed_lines()})
+        if refusal is None:
+            return _done(ticket, title)
+        ticket = load_or_404(Delegation, uid)
+        _blame(form, refusal)
+    page = render_template("delegations/send.html", ticket=ticket, form=form, title=title, step=step)
+    return page, 422 if request.method == "POST" else 200
+
+
+def _perform(ticket: Delegation, step: str, inputs: dict[str, Any]) -> Refusal | None:
+    """Takes the step; what can be mended on the page is answered, everything else goes further up."""
+    session = db_session()
+    try:
+        with session.begin_nested():
+            actions.perform(ticket, step, current_actor(), inputs, expected_version=_version(), on_behalf_of=for_whom())
+    except Refusal as refusal:
+        if not is_mendable(refusal):
+            raise
+        session.expire_all()
+        return refusal
+    return None
 
 
 def _blame(form: FlaskForm, refusal: Refusal) -> None:
@@ -127,41 +156,6 @@ def _blame(form: FlaskForm, refusal: Refusal) -> None:
     show_refusal(form, refusal)
 
 
-@bp.route("/<uid>/supply", methods=["GET", "POST"])
-@login_required
-def supply(uid: str) -> ResponseReturnValue:
-    """补材料: what was missing, in words or on a list that goes along."""
-    ticket, transition, allowed = _ticket(uid, "supply")
-    if not allowed:
-        return _not_now(ticket, present.title_of(transition))
-    return _hand_out(ticket, transition, [], "delegations/send.html")
-
-
-@bp.route("/<uid>/answer", methods=["GET", "POST"])
-@login_required
-def answer(uid: str) -> ResponseReturnValue:
-    """答复: yes, no or words; originals that came along go back with it."""
-    ticket, transition, allowed = _ticket(uid, "answer")
-    if not allowed:
-        return _not_now(ticket, present.title_of(transition))
-    return _hand_out(ticket, transition, _held_there(ticket), "delegations/send.html")
-
-
-@bp.route("/<uid>/hand-back", methods=["GET", "POST"])
-@login_required
-def hand_back(uid: str) -> ResponseReturnValue:
-    """再交回材料: an original that was missing when the answer came."""
-    ticket, transition, allowed = _ticket(uid, "hand_back")
-    if not allowed:
-        return _not_now(ticket, present.title_of(transition))
-    return _hand_out(ticket, transition, _held_there(ticket), "delegations/send.html")
-
-
-def _held_there(ticket: Delegation) -> list[custody.Line]:
-    there = sub_tickets.papers_there(db_session(), ticket)
-    return [custody.Line(m.name, m.sheets or 1, True, "", m) for m in there]
-
-
 # --- In
 
 
@@ -169,30 +163,31 @@ def _held_there(ticket: Delegation) -> list[custody.Line]:
 @login_required
 def receive(uid: str) -> ResponseReturnValue:
     """清点接收: every line is counted; a number that differs opens its box for the difference."""
-    ticket, transition, allowed = _ticket(uid, "receive")
-    return _count(ticket, transition, allowed, custody.latest(db_session(), ticket, "send", "pass_on"))
+    return _count(uid, "receive", lambda ticket: custody.latest(db_session(), ticket, "send", "pass_on"))
 
 
 @bp.route("/<uid>/take-over", methods=["GET", "POST"])
 @login_required
 def take_over(uid: str) -> ResponseReturnValue:
-    ticket, transition, allowed = _ticket(uid, "take_over")
-    return _count(ticket, transition, allowed, custody.latest(db_session(), ticket, "result"))
+    """交接清点: result and originals are back at the station."""
+    return _count(uid, "take_over", lambda ticket: custody.latest(db_session(), ticket, "result"))
 
 
 @bp.route("/<uid>/count-further", methods=["GET", "POST"])
 @login_required
 def count_further(uid: str) -> ResponseReturnValue:
     """清点补送或退回的材料: what came after the first count."""
-    ticket, transition, allowed = _ticket(uid, "count_further")
-    return _count(ticket, transition, allowed, further.waiting(db_session(), ticket, current_actor()))
+    return _count(uid, "count_further", lambda ticket: further.waiting(db_session(), ticket, current_actor()))
 
 
-def _count(ticket: Delegation, transition: Any, allowed: bool, handover: Handover | None) -> ResponseReturnValue:
-    session, uid, title = db_session(), ticket.uid, present.title_of(transition)
+def _count(uid: str, step: str, list_of: Callable[[Delegation], Handover | None]) -> ResponseReturnValue:
+    """One page for every step with which papers come in, and the list it counts against."""
+    ticket, transition, allowed = _ticket(uid, step)
+    title = present.title_of(transition)
+    handover = list_of(ticket) if allowed else None
     if not allowed or (handover is None and not ticket.parent_id):
         return _not_now(ticket, title)
-    page = Counting(ticket, handover, title, transition.id)
+    page = Counting(ticket, handover, title, step)
     if request.method == "GET":
         return _count_page(page, {}, {})
     typed = {index: row for index, row in enumerate(_rows((len(handover.lines) if handover else 0) + EXTRA_ROWS))}
@@ -204,22 +199,13 @@ def _count(ticket: Delegation, transition: Any, allowed: bool, handover: Handove
         inputs = {}
     if request.form.get("signature"):
         inputs["signature"] = request.form["signature"]
-    try:
-        with session.begin_nested():
-            actions.perform(
-                ticket, transition.id, current_actor(), inputs, expected_version=_version(), on_behalf_of=for_whom()
-            )
-    except Refusal as refusal:
-        if not is_mendable(refusal):
-            raise
-        session.expire_all()
-        ticket = load_or_404(Delegation, uid)
-        handover = session.get(Handover, handover_id) if (handover_id := page.handover_id) else None
-        errors = (
-            refusal.errors if any(name.startswith("lines-") for name in refusal.errors) else {"lines": refusal.detail}
-        )
-        return _count_page(Counting(ticket, handover, title, transition.id), typed, errors), 422
-    return _done(ticket, title)
+    refusal = _perform(ticket, step, inputs)
+    if refusal is None:
+        return _done(ticket, title)
+    ticket = load_or_404(Delegation, uid)
+    handover = db_session().get(Handover, page.handover_id) if page.handover_id else None
+    errors = refusal.errors if any(name.startswith("lines-") for name in refusal.errors) else {"lines": refusal.detail}
+    return _count_page(Counting(ticket, handover, title, step), typed, dict(errors)), 422
 
 
 class Counting:

@@ -28,7 +28,7 @@ from process import access
 from process.access import Actor
 from process.library import library
 from process.refusals import Refusal
-from services import actions, custody, delegations, sub_tickets
+from services import actions, at_hand, delegations, sub_tickets
 
 
 def _form(session: Session, ticket: Delegation) -> FlaskForm:
@@ -70,10 +70,11 @@ def _papers(ticket: Delegation) -> list[tuple[str, str]]:
     if case is None:
         return []
     unit = delegations.station(ticket.addressee)
+    underway = at_hand.on_the_way(db_session(), case)
     return [
         (m.code, f"{m.name}（{_('原件') if m.original_held else _('复印件')}，{_('%(n)s 份', n=m.sheets or 1)}）")
         for m in case.materials
-        if m.provided and (not m.original_held or custody.at_hand(m, unit))
+        if m.provided and m.id not in underway and (not m.original_held or at_hand.at_hand(m, unit))
     ]
 
 

@@ -59,21 +59,16 @@ def index() -> ResponseReturnValue:
             _("其中已送达 %(share)s", share=share(counted.done, counted.filed)),
             url=chosen.link("reports.volume_report"),
         ),
-        Figure(
-            _("不出社区"),
-            percent(home.community, home.base),
-            over(home.community, home.base),
-            url=chosen.link("reports.home_report"),
-        ),
-        Figure(
-            _("不出街道"),
-            percent(home.community + home.street, home.base),
-            over(home.community + home.street, home.base),
-            url=chosen.link("reports.home_report"),
-        ),
+        *_kept_near(home, chosen.link("reports.home_report")),
     ]
     links = [SimpleNamespace(title=str(t), text=str(x), url=chosen.link(e)) for e, t, x in PAGES]
     return render_template("reports/index.html", picked=chosen, figures=figures, links=links, here="reports.index")
+
+
+def _kept_near(home: levels.Home, url: str | None = None) -> list[Figure]:
+    """不出社区 and 不出街道: how much was done in the resident's own community, and in its street at the furthest."""
+    shares = ((_("不出社区"), home.community), (_("不出街道"), home.community + home.street))
+    return [Figure(name, percent(part, home.base), over(part, home.base), url=url) for name, part in shares]
 
 
 @bp.get("/volume")
@@ -185,12 +180,7 @@ def home_report() -> ResponseReturnValue:
     said, devolved = reference("levels"), reference("devolved")
     terms = {term.id: name_of(term) for term in catalogue.schemes().levels}
     figures = [
-        Figure(_("在本社区办结"), percent(total.community, total.base), over(total.community, total.base)),
-        Figure(
-            _("不出街道办结"),
-            percent(total.community + total.street, total.base),
-            over(total.community + total.street, total.base),
-        ),
+        *_kept_near(total),
         Figure(_("要去街道以上"), percent(total.beyond, total.base), over(total.beyond, total.base)),
     ]
     catalogued = [

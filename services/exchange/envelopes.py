@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from process.digests import GENESIS, canonical
 from services.exchange.keys import Card, Ring
-from services.exchange.refusals import Altered, EnvelopeTooLarge, NotAnEnvelope
+from process.refusals import Altered, EnvelopeTooLarge, NotAnEnvelope
 
 VERSION = 1
 KINDS = ("ticket", "state", "message", "answer", "document", "items")

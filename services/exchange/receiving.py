@@ -23,7 +23,7 @@ from services.exchange import envelopes, keys, partners
 from services.exchange.envelopes import Letter
 from services.exchange.keys import Card
 from services.exchange.posting import stream_of
-from services.exchange.refusals import (
+from process.refusals import (
     Altered,
     ClockDiffers,
     EnvelopeRefused,

@@ -25,7 +25,7 @@ from services import notices
 from services.exchange import envelopes, keys, partners, posting
 from services.exchange.keys import Card
 from services.exchange.receiving import refusal_line
-from services.exchange.refusals import EnvelopeRefused
+from process.refusals import EnvelopeRefused
 
 log = logging.getLogger("daiban.exchange")
 PATH = "/exchange/v1/envelopes"

@@ -23,7 +23,7 @@ from process import journal
 from process.access import Actor
 from services import residents
 from services.exchange import envelopes, keys, partners
-from services.exchange.refusals import Altered
+from process.refusals import Altered
 from tests.exchange.hand import PATH, Hand, forged, new_ring
 
 
