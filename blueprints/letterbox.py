@@ -10,8 +10,8 @@ from blueprints.context import db_session
 from blueprints.errors import problem
 from extensions import csrf, limiter, login
 from process import transactions
-from services.exchange import envelopes, receiving
 from process.refusals import EnvelopeRefused, EnvelopeTooLarge, NotAnEnvelope
+from services.exchange import envelopes, receiving
 
 bp = Blueprint("letterbox", __name__, url_prefix="/exchange")
 # Nothing a browser holds opens anything here, so no foreign page can abuse it.

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from process.digests import GENESIS, canonical
-from services.exchange.keys import Card, Ring
 from process.refusals import Altered, EnvelopeTooLarge, NotAnEnvelope
+from services.exchange.keys import Card, Ring
 
 VERSION = 1
 KINDS = ("ticket", "state", "message", "answer", "document", "items")

@@ -18,11 +18,6 @@ from models.content import Content
 from models.exchange import Envelope, ExchangeRefusal, Partner
 from process import journal
 from process.numbers import CHINA
-from process.refusals import Refusal
-from services.exchange import envelopes, keys, partners
-from services.exchange.envelopes import Letter
-from services.exchange.keys import Card
-from services.exchange.posting import stream_of
 from process.refusals import (
     Altered,
     ClockDiffers,
@@ -30,11 +25,16 @@ from process.refusals import (
     Expired,
     NotAnEnvelope,
     PredecessorMissing,
+    Refusal,
     Replayed,
     RevokedKey,
     UnknownSender,
     WrongRecipient,
 )
+from services.exchange import envelopes, keys, partners
+from services.exchange.envelopes import Letter
+from services.exchange.keys import Card
+from services.exchange.posting import stream_of
 
 # Two clocks that are kept by time servers differ by less than a second; by more than this one of them is wrong.
 SKEW = timedelta(minutes=5)

@@ -20,12 +20,12 @@ from models.base import now
 from models.content import Content
 from models.exchange import Envelope, Partner
 from process import outbox, transactions
+from process.refusals import EnvelopeRefused
 from process.words import N_
 from services import notices
 from services.exchange import envelopes, keys, partners, posting
 from services.exchange.keys import Card
 from services.exchange.receiving import refusal_line
-from process.refusals import EnvelopeRefused
 
 log = logging.getLogger("daiban.exchange")
 PATH = "/exchange/v1/envelopes"

@@ -21,9 +21,9 @@ from models.notice import Notice
 from models.resident import Resident
 from process import journal
 from process.access import Actor
+from process.refusals import Altered
 from services import residents
 from services.exchange import envelopes, keys, partners
-from process.refusals import Altered
 from tests.exchange.hand import PATH, Hand, forged, new_ring
 
 
