@@ -8,6 +8,7 @@ import jobs.admissions
 import jobs.archive
 import jobs.care
 import jobs.clocks
+import jobs.errands
 import jobs.exchange
 import jobs.handlers
 import jobs.messages

@@ -156,6 +156,8 @@ def revoke(session: Session, actor: Actor | None, username: str, role: str, plac
         _end_membership(session, person, place, today)
     accounts.raise_epoch(person)
     _record(session, "account:revoke", actor, person, {"role": role, "place": place})
+    if role == "red_courier":
+        _free_errands(session, actor, person, "跑腿工岗位已结束")
     return person
 
 
@@ -179,7 +181,15 @@ def disable(session: Session, actor: Actor | None, username: str) -> Person:
     _end(session, session.scalars(select(Grant).where(Grant.principal_id == person.id, _in_force(today))).all(), today)
     _sign_out_everywhere(session, person)
     _record(session, "account:disable", actor, person, {})
+    _free_errands(session, actor, person, "账号已停用")
     return person
+
+
+def _free_errands(session: Session, actor: Actor | None, person: Person, why: str) -> None:
+    """A courier who leaves keeps no errand; whoever dispatches hears of it."""
+    from services import errand_life
+
+    errand_life.free_those_of_leavers(session, [person], why, actor)
 
 
 def listed(session: Session) -> list[tuple[Person, list[Grant]]]:

@@ -22,7 +22,7 @@ from services.errands import CARRYING, on_hand
 
 # A column holds these states; the key is where a dragged card lands.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "open": ("open",),
+    "open": ("open", "pairing"),
     "claimed": ("claimed", "assigned"),
     "on_way": ("picked_up", "on_way"),
     "delivered": ("delivered",),
@@ -117,13 +117,18 @@ def _whole() -> tuple:
         joinedload(Errand.to_agency).joinedload(Agency.parent),
         joinedload(Errand.place).joinedload(Agency.parent),
         joinedload(Errand.assignee),
+        joinedload(Errand.companion),
     )
 
 
 def mine(session: Session, actor: Actor) -> list[Errand]:
     """What this courier has to do, by deadline; delivered ones wait below for the receiver."""
     statement = access.visible(
-        select(Errand).where(Errand.assignee_id == actor.person_id, Errand.closed_at.is_(None), Errand.state != "open"),
+        select(Errand).where(
+            or_(Errand.assignee_id == actor.person_id, Errand.companion_id == actor.person_id),
+            Errand.closed_at.is_(None),
+            Errand.state != "open",
+        ),
         actor,
         Errand,
     )

@@ -165,10 +165,10 @@ def create_errand(session: Session, actor: Actor, data: Mapping[str, Any]) -> Er
         errors["title"] = "任务板上人人可见，这里不要写电话、证件号和门牌，请写在地址和联系人里"
     if purpose not in purposes():
         errors["purpose"] = f"请在{'、'.join(purposes().values())}中选一项"
-    if not isinstance(needs, list) or any(need not in NEEDS for need in needs):
-        errors["needs"] = f"只能选{'、'.join(NEEDS.values())}"
     elif not kinds()[purpose].papers:
         envelopes = 0
+    if not isinstance(needs, list) or any(need not in NEEDS for need in needs):
+        errors["needs"] = f"只能选{'、'.join(NEEDS.values())}"
     if end is None and not to_address:
         errors.setdefault("to_agency", "请选送到哪个单位，或写送达地址")
     if place is None or street_of(place) is None:

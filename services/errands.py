@@ -125,9 +125,7 @@ def require_trained(profile: CourierProfile | None, at: datetime, who: str, fiel
             {field: "暂停接单"},
         )
     if profile.trained_until is None:
-        raise RequirementUnmet(
-            f"{who}还没有跑腿工培训记录。请先参加培训，由红色代办站登记。", {field: "没有培训记录"}
-        )
+        raise RequirementUnmet(f"{who}还没有跑腿工培训记录。请先参加培训，由红色代办站登记。", {field: "没有培训记录"})
     until = profile.trained_until
     if until < clock.local_day(at):
         raise RequirementUnmet(
@@ -342,7 +340,8 @@ def papers_arrived(step: Step) -> None:
     errand = step.content
     by_receiver = is_receiver(errand, step.actor)
     taker = _receiving_party(errand, step.actor if by_receiver else None)
-    courier = custody.somebody(errand.assignee) if errand.assignee else custody.Party("跑腿工")
+    carried_by = step.session.get(Person, errand.assignee_id) if errand.assignee_id is not None else None
+    courier = custody.somebody(carried_by) if carried_by is not None else custody.Party("跑腿工")
     if errand.envelopes:
         handover = custody.write(step.session, errand, "arrive", courier, taker, _envelopes(errand), step.at)
         handover.signed_at = step.at
@@ -384,7 +383,8 @@ def back_to_point(step: Step, counted: int | None = None) -> None:
         return
     profile = step.session.get(CourierProfile, errand.assignee_id)
     point = profile.point if profile is not None else errand.place
-    giver = custody.somebody(errand.assignee) if errand.assignee is not None else custody.somebody(step.actor)
+    carried_by = step.session.get(Person, errand.assignee_id)
+    giver = custody.somebody(carried_by if carried_by is not None else step.actor)
     taker = custody.unit(point, step.actor if counted is not None else None)
     handover = custody.write(step.session, errand, "return", giver, taker, _envelopes(errand), step.at)
     if counted is not None:

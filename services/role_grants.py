@@ -123,7 +123,19 @@ def end(session: Session, actor: Actor, grant_id: int, *, last_day: date | None 
         cut(session, one, last)
     accounts.raise_epoch(person)
     record(session, "access:end", actor, person, told, why)
+    if grant.role == "red_courier":
+        _free_errands(session, actor, person, last, today)
     return grant
+
+
+def _free_errands(session: Session, actor: Actor, person: Person, last: date, today: date) -> None:
+    """A courier who leaves keeps no errand: at once, or when the last day is over."""
+    from services import errand_life
+
+    if last < today:
+        errand_life.free_those_of_leavers(session, [person], "跑腿工岗位已结束", actor)
+    else:
+        errand_life.look_again(session, person, last)
 
 
 def cut(session: Session, grant: Grant, last: date) -> None:

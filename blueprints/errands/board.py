@@ -92,7 +92,7 @@ def _visitor() -> Actor:
     return actor
 
 
-@bp.post("/<uid>/press/<any(claim, set_off, post, reopen, confirm):step>")
+@bp.post("/<uid>/press/<any(claim, claim_first, join, set_off, start, post, reopen, confirm):step>")
 @login_required
 def press(uid: str, step: str) -> ResponseReturnValue:
     """A step that asks nothing: the button, the key and the drag all end here."""

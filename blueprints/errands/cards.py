@@ -21,12 +21,13 @@ from process.library import library
 from process.masking import mask_address, mask_name
 from process.numbers import CHINA
 from services.errand_board import COLUMNS, SOON, STRANDED, Glance, Load
-from services.errand_posting import NEEDS, purposes
+from services.errand_kinds import NEEDS, carries_papers
+from services.errand_posting import purposes
 from services.errands import is_receiver
 
 COLUMN_OF = {state: key for key, states in COLUMNS.items() for state in states}
 # Pressed on the board itself; the others ask for something first and lead to a page.
-AT_ONCE = ("claim", "set_off", "post", "reopen", "confirm")
+AT_ONCE = ("claim", "claim_first", "join", "set_off", "start", "post", "reopen", "confirm")
 ON_THE_CARD = (*AT_ONCE, "assign", "pick_up", "deliver")
 WAITING = "waiting"
 WITHIN_COMMUNITY = ("grid", "errand_point", "community_station")
@@ -98,7 +99,7 @@ def _lanes(cards: list[Any], *, split: bool) -> list[Any]:
 
 
 def card(session: Session, errand: Errand, actor: Actor, at: datetime, *, hall: bool) -> Any:
-    own = actor.person_id is not None and errand.assignee_id == actor.person_id
+    own = actor.person_id is not None and actor.person_id in (errand.assignee_id, errand.companion_id)
     tone, word = lateness(errand, at)
     courier = errand.assignee.name if errand.assignee is not None and not own else None
     return SimpleNamespace(
@@ -110,7 +111,7 @@ def card(session: Session, errand: Errand, actor: Actor, at: datetime, *, hall: 
         to_place=place_name(errand.to_agency) or mask_address(errand.to_address or ""),
         window=window(errand, at),
         envelopes=errand.envelopes,
-        needs=[_(NEEDS[need]) for need in errand.needs or [] if need in NEEDS],
+        needs=_needs(errand),
         tone=tone,
         tone_label=word,
         mine=own and not hall,
@@ -119,6 +120,12 @@ def card(session: Session, errand: Errand, actor: Actor, at: datetime, *, hall: 
         if hall
         else [_action(errand, t, actor) for t in engine.available(errand, actor) if t.id in ON_THE_CARD],
     )
+
+
+def _needs(errand: Errand) -> list[str]:
+    """The small signs at the door; where two must go, whether the second is still wanted."""
+    signs = [_(NEEDS[need]) for need in errand.needs or [] if need in NEEDS]
+    return [*signs, _("还缺一人同行")] if errand.state == "pairing" else signs
 
 
 def _action(errand: Errand, transition: Transition, actor: Actor) -> Any:
@@ -139,7 +146,9 @@ def _action(errand: Errand, transition: Transition, actor: Actor) -> Any:
 
 
 def word(errand: Errand, transition: Transition, actor: Actor) -> str:
-    """The verb as the person pressing it would say it: only the receiver says 'received'."""
+    """The verb as the person pressing it would say it: only the receiver says 'received', and who carries nothing delivers nothing."""
+    if transition.id == "deliver" and not carries_papers(errand):
+        return _("办完了")
     if transition.id != "confirm" or is_receiver(errand, actor):
         return title_of(transition)
     return _("核实后确认") if "errand_dispatcher" in actor.roles else _("填收件人的确认码")
@@ -186,6 +195,9 @@ def _when(moment: datetime | None, at: datetime) -> str:
 # The next step first, then the ways out; where each is taken.
 ORDER = {
     "claim": 0,
+    "claim_first": 0,
+    "join": 0,
+    "start": 0,
     "pick_up": 0,
     "set_off": 0,
     "deliver": 0,
@@ -193,8 +205,12 @@ ORDER = {
     "post": 0,
     "reopen": 0,
     "assign": 1,
+    "take_back": 1,
     "fail": 1,
+    "recover": 2,
+    "call_back": 2,
     "release": 2,
+    "leave": 2,
     "cancel": 3,
 }
 
@@ -207,8 +223,8 @@ def next_steps(session: Session, errand: Errand, actor: Actor) -> list[Any]:
         asked = transition.id not in AT_ONCE or (transition.id == "confirm" and not is_receiver(errand, actor))
         if not asked:
             url = url_for("errands.press", uid=errand.uid, step=transition.id)
-        elif transition.id == "cancel":
-            url = url_for("content.do", uid=errand.uid, transition="cancel")
+        elif transition.id in ("cancel", "call_back"):
+            url = url_for("content.do", uid=errand.uid, transition=transition.id)
         else:
             url = url_for(f"errands.{transition.id}", uid=errand.uid)
         # A courier waiting for the receiver has nothing to press first of all.

@@ -20,7 +20,8 @@ from wtforms.validators import Optional
 
 from blueprints.dynamic_forms import Asked
 from models.agency import Agency
-from services.errand_posting import NEEDS, purposes
+from services.errand_kinds import NEEDS
+from services.errand_posting import purposes
 
 
 class ErrandForm(FlaskForm):
@@ -41,7 +42,12 @@ class ErrandForm(FlaskForm):
     to_address = StringField(_l("送达地址"), [Optional()], description=_l("认领的跑腿工才看得到"))
     contact = StringField(_l("联系人和电话"), [Optional()], description=_l("认领的跑腿工才看得到"))
     envelopes = IntegerField(_l("件数"), [Asked()], default=1)
-    needs = SelectMultipleField(_l("到场要做的"), [Optional()], validate_choice=False)
+    needs = SelectMultipleField(
+        _l("到场还要做的"),
+        [Optional()],
+        validate_choice=False,
+        description=_l("这一类任务本来要做的会自动加上；去独居老人家的请勾“两人同去”"),
+    )
     window_end = DateTimeLocalField(
         _l("最晚送达"), [Optional()], format="%Y-%m-%dT%H:%M", description=_l("不填就是下一个工作日 17:30")
     )

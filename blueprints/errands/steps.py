@@ -11,28 +11,31 @@ from flask_babel import gettext as _
 from flask_login import login_required
 
 from blueprints.context import current_actor, db_session, for_whom, load_for_step, load_or_404
-from blueprints.dynamic_forms import is_mendable, posted, show_refusal, transition_form
+from blueprints.dynamic_forms import is_mendable, posted, show_refusal, transition_form, uploaded
 from blueprints.errands import cards
 from blueprints.errands.bp import bp
 from blueprints.present import moment, title_of
 from models.base import now
 from models.errand import Errand
-from process import clock, engine
+from process import engine
 from process.definition import Transition
 from process.library import library
 from process.refusals import Refusal
 from process.words import N_
-from services import actions, case_routing, custody, errand_board, places
+from services import actions, custody, dispatch, errand_board, errand_custody, errand_kinds, files
 from services.errands import code_for
 
 # Steps that have a page here; the generic object page leads to it too.
-PAGES = ("pick_up", "deliver", "fail", "release", "assign", "confirm")
+PAGES = ("pick_up", "deliver", "fail", "release", "assign", "confirm", "leave", "take_back", "recover")
 HELP = {
     "pick_up": N_("请当着交出人的面数清件数，再请对方签名。只数封好的件，不拆看里面。"),
     "deliver": N_("请收件人报确认码，当场办结。对方没有确认码，就空着登记送达，等对方在系统里确认。"),
     "fail": N_("写清为什么没送成。材料请当天送回代办点，不要带回家。"),
     "release": N_("写清为什么送不了，任务会回到任务板上。"),
-    "assign": N_("只列出培训有效、手上还没满的跑腿工。"),
+    "assign": N_("能去的列在前面，后面写着理由；由您决定派谁。"),
+    "leave": N_("写清为什么不能同行，任务会等另一位同行的人。"),
+    "take_back": N_("请当着交回人的面数清封好的件数，对上再收下。"),
+    "recover": N_("跑腿工不能再送的，把材料收回来当面数清，放回代办点。"),
     "confirm": N_("收到了就确认，任务到此办结。"),
 }
 
@@ -85,22 +88,28 @@ def task(uid: str) -> ResponseReturnValue:
 
 
 def _handovers(errand: Errand) -> list[Any]:
-    """Every change of hands of the envelopes, as both sides signed it."""
-    found = []
-    for action in ("carry", "return", "arrive"):
-        handover = custody.latest(db_session(), errand, action)
-        if handover is not None:
-            found.append(
-                SimpleNamespace(
-                    what=_(custody.ACTIONS[action]),
-                    giver=handover.from_label,
-                    taker=handover.to_label,
-                    when=moment(handover.at),
-                    lines=handover.lines,
-                    at=handover.at,
-                )
-            )
-    return sorted(found, key=lambda h: h.at)
+    """Every change of hands of the envelopes, one after the other, with how each side signed."""
+    return [
+        SimpleNamespace(
+            what=_(custody.ACTIONS[one.action]),
+            giver=one.from_label,
+            taker=one.to_label,
+            when=moment(one.at),
+            lines=one.lines,
+            gave=_signed(one.from_signature_id, one.from_person_id, True),
+            took=_signed(one.to_signature_id, one.to_person_id, one.signed_at is not None),
+        )
+        for one in errand_custody.chain(db_session(), errand)
+    ]
+
+
+def _signed(signature: int | None, person: int | None, settled: bool) -> str:
+    """A drawn signature, an account that pressed the button, or nobody yet."""
+    if signature is not None:
+        return _("已签名")
+    if person is not None:
+        return _("用账号确认")
+    return _("当面交出") if settled else _("还没清点")
 
 
 def _step_page(uid: str, step: str) -> ResponseReturnValue:
@@ -108,6 +117,7 @@ def _step_page(uid: str, step: str) -> ResponseReturnValue:
     errand, actor, session = load_for_step(Errand, uid, step), current_actor(), db_session()
     transition = library.of(errand, session).transitions[step]
     form = transition_form(transition, choices=_choices(errand, step))
+    _leave_out(form, errand, step)
     if request.method == "GET":
         allowed = transition in engine.available(errand, actor)
         return _form_page(errand, transition, form, allowed), 200 if allowed else 409
@@ -118,7 +128,7 @@ def _step_page(uid: str, step: str) -> ResponseReturnValue:
                 errand,
                 step,
                 actor,
-                posted(form),
+                _given(errand, form),
                 expected_version=int(version) if version.isdecimal() else None,
                 on_behalf_of=for_whom(),
             )
@@ -161,30 +171,73 @@ def _form_page(errand: Errand, transition: Transition, form: Any, allowed: bool,
         help=_(HELP[transition.id]),
         facts=cards.facts(session, errand, actor),
         card=cards.card(session, errand, actor, now(), hall=False),
+        suggested=suggested(errand) if transition.id == "assign" else [],
         back_url=url_for("errands.task", uid=errand.uid) if own else url_for("errands.board"),
     )
+
+
+def _leave_out(form: Any, errand: Errand, step: str) -> None:
+    """Asks only for what this errand needs: no box for an identity card that nobody has to show."""
+    if step == "assign" and "two_people" not in (errand.needs or ()):
+        del form.companion
+    if step not in ("pick_up", "deliver"):
+        return
+    needs = errand_kinds.asked_at(errand, step)
+    for need, name in (("id_check", "id_checked"), ("photo", "photos")):
+        if need not in needs:
+            del form[name]
+    if step == "deliver" and "signature" not in needs:
+        del form.signature
+
+
+def _given(errand: Errand, form: Any) -> dict[str, Any]:
+    """What was typed, with the photos kept beside the errand."""
+    given = posted(form)
+    if "photos" in form:
+        given["photos"] = [
+            files.store_document(db_session(), errand, current_actor(), f.read(), f.filename or "", "photo").uid
+            for f in uploaded("photos")
+        ]
+    return given
 
 
 def _choices(errand: Errand, step: str) -> dict[str, list[tuple[str, str]]]:
     if step != "assign":
         return {}
-    session = db_session()
-    street = places.street_above(session, errand.place_path)
-    start = errand.from_agency or errand.place
-    known = errand_board.couriers(session, street, clock.local_day(now())) if street else []
-    found = errand_board.assignable(known, case_routing.above(start, "community") or start)
-    return {
-        "courier": [
-            (
-                c.username,
-                _(
-                    "%(name)s（%(point)s，%(n)s/%(limit)s 单）",
-                    name=c.name,
-                    point=c.point.name,
-                    n=c.open,
-                    limit=c.limit,
-                ),
-            )
-            for c in found
-        ]
+    found = [
+        (
+            one.courier.username,
+            _(
+                "%(name)s（%(point)s，%(n)s/%(limit)s 单）",
+                name=one.courier.name,
+                point=one.courier.point.name,
+                n=one.courier.open,
+                limit=one.courier.limit,
+            ),
+        )
+        for one in dispatch.suggestions(db_session(), errand)
+        if one.can
+    ]
+    return {"courier": found, "companion": found}
+
+
+def suggested(errand: Errand) -> list[Any]:
+    """Whom the dispatcher might send, each with the reasons in words."""
+    return [
+        SimpleNamespace(
+            username=one.courier.username,
+            name=one.courier.name,
+            point=one.courier.point.name,
+            can=one.can,
+            reasons=[SimpleNamespace(text=_said(reason), weight=reason.weight) for reason in one.reasons],
+        )
+        for one in dispatch.suggestions(db_session(), errand)
+    ]
+
+
+def _said(reason: dispatch.Reason) -> str:
+    """The sentence of a reason with its words in the reader's language."""
+    params = {
+        name: _(value) if isinstance(value, str) and name == "where" else value for name, value in reason.params.items()
     }
+    return _(reason.text, **params)

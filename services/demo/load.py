@@ -135,6 +135,17 @@ def _errands(office: Office) -> None:
     stories.errand(
         office,
         0,
+        "open",
+        "给独居老人代买药品、读医嘱",
+        purpose="buy_or_read",
+        to_address="杭州市下城区东新街道万家星城社区文晖路12幢2单元301室",
+        contact="诸葛素贞 13800000781",
+        hours=5,
+        **station,
+    )
+    stories.errand(
+        office,
+        0,
         "claimed",
         "送社保卡到居民家",
         purpose="deliver_result",

@@ -12,7 +12,7 @@ from models.content import Content
 from models.delegation import Delegation, HomeVisit
 from models.errand import Errand
 from models.paper import Certificate
-from services import notes, papers_out, record_check
+from services import errand_kinds, notes, papers_out, record_check
 from services.demo.office import Office
 
 CARD_PAPERS = [
@@ -194,21 +194,27 @@ def run(
     office.do(courier, errand, "claim", office.ago(days, 9, 30))
     if until == "claimed":
         return
-    office.do(
-        courier,
-        errand,
-        "pick_up",
-        office.ago(days, 10),
-        envelopes=errand.envelopes,
-        signature=office.signature("沈丽娟"),
-    )
-    office.do(courier, errand, "set_off", office.ago(days, 10, 5))
+    if errand_kinds.carries_papers(errand):
+        office.do(
+            courier,
+            errand,
+            "pick_up",
+            office.ago(days, 10),
+            envelopes=errand.envelopes,
+            signature=office.signature("沈丽娟"),
+            id_checked="id_check" in errand_kinds.asked_at(errand, "pick_up"),
+        )
+        office.do(courier, errand, "set_off", office.ago(days, 10, 5))
+    else:
+        office.do(courier, errand, "start", office.ago(days, 10))
     if until == "on_way":
         return
     if until == "failed":
         office.do(courier, errand, "fail", office.ago(days, 11), comment="老人不在家，电话没人接，信封已送回代办点。")
         return
-    office.do(courier, errand, "deliver", office.ago(days, 10, 40))
+    needs = errand_kinds.asked_at(errand, "deliver")
+    signed = {"signature": office.signature("收件人")} if "signature" in needs else {}
+    office.do(courier, errand, "deliver", office.ago(days, 10, 40), id_checked="id_check" in needs, **signed)
     if until == "delivered":
         return
     office.do(clerk, errand, "confirm", office.ago(days, 11))

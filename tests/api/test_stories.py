@@ -66,7 +66,8 @@ def test_an_errand_from_the_board_to_the_door(api, errand: dict[str, Any]) -> No
     assert courier.get(f"/contents/{uid}")["state"] == "claimed", "a refused step leaves nothing behind"
     assert courier.act(uid, "pick_up", envelopes=1)["state"] == "picked_up"
     assert courier.act(uid, "set_off")["state"] == "on_way"
-    assert courier.act(uid, "deliver")["state"] == "delivered"
+    assert courier.act(uid, "deliver", 422)["errors"][0]["field"] == "id_checked"
+    assert courier.act(uid, "deliver", id_checked=True)["state"] == "delivered"
     history = courier.get(f"/contents/{uid}/history")["items"]
     assert [e["to"] for e in history if e["from"] != e["to"]] == [
         "posted",

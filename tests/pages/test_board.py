@@ -20,6 +20,7 @@ from models.person import CourierProfile
 from process import engine
 from process.access import Actor
 from services.errand_posting import create_errand
+from tests.pages.test_delegation_pages import drawn
 
 As = Callable[[str], FlaskClient]
 ADDRESS, CONTACT = "文晖路5幢2单元601室", "骆水珍 13800000018"
@@ -92,11 +93,11 @@ def errand(session: Session, actor: Callable[[str], Actor]) -> Callable[..., Err
                 made,
                 step,
                 actor(DOER[step] if step != "confirm" else "community.clerk"),
-                inputs={"envelopes": made.envelopes}
-                if step == "pick_up"
-                else {"code": made.confirm_code}
-                if step == "confirm"
-                else None,
+                inputs={
+                    "pick_up": {"envelopes": made.envelopes},
+                    "deliver": {"signature": drawn(), "id_checked": True},
+                    "confirm": {"code": made.confirm_code},
+                }.get(step),
             )
         session.commit()
         return made
@@ -281,7 +282,10 @@ def test_the_way_of_an_errand_on_the_phone(errand: Callable[..., Errand], client
     code = reload(session, made).confirm_code
     form = client.get(f"/errands/{made.uid}/deliver")
     assert code not in form.text and code not in client.get("/errands/mine").text
-    done = client.post(f"/errands/{made.uid}/deliver", data={"code": code}, follow_redirects=True)
+    lacking = client.post(f"/errands/{made.uid}/deliver", data={"code": code})
+    assert lacking.status_code == 422 and "核对收件人的身份证" in lacking.text and "请收件人签字" in lacking.text
+    shown = {"code": code, "id_checked": "y", "signature": drawn()}
+    done = client.post(f"/errands/{made.uid}/deliver", data=shown, follow_redirects=True)
     assert "已确认" in done.text and reload(session, made).state == "confirmed"
 
 
@@ -292,13 +296,14 @@ def test_wrong_codes_count_although_the_page_refuses(
     made = errand("set_off")
     wrong = f"{(int(made.confirm_code or 0) + 1) % 1_000_000:06d}"
     client = client_as("courier")
+    shown = {"id_checked": "y", "signature": drawn()}
     for count in range(1, 6):
-        answer = client.post(f"/errands/{made.uid}/deliver", data={"code": wrong})
+        answer = client.post(f"/errands/{made.uid}/deliver", data={"code": wrong, **shown})
         assert answer.status_code == 422 and "确认码不对" in answer.text
         assert reload(session, made).code_failures == count
-    right = client.post(f"/errands/{made.uid}/deliver", data={"code": made.confirm_code})
+    right = client.post(f"/errands/{made.uid}/deliver", data={"code": made.confirm_code, **shown})
     assert right.status_code == 422 and "不能再试" in right.text
-    assert client.post(f"/errands/{made.uid}/deliver", data={}).status_code == 303
+    assert client.post(f"/errands/{made.uid}/deliver", data=shown).status_code == 303
     sure = client_as("dispatcher").post(f"/errands/{made.uid}/confirm", data={"comment": "电话核实，本人已收到"})
     assert sure.status_code == 303 and reload(session, made).state == "confirmed"
 

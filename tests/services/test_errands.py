@@ -51,6 +51,9 @@ INPUTS = {
     "fail": {"comment": "敲门没人"},
     "cancel": {"comment": "已自取"},
     "release": {"comment": "临时有事"},
+    "call_back": {"comment": "不用送了"},
+    "recover": {"envelopes": 2, "comment": "跑腿工住院"},
+    "take_back": {"envelopes": 2},
 }
 # Who may take which step in which state; whoever is not named may not.
 ALLOWED = {
@@ -64,7 +67,12 @@ ALLOWED = {
     "confirm": {"delivered": {"courier", "window.clerk", "community.clerk", "dispatcher"}},
     "fail": {"picked_up": {"courier"}, "on_way": {"courier"}},
     "reopen": {"failed": {"dispatcher", "community.clerk"}},
-    "cancel": {"posted": {"dispatcher", "community.clerk"}, "open": {"dispatcher", "community.clerk"}},
+    "take_back": {"failed": {"dispatcher", "community.clerk"}},
+    "call_back": {"picked_up": {"dispatcher", "community.clerk"}, "on_way": {"dispatcher", "community.clerk"}},
+    "recover": {"picked_up": {"dispatcher"}, "on_way": {"dispatcher"}},
+    "cancel": {
+        state: {"dispatcher", "community.clerk"} for state in ("posted", "open", "claimed", "assigned", "failed")
+    },
 }
 PEOPLE = (
     "community.clerk",
