@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -27,6 +28,8 @@ from services.trust import keystore as trust_keys
 FORMAT = 1
 MANIFEST, SQLITE, POSTGRES, KEY = "manifest.json", "daiban.db", "daiban.pgdump", "secret.key"
 FOLDER = "files/"
+FACES = "faces"
+_FACE = re.compile(r"(fang|own)-[0-9a-f]{64}\.ttf\Z")
 _CHUNK = 1 << 20
 
 
@@ -60,6 +63,8 @@ def write(settings: Settings, engine: Engine, target: Path) -> Told:
         # Sealed with SECRET_KEY or a passphrase; without it no paper could be signed as before.
         if settings.trust_keys.exists():
             own[trust_keys.FILE] = settings.trust_keys
+        # A licensed 仿宋 and drawn characters: without them names would be refused that were printed before.
+        own |= {path.name: path for path in sorted((settings.var / FACES).glob("*.ttf")) if _FACE.match(path.name)}
         parts = {dump.name: dump, KEY: key, **own, **{FOLDER + name: store.path(name) for name in kept}}
         hashes = {name: _sha256(path) for name, path in parts.items()}
         manifest = {
@@ -104,6 +109,7 @@ def read(settings: Settings, engine: Engine, source: Path, *, force: bool = Fals
                 _put_secret(settings.var, exchange_keys.FILE, (work / exchange_keys.FILE).read_text())
             if (work / trust_keys.FILE).exists():
                 _put_secret(settings.trust_keys.parent, settings.trust_keys.name, (work / trust_keys.FILE).read_text())
+            _bring_faces(settings.var / FACES, work)
             return Told(count, source.stat().st_size, manifest["made_at"], note)
     except tarfile.TarError as error:
         raise BackupError(f"{source.name}: is no backup of daiban, or was cut short ({error})") from error
@@ -160,6 +166,18 @@ def _bring_files(work: Path, manifest: dict[str, Any], store: FileStore) -> int:
                     raise BackupError(f"{name} is not what its name says, nothing was restored")
             count += 1
     return count
+
+
+def _bring_faces(folder: Path, work: Path) -> None:
+    """The office's own faces in place of those of the same kind; a backup without any takes none away."""
+    for face in sorted(one for one in work.glob("*.ttf") if _FACE.match(one.name)):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        beside = folder / f"{face.stem}.new"
+        shutil.copyfile(face, beside)
+        os.replace(beside, folder / face.name)
+        for old in folder.glob(f"{face.stem.partition('-')[0]}-*.ttf"):
+            if old.name != face.name:
+                old.unlink()
 
 
 def _bring_key(settings: Settings, key: str) -> str:

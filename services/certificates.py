@@ -56,9 +56,7 @@ def draft(step: Step, case: Case, *, replaces: Certificate | None = None) -> Cer
         certificate.private = {papers_out.CORRECTED: dict((replaces.private or {})[papers_out.CORRECTED])}
         certificate.holder_name = replaces.holder_name
     certificate.case = case
-    certificate.search_text = " ".join(
-        part for part in (certificate.title, certificate.holder_name, case.number) if part
-    )[:500]
+    certificate.search_text = search_text(certificate)
     engine.create(
         step.session,
         certificate,
@@ -73,6 +71,12 @@ def draft(step: Step, case: Case, *, replaces: Certificate | None = None) -> Cer
     certificate.owner_id = None
     step.session.flush()
     return certificate
+
+
+def search_text(certificate: Certificate) -> str:
+    """What it is found by before it has a number."""
+    parts = (certificate.title, certificate.holder_name, certificate.case.number)
+    return " ".join(part for part in parts if part)[:500]
 
 
 def holder_name(case: Case) -> str:
@@ -138,12 +142,15 @@ def fields_complete(step: Step) -> None:
     lacking = [(name, label) for name, label in values.missing_fields(paper, {**data, "number": "0"})]
     if lacking:
         raise RequirementUnmet(
-            f"“{paper.title_zh}”还缺：{'、'.join(label for _, label in lacking)}。请在办件里补齐后再编号。",
+            f"“{paper.title_zh}”还缺：{'、'.join(label for _, label in lacking)}。请在这张证照上“申请更正”，写上缺的内容，由审批人同意后再编号。",
             {name: f"缺“{label}”" for name, label in lacking},
         )
     wrong = values.problems(paper, papers_out.with_pictures(papers_out.plain(data)))
     if wrong:
-        raise RequirementUnmet("；".join(sentence for _, sentence in wrong) + "。请在办件里更正后再编号。", dict(wrong))
+        raise RequirementUnmet(
+            "；".join(sentence for _, sentence in wrong) + "。请在这张证照上“申请更正”，由审批人同意后再编号。",
+            dict(wrong),
+        )
     _letters(certificate)
 
 
@@ -312,7 +319,9 @@ def void_paper(step: Step) -> None:
 def draft_replacement(step: Step) -> None:
     """A lost certificate, or on request a wrong one, is followed by one with a new number that names the old one."""
     certificate: Certificate = step.content
-    if step.transition.id == "void" and not step.inputs.get("reissue"):
+    # A case that was approved and has nothing in hand yet keeps its claim to a certificate.
+    owed = certificate.case.state == "approved"
+    if step.transition.id == "void" and not (owed or step.inputs.get("reissue")):
         return
     new = draft(step, certificate.case, replaces=certificate)
     if new is not None:

@@ -1,4 +1,6 @@
-"""更正: the holder or a clerk says what is wrong on a certificate, another person agrees, the old one is replaced by a new one."""
+"""更正: the holder or a clerk says what is wrong on a certificate, another person agrees, the old one is replaced by a new one.
+
+On a draft nothing was given out yet: what two people agreed on simply stands on it when it is numbered."""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from models.paper import Certificate
 from process import access, engine, journal, registry
 from process.access import Actor
 from process.identity import IdNumber, InvalidIdNumber
-from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, NotFound
+from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, NotFound, RequirementUnmet
 from process.registry import Step
 from services import certificates, papers_out, print_desk
 
@@ -24,13 +26,14 @@ CORRECTABLE = ("text", "lines", "date", "person_name", "id_number", "phone", "ad
 # What the office itself writes: wrong there is voided and issued anew, nobody asks for it.
 OURS = frozenset({"number", "issued_on", "registered_on", "agency", "handler_name", "valid_until", "period_to"})
 CLERKS = ("certificate_issuer", "window_clerk", "all_round_worker", "community_clerk")
-OPEN_STATES = ("issued", "delivered")
+DRAFT = "drafted"
+OPEN_STATES = (DRAFT, "issued", "delivered")
 MOST_CHANGES = 12
 
 
 @dataclass(frozen=True)
 class Line:
-    """One field of a certificate that may be wrong, with what stands there now."""
+    """One field of a certificate that may be wrong or lacking, with what stands there now."""
 
     name: str
     label: str
@@ -39,18 +42,35 @@ class Line:
     sensitive: bool
 
 
-def lines(certificate: Certificate) -> list[Line]:
-    """The fields that may be asked to be corrected, as they stand on the paper."""
+def lines(session: Session, certificate: Certificate, actor: Actor) -> list[Line]:
+    """The fields that may be asked to be corrected, as they stand on the paper, or as they would stand on a draft."""
+    data = _as_it_stands(session, certificate, actor)
+    return [
+        Line(one.name, one.label, one.kind, _shown(data.get(one.name)), one.kind == "id_number")
+        for one in _definition(certificate).fields
+        if one.kind in CORRECTABLE and one.name not in OURS and not one.source.startswith("settings.")
+    ]
+
+
+def _definition(certificate: Certificate) -> Any:
+    """The paper as it was frozen; of a draft, the one in force."""
+    from services.papers import own
     from services.papers.definition import load
 
     paper = certificate.paper
-    if paper is None:
-        return []
-    return [
-        Line(one.name, one.label, one.kind, str(paper.data.get(one.name) or ""), one.kind == "id_number")
-        for one in load(paper.paper).fields
-        if one.kind in CORRECTABLE and one.name not in OURS and not one.source.startswith("settings.")
-    ]
+    return own.definition_of(paper) if paper is not None else load(certificate.paper_kind)
+
+
+def _as_it_stands(session: Session, certificate: Certificate, actor: Actor) -> dict[str, Any]:
+    if certificate.paper is not None:
+        return dict(certificate.paper.data)
+    occasion = papers_out.Occasion(session, certificate, actor, now(), draft=True)
+    data: dict[str, Any] = papers_out.plain(papers_out.collect(occasion, certificate.paper_kind) or {})
+    return data
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def may_ask(session: Session, certificate: Certificate, actor: Actor) -> bool:
@@ -66,11 +86,11 @@ def may_ask(session: Session, certificate: Certificate, actor: Actor) -> bool:
 def ask(session: Session, actor: Actor, certificate: Certificate, wanted: Mapping[str, Any], reason: Any) -> Correction:
     """Writes a request down: only what differs counts, and what could not be printed is refused at once."""
     if not may_ask(session, certificate, actor) or actor.person_id is None:
-        raise NotAvailable("这张证照现在不能申请更正：要已发证、未作废，并由持证人本人或经手的窗口提出。")
+        raise NotAvailable("这张证照现在不能申请更正：要还没编号，或已发证、未作废，并由持证人本人或经手的窗口提出。")
     if open_request(session, certificate) is not None:
         raise Conflict("这张证照已有一个更正申请在等审核，请等它有了结果再提。")
     why = print_desk.reason(reason, "更正原因", 500)
-    changes = _changes(certificate, wanted)
+    changes = _changes(session, actor, certificate, wanted)
     made = Correction(
         district=certificate.district,
         certificate_id=certificate.id,
@@ -92,14 +112,14 @@ def ask(session: Session, actor: Actor, certificate: Certificate, wanted: Mappin
     return made
 
 
-def _changes(certificate: Certificate, wanted: Mapping[str, Any]) -> list[dict[str, str]]:
+def _changes(
+    session: Session, actor: Actor, certificate: Certificate, wanted: Mapping[str, Any]
+) -> list[dict[str, str]]:
     from services.papers import glyphs, values
-    from services.papers.definition import load
     from services.papers.text import normalise
 
-    assert certificate.paper is not None, "an issued certificate has a paper"
-    paper, errors, changes = load(certificate.paper.paper), dict[str, str](), []
-    for line in lines(certificate):
+    paper, errors, changes = _definition(certificate), dict[str, str](), []
+    for line in lines(session, certificate, actor):
         raw = wanted.get(line.name)
         if raw is None:
             continue
@@ -112,7 +132,7 @@ def _changes(certificate: Certificate, wanted: Mapping[str, Any]) -> list[dict[s
         else:
             changes.append({"field": line.name, "label": line.label, "old": line.value, "new": new})
     typed = {one["field"]: _typed(paper.field(one["field"]).kind, one["new"]) for one in changes}
-    trial = {**papers_out.with_pictures(certificate.paper.data), **typed}
+    trial = {**papers_out.with_pictures(_as_it_stands(session, certificate, actor)), **typed}
     errors |= {name: sentence for name, sentence in values.problems(paper, trial) if name in typed}
     for glyph in glyphs.check(paper, typed):
         errors.setdefault(glyph.field, glyph.sentence)
@@ -188,6 +208,13 @@ def correction_waits(session: Session, certificate: Certificate, actor: Actor) -
     return found is not None and found.asked_by_id not in (actor.person_id, actor.acting_for)
 
 
+@registry.requirement("correction_settled")
+def correction_settled(step: Step) -> None:
+    """No number is spent on a draft that somebody says is wrong."""
+    if open_request(step.session, step.content) is not None:
+        raise RequirementUnmet("这张证照的草拟有更正申请在等审批人审核，有了结果再编号。请在证照页“看更正申请”。")
+
+
 @registry.effect("take_correction")
 def take_correction(step: Step) -> None:
     """The next certificate bears what was agreed; the old one stays as it was issued and says what followed it."""
@@ -197,20 +224,22 @@ def take_correction(step: Step) -> None:
     )
     if found is None:
         raise Conflict("这个更正申请刚才已有人答复。请刷新再看。")
-    new = certificates.draft(step, old.case, replaces=old)
+    # A draft bears what was agreed by itself: nothing of it was given out, no number is spent.
+    new = old if old.state == DRAFT else certificates.draft(step, old.case, replaces=old)
     if new is None:
         raise NotAvailable("这个事项现在不出证照，不能更正重发。请联系事项管理员。")
-    from services.papers.definition import load
-
-    paper = load(old.paper_kind)
+    paper = _definition(old)
     agreed = {one["field"]: _typed(paper.field(one["field"]).kind, one["new"]) for one in found.changes}
     before = (new.private or {}).get(papers_out.CORRECTED, {})
     new.private = {**(new.private or {}), papers_out.CORRECTED: {**before, **agreed}}
     new.holder_name = _renamed(new.holder_name, found.changes)
+    new.search_text = certificates.search_text(new)
     found.status, found.answered_by_id, found.answered_at = "agreed", step.actor.person_id, step.at
     found.answer, found.made_id = (step.inputs.get("comment") or "")[:500], new.id
     step.session.flush()
-    step.details |= {"correction": found.uid, "replacement": new.uid}
+    step.details |= {"correction": found.uid}
+    if new is not old:
+        step.details["replacement"] = new.uid
 
 
 def _renamed(holder: str, changes: Sequence[Mapping[str, str]]) -> str:
@@ -221,10 +250,14 @@ def _renamed(holder: str, changes: Sequence[Mapping[str, str]]) -> str:
 
 
 def agree(session: Session, actor: Actor, certificate: Certificate, comment: Any, version: int | None) -> Certificate:
-    """Through the one door; answers the certificate that follows."""
-    engine.fire(certificate, "correct", actor, inputs={"comment": comment}, expected_version=version)
+    """Through the one door; answers the certificate that follows, which of a draft is the draft itself."""
+    verb = "amend" if certificate.state == DRAFT else "correct"
+    engine.fire(certificate, verb, actor, inputs={"comment": comment}, expected_version=version)
     made = session.scalar(
-        select(Correction.made_id).where(Correction.certificate_id == certificate.id, Correction.status == "agreed")
+        select(Correction.made_id)
+        .where(Correction.certificate_id == certificate.id, Correction.status == "agreed")
+        .order_by(Correction.id.desc())
+        .limit(1)
     )
     return session.get_one(Certificate, made)
 

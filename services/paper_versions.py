@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -34,39 +35,58 @@ _LETTERS = re.compile(r"[A-Z]{2,4}")
 # --- Uploading
 
 
-def upload(
-    session: Session, actor: Actor, data: bytes, note: str, *, expected: str | None = None
-) -> tuple[PaperTemplate, list[trial.Tried]]:
-    """Keeps an uploaded folder after everything in it was checked and printed. Raises DefinitionError with the place."""
+@dataclass(frozen=True)
+class Examined:
+    """A folder that was read, checked and printed with every kind of data, and is not kept yet."""
+
+    paper: str
+    title: str
+    digest: str
+    whole: folders.Files
+    note: str
+    found: list[trial.Tried]
+
+
+def examine(session: Session, actor: Actor, data: bytes, note: str, *, expected: str | None = None) -> Examined:
+    """Checks and prints an uploaded folder, which takes seconds and writes nothing. Raises DefinitionError with the place."""
     _require(actor, EDITORS, "文书模板由系统管理员上传。")
     if not data:
         raise InvalidInput("请选择要上传的 .zip 文件。", {"file": "请选择文件"})
     paper_id, files = folders.read_archive(data)
-    return _keep(session, actor, paper_id, files, note, expected)
+    return _examined(session, paper_id, files, note, expected)
 
 
-def edit(
-    session: Session, actor: Actor, paper_id: str, texts: dict[str, str], note: str
-) -> tuple[PaperTemplate, list[trial.Tried]]:
-    """The same with texts changed in the browser; pictures stay those of the version in force."""
+def examine_texts(session: Session, actor: Actor, paper_id: str, texts: dict[str, str], note: str) -> Examined:
+    """The same for texts changed in the browser; pictures stay those of the version in force."""
     _require(actor, EDITORS, "文书模板由系统管理员修改。")
     files = files_in_force(session, paper_id)
     for name in folders.TEXTS:
         if name in texts:
             files[name] = texts[name].replace("\r\n", "\n").encode("utf-8", "surrogatepass")
-    return _keep(session, actor, folders.check_files(files), files, note, paper_id)
+    return _examined(session, folders.check_files(files), files, note, paper_id)
 
 
-def _keep(
-    session: Session, actor: Actor, paper_id: str, files: folders.Files, note: str, expected: str | None
+def upload(
+    session: Session, actor: Actor, data: bytes, note: str, *, expected: str | None = None
 ) -> tuple[PaperTemplate, list[trial.Tried]]:
+    """Examines and keeps in one go, for whoever holds nobody up."""
+    return keep(session, actor, examine(session, actor, data, note, expected=expected))
+
+
+def edit(
+    session: Session, actor: Actor, paper_id: str, texts: dict[str, str], note: str
+) -> tuple[PaperTemplate, list[trial.Tried]]:
+    """The same with texts changed in the browser."""
+    return keep(session, actor, examine_texts(session, actor, paper_id, texts, note))
+
+
+def _examined(session: Session, paper_id: str, files: folders.Files, note: str, expected: str | None) -> Examined:
     reason = _reason(note, "请写明为什么改这个文书，这句话会留在记录里。", "note")
     if expected and expected != paper_id:
         raise DefinitionError("paper.yaml", "id", f"是“{paper_id}”，这一页改的是“{expected}”")
     whole = folders.snapshot(paper_id, files)
     digest = folders.digest_of(whole)
-    if session.scalar(select(PaperTemplate.id).where(PaperTemplate.paper == paper_id, PaperTemplate.digest == digest)):
-        raise Conflict("这一版已经上传过，内容一模一样；请在版本列表里找到它。")
+    _require_new(session, paper_id, digest)
     if own.is_shipped(paper_id) and folders.digest_of(folders.snapshot_of(definition.ROOT / paper_id)) == digest:
         raise Conflict("这一版与随软件提供的一模一样，没有改动。")
     root = folders.unpacked(digest, folders.packed(whole))
@@ -77,15 +97,27 @@ def _keep(
     except DefinitionError:
         shutil.rmtree(root, ignore_errors=True)
         raise
-    own.store(session, paper_id, whole)
+    return Examined(paper_id, paper.title_zh[:120], digest, whole, reason, found)
+
+
+def _require_new(session: Session, paper_id: str, digest: str) -> None:
+    if session.scalar(select(PaperTemplate.id).where(PaperTemplate.paper == paper_id, PaperTemplate.digest == digest)):
+        raise Conflict("这一版已经上传过，内容一模一样；请在版本列表里找到它。")
+
+
+def keep(session: Session, actor: Actor, made: Examined) -> tuple[PaperTemplate, list[trial.Tried]]:
+    """Keeps what was examined, in a short transaction; asked again, because somebody may have been faster."""
+    _require(actor, EDITORS, "文书模板由系统管理员上传。")
+    _require_new(session, made.paper, made.digest)
+    own.store(session, made.paper, made.whole)
     row = PaperTemplate(
-        paper=paper_id, digest=digest, title=paper.title_zh[:120], note=reason, uploaded_by_id=actor.person_id or 0
+        paper=made.paper, digest=made.digest, title=made.title, note=made.note, uploaded_by_id=actor.person_id or 0
     )
-    row.tried = {one.case: [one.pages, one.size, one.problem] for one in found}
+    row.tried = {one.case: [one.pages, one.size, one.problem] for one in made.found}
     session.add(row)
     session.flush()
-    _journal(session, "paper_template:upload", actor, row, reason)
-    return row, found
+    _journal(session, "paper_template:upload", actor, row, made.note)
+    return row, made.found
 
 
 def require_sources(paper: Paper) -> None:
@@ -171,11 +203,19 @@ def _decide(session: Session, actor: Actor, row: PaperTemplate, state: str, reas
 
 
 def publish(
-    session: Session, actor: Actor, paper_id: str, template_id: int | None, reason: str, *, seen: int | None = None
+    session: Session,
+    actor: Actor,
+    paper_id: str,
+    template_id: int | None,
+    reason: str,
+    *,
+    seen: int | None = None,
+    rehearsed: bool = False,
 ) -> PaperRelease:
     """From now on new papers are made with this version; no version: back to what came with the software.
 
-    `seen`: the last release that the page showed; another one meanwhile is not overwritten unseen."""
+    `seen`: the last release that the page showed; another one meanwhile is not overwritten unseen.
+    `rehearsed`: it was printed a moment ago, before this transaction (`rehearse`)."""
     _require(actor, EDITORS, "文书模板由系统管理员发布。")
     said = _reason(reason, "请写明为什么换版本，这句话会留在记录里。")
     last = _last(session, paper_id, alone=True)
@@ -192,7 +232,8 @@ def publish(
             raise NotFound()
         if row.state != "approved":
             raise NotAvailable("只有经另一个人审核同意的版本可以发布。")
-        _still_good(session, row)
+        if not rehearsed:
+            _still_good(session, row)
     made = PaperRelease(
         paper=paper_id, template_id=template_id, before_id=before, reason=said, person_id=actor.person_id, at=now()
     )
@@ -207,6 +248,16 @@ def publish(
         details={"paper": paper_id, "template": template_id, "before": before},
     )
     return made
+
+
+def rehearse(session: Session, actor: Actor, paper_id: str, template_id: int | None) -> bool:
+    """Reads and prints a version that is about to come into force; False: there is nothing to print."""
+    _require(actor, EDITORS, "文书模板由系统管理员发布。")
+    row = session.get(PaperTemplate, template_id) if template_id is not None else None
+    if row is None or row.paper != paper_id or row.state != "approved":
+        return False
+    _still_good(session, row)
+    return True
 
 
 def _still_good(session: Session, row: PaperTemplate) -> None:

@@ -111,7 +111,9 @@ def collect(occasion: Occasion, paper_id: str) -> dict[str, Any] | None:
         data = papers_generic.completed(occasion, own, data)
     corrected = (getattr(occasion.content, "private", None) or {}).get(CORRECTED)
     if data is not None and corrected and getattr(occasion.content, "paper_kind", "") == paper_id:
-        data |= {name: value for name, value in corrected.items() if name in data}
+        data |= {
+            name: value for name, value in corrected.items() if name in data or definition.load(paper_id).has(name)
+        }
     return data
 
 
@@ -248,8 +250,9 @@ def draw(sheet: Sheet) -> bytes:
     """Fills in the prepared paper or lays it out in the limited child, and signs it where its definition says so."""
     from services.papers.prepared import issuing
 
-    drawn = issuing.render(sheet.definition, with_pictures(sheet.data), verify_url=sheet.verify_url, demo=_demo)
-    return sealing.sign(drawn, sheet.paper, sheet.at)
+    definition = sheet.definition
+    drawn = issuing.render(definition, with_pictures(sheet.data), verify_url=sheet.verify_url, demo=_demo)
+    return sealing.sign(drawn, definition, sheet.at)
 
 
 def fields_only(sheet: Sheet) -> bytes:

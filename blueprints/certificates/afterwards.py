@@ -21,6 +21,7 @@ from services import actions, corrections, papers_out, print_records, printers
 
 FEATURE_PAGES[("certificate", "reprint")] = "certificates.reprint"
 FEATURE_PAGES[("certificate", "correct")] = "certificates.correction"
+FEATURE_PAGES[("certificate", "amend")] = "certificates.correction"
 
 
 def links(session: Session, content: Content, actor: Actor) -> list[tuple[str, str]]:
@@ -122,7 +123,7 @@ def _ask_page(certificate: Certificate, refusal: InvalidInput | None = None) -> 
     html = render_template(
         "certificates/correct.html",
         certificate=certificate,
-        lines=corrections.lines(certificate),
+        lines=corrections.lines(session, certificate, actor),
         values=request.form,
         refusal=refusal,
     )
@@ -160,7 +161,7 @@ def _answer_page(certificate: Certificate, refusal: Refusal | None = None) -> Re
         "certificates/correction.html",
         certificate=certificate,
         requests=found,
-        may_answer=any(t.id == "correct" for t in engine.available(certificate, actor)),
+        may_answer=any(t.id in ("correct", "amend") for t in engine.available(certificate, actor)),
         own=any(one.status == "asked" and one.asked_by_id == actor.person_id for one in found),
         ask_url=url_for("certificates.correct", uid=certificate.uid)
         if corrections.may_ask(session, certificate, actor) and corrections.open_request(session, certificate) is None
@@ -191,5 +192,8 @@ def answer_correction(uid: str) -> ResponseReturnValue:
     if made is None:
         flash(_("已答复不同意，原证照不变。"), "success")
         return redirect(url_for("certificates.correction", uid=uid), 303)
-    flash(_("已同意更正。新证照已起草，请发证人在打印台编号、用印。"), "success")
+    if made.id == certificate.id:
+        flash(_("已同意更正。请发证人在打印台编号、用印。"), "success")
+    else:
+        flash(_("已同意更正。新证照已起草，请发证人在打印台编号、用印。"), "success")
     return redirect(url_for("content.show", uid=made.uid), 303)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import login_required
+from flask_login import current_user, login_required
 
 from blueprints import present
 from blueprints.context import current_actor, db_session
+from blueprints.unit_of_work import BEFOREHAND
 from models.paper_template import PaperTemplate
 from process.refusals import Forbidden, InvalidInput, NotFound
 from services import paper_admissions, paper_comparison, paper_versions, papers_generic
@@ -63,16 +64,31 @@ def upload() -> ResponseReturnValue:
     _editor()
     if request.method == "GET":
         return _uploading()
-    file, note = request.files.get("file"), request.form.get("note", "")
+    note, made = request.form.get("note", ""), g.examined
+    if isinstance(made, DefinitionError):
+        return _uploading(problem=made, note=note), 422
+    if isinstance(made, InvalidInput):
+        return _uploading(refusal=made, note=note), 422
+    return _kept(*paper_versions.keep(db_session(), current_actor(), made))
+
+
+def _examine_upload() -> None:
+    """Before the writing begins: the check prints the folder four times, and nobody else should wait for that."""
+    if not current_user.is_authenticated:
+        return
+    _editor()
+    file = request.files.get("file")
     data = file.read(folders.MOST_BYTES + 1) if file is not None and file.filename else b""
-    expected = request.form.get("paper") or None
+    if file is not None:
+        file.stream.seek(0)
+    note, expected = request.form.get("note", ""), request.form.get("paper") or None
     try:
-        row, found = paper_versions.upload(db_session(), current_actor(), data, note, expected=expected)
-    except DefinitionError as problem:
-        return _uploading(problem=problem, note=note), 422
-    except InvalidInput as refusal:
-        return _uploading(refusal=refusal, note=note), 422
-    return _kept(row, found)
+        g.examined = paper_versions.examine(db_session(), current_actor(), data, note, expected=expected)
+    except (DefinitionError, InvalidInput) as problem:
+        g.examined = problem
+
+
+BEFOREHAND["paper_versions.upload"] = _examine_upload
 
 
 def _uploading(*, problem: DefinitionError | None = None, refusal: InvalidInput | None = None, note: str = "") -> str:
@@ -133,11 +149,10 @@ def edit(paper: str) -> ResponseReturnValue:
     texts = {name: files[name].decode("utf-8", "replace") for name in folders.TEXTS}
     problem: PaperError | InvalidInput | None = None
     if request.method == "POST":
-        texts = {name: request.form.get(name, texts[name])[: folders.MOST_TEXT + 1] for name in folders.TEXTS}
-        try:
-            return _kept(*paper_versions.edit(session, current_actor(), paper, texts, request.form.get("note", "")))
-        except (DefinitionError, InvalidInput) as error:
-            problem = error
+        texts |= _typed()
+        if isinstance(g.examined, paper_versions.Examined):
+            return _kept(*paper_versions.keep(session, current_actor(), g.examined))
+        problem = g.examined
     page = render_template(
         "paper_versions/edit.html",
         paper=paper,
@@ -147,6 +162,26 @@ def edit(paper: str) -> ResponseReturnValue:
         note=request.form.get("note", "")[: paper_versions.LONGEST_REASON],
     )
     return page, 422 if problem else 200
+
+
+def _typed() -> dict[str, str]:
+    return {name: request.form[name][: folders.MOST_TEXT + 1] for name in folders.TEXTS if name in request.form}
+
+
+def _examine_texts() -> None:
+    if not current_user.is_authenticated:
+        return
+    _editor()
+    paper = str((request.view_args or {})["paper"])
+    _known(paper)
+    note = request.form.get("note", "")
+    try:
+        g.examined = paper_versions.examine_texts(db_session(), current_actor(), paper, _typed(), note)
+    except (DefinitionError, InvalidInput) as problem:
+        g.examined = problem
+
+
+BEFOREHAND["paper_versions.edit"] = _examine_texts
 
 
 @bp.get("/<paper>/<int:template_id>")
@@ -176,6 +211,7 @@ def _comparing(row: PaperTemplate, may_edit: bool, refusal: InvalidInput | None 
             paper_versions.files_of(session, row.paper, other), paper_versions.files_of(session, row.paper, row.id)
         ),
         cases=[(case, _case_titles()[case]) for case in trial.CASES],
+        shown=_shown(old, new) if trial.can_show() else [],
         last=paper_versions.last_release(session, row.paper),
         may_edit=may_edit,
         may_decide=not paper_versions.APPROVERS.isdisjoint(actor.roles) and row.uploaded_by_id != actor.person_id,
@@ -185,6 +221,13 @@ def _comparing(row: PaperTemplate, may_edit: bool, refusal: InvalidInput | None 
         state_words=_state_words(),
         moment=present.moment,
     )
+
+
+def _shown(old: definition.Paper | None, new: definition.Paper) -> list[tuple[int, bool, bool]]:
+    """Which pages of the sample there are to look at: number, in the old version, in the new one."""
+    before = len(trial.pictures(old, trial.SAMPLE)) if old is not None else 0
+    after = len(trial.pictures(new, trial.SAMPLE))
+    return [(page, page <= before, page <= after) for page in range(1, max(before, after) + 1)]
 
 
 def _row(paper: str, template_id: int) -> PaperTemplate:
@@ -207,6 +250,20 @@ def pdf(paper: str, version: str, case: str) -> ResponseReturnValue:
     answer = Response(trial.printed(found, case), mimetype="application/pdf")
     answer.headers["Content-Disposition"] = f'inline; filename="{paper}-{version}-{case}.pdf"'
     return answer
+
+
+@bp.get("/<paper>/<version>/<case>-<int:page>.png")
+@login_required
+def picture(paper: str, version: str, case: str, page: int) -> ResponseReturnValue:
+    """One page of the same print as a picture, so that two versions stand beside each other."""
+    _reader()
+    if case not in trial.CASES:
+        raise NotFound()
+    found = paper_versions.paper_of(db_session(), paper, _template_id(paper, version))
+    pages = trial.pictures(found, case) if found is not None else ()
+    if not 1 <= page <= len(pages):
+        raise NotFound()
+    return Response(pages[page - 1], mimetype="image/png")
 
 
 @bp.get("/<paper>/<version>.zip")
@@ -258,18 +315,31 @@ def decide(paper: str, template_id: int) -> ResponseReturnValue:
 def publish(paper: str) -> ResponseReturnValue:
     """Puts an approved version in force, an earlier one again, or what came with the software."""
     _editor()
-    version, seen = request.form.get("version", ""), request.form.get("seen", "")
+    seen = request.form.get("seen", "")
     paper_versions.publish(
         db_session(),
         current_actor(),
         paper,
-        _template_id(paper, version),
+        _template_id(paper, request.form.get("version", "")),
         request.form.get("reason", ""),
+        rehearsed=bool(g.get("rehearsed")),
         seen=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else None,
     )
     own.forget()
     flash(_("已换版本：从现在起新出的文书按它印，已出的不变。"), "success")
     return redirect(url_for("paper_versions.show", paper=paper), 303)
+
+
+def _rehearse() -> None:
+    if not current_user.is_authenticated:
+        return
+    _editor()
+    paper = str((request.view_args or {})["paper"])
+    wanted = _template_id(paper, request.form.get("version", ""))
+    g.rehearsed = paper_versions.rehearse(db_session(), current_actor(), paper, wanted)
+
+
+BEFOREHAND["paper_versions.publish"] = _rehearse
 
 
 def _case_titles() -> dict[str, str]:

@@ -105,6 +105,12 @@ def keep(session: Session, paper: definition.Paper) -> None:
     _once(session, PaperEdition(version=paper.version, paper=paper.id, digest=digest))
 
 
+def definition_of(paper: issued.Paper) -> definition.Paper:
+    """A frozen paper's own definition, whatever is in force by now."""
+    root = root_of(paper)
+    return definition.shipped(paper.paper, Path(root)) if root else definition.load(paper.paper)
+
+
 def root_of(paper: issued.Paper) -> str:
     """The folder a frozen paper must be drawn from when its version is no longer the one in force, else nothing."""
     session = object_session(paper)

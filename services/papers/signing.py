@@ -47,10 +47,6 @@ def sign(pdf: bytes, template: cms.Template, *, at: datetime, name: str = "", re
 
 def prepare(pdf: bytes, *, room: int, at: datetime, name: str = "", reason: str = "") -> Prepared:
     """Adds field, widget and signature dictionary after the end of the file."""
-    # A paper filled in on the fast path is written so simply that no PDF library has to read it first.
-    quick = fast_signature.prepare(pdf, room=room, field=FIELD, at=at, name=name, reason=reason)
-    if quick is not None:
-        return Prepared(*quick, room)
     # A paper from a prepared template has one plain table, and need not be parsed as a whole.
     plain = fast_signature.prepare(pdf, room=room, field=FIELD, at=at, name=name, reason=reason)
     return Prepared(*plain, room) if plain is not None else _by_parsing(pdf, room, at, name, reason)

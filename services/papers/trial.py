@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
+import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from .errors import DefinitionError, DoesNotFit, InvalidPaperData, MissingGlyphs
 
 SAMPLE, DRAFT, HOSTILE, LONGEST = "sample", "draft", "hostile", "longest"
 CASES = (SAMPLE, DRAFT, HOSTILE, LONGEST)
+SHOWN_PAGES, _DPI, _PAINTER = 3, 80, "pdftoppm"
 _READING = Limits(memory=512 * 1024**2, cpu_seconds=10, wall_seconds=20)
 _NAME = "阿卜杜热西提·买买提·努尔艾合买提·古丽巴哈尔·吐尔逊娜依·欧阳𬭎𫖯䶮㛃𠮷"
 _PLACE = "新疆维吾尔自治区伊犁哈萨克自治州察布查尔锡伯自治县孙扎齐牛录镇乌珠牛录村乌珠牛录路二巷十六号二十八幢一单元"
@@ -86,6 +91,32 @@ def printed(paper: Paper, case: str) -> bytes:
     from .renderer import warm
 
     return warm().try_out(paper, data_of(paper, case), draft=case == DRAFT)
+
+
+def pictures(paper: Paper, case: str) -> tuple[bytes, ...]:
+    """The first pages as PNG, to be looked at beside another version; none when the data cannot be printed or the machine draws none."""
+    return _pictures(paper.folder, paper.version, case)
+
+
+def can_show() -> bool:
+    """Whether this machine turns pages into pictures (Debian: poppler-utils)."""
+    return shutil.which(_PAINTER) is not None
+
+
+@lru_cache(maxsize=16)
+def _pictures(folder: Path, _version: str, case: str) -> tuple[bytes, ...]:
+    try:
+        content = printed(definition.shipped(folder.name, folder.parent), case)
+    except PaperError:
+        return ()
+    with tempfile.TemporaryDirectory(prefix="daiban-pages-") as place:
+        pages = Path(place) / "page"
+        command = [_PAINTER, "-png", "-r", str(_DPI), "-l", str(SHOWN_PAGES), "-", str(pages)]
+        try:
+            subprocess.run(command, input=content, capture_output=True, check=True, timeout=30)
+        except (OSError, subprocess.SubprocessError):
+            return ()
+        return tuple(one.read_bytes() for one in sorted(pages.parent.glob("page-*.png")))
 
 
 def tried(paper: Paper) -> list[Tried]:

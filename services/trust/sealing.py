@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,6 +17,9 @@ from process import outbox
 from process.numbers import CHINA
 from services.trust import keystore
 from services.trust.platform import Declined, Order, SealSystem, Silent
+
+if TYPE_CHECKING:
+    from services.papers.definition import Paper as Definition
 
 SIGN = "papers.sign"
 # 15 s, 1 min, 5 min, then every ten minutes, as long as it takes: the number is given, the paper will come.
@@ -46,21 +50,15 @@ def template() -> object:
     return _template(keystore.ring().current(keystore.PAPER))
 
 
-def sign(pdf: bytes, paper_id: str, at: datetime | None) -> bytes:
-    """The paper signed with our own key when its definition says so; the same paper and key give the same bytes."""
-    if _system is not None or not wanted(paper_id):
+def sign(pdf: bytes, definition: Definition, at: datetime | None) -> bytes:
+    """The paper signed with our own key when its own definition says so; the same paper and key give the same bytes."""
+    if _system is not None or not definition.terms.signed:
         return pdf
     from services.papers import cms, signing
 
     found = template()
     assert isinstance(found, cms.Template)
-    return signing.sign(pdf, found, at=moment(at), name=keystore.ring().office, reason=_reason(paper_id))
-
-
-def wanted(paper_id: str) -> bool:
-    from services.papers.definition import load
-
-    return load(paper_id).terms.signed
+    return signing.sign(pdf, found, at=moment(at), name=keystore.ring().office, reason=_reason(definition.title_zh))
 
 
 def moment(at: datetime | None) -> datetime:
@@ -69,10 +67,8 @@ def moment(at: datetime | None) -> datetime:
     return max(at or begun, begun).astimezone(UTC)
 
 
-def _reason(paper_id: str) -> str:
-    from services.papers.definition import load
-
-    return f"出具{load(paper_id).title_zh}"
+def _reason(title: str) -> str:
+    return f"出具{title}"
 
 
 # --- Somebody else's seal
@@ -80,7 +76,10 @@ def _reason(paper_id: str) -> str:
 
 def hand_over(session: Session, paper: Paper, drawn: bytes) -> bool:
     """Keeps the drawn paper and asks the platform after the commit. False: nobody outside has to sign this one."""
-    if _system is None or not wanted(paper.paper):
+    from services.papers import own
+
+    # As it was frozen: a version put in force meanwhile neither signs it nor leaves it unsigned.
+    if _system is None or not own.definition_of(paper).terms.signed:
         return False
     request = session.scalar(select(SealRequest).where(SealRequest.paper_id == paper.id).with_for_update())
     if request is None:
@@ -115,7 +114,7 @@ def ask(session: Session, request_id: int) -> None:
         room=signing.FOREIGN_ROOM,
         at=paper.created_at,
         name=paper.content.place.name,
-        reason=_reason(paper.paper),
+        reason=_reason(paper.title),
     )
     order = Order(request.uid, paper.content.place.id, paper.paper, paper.number or "", prepared.digest)
     # No lock of ours is held while somebody outside is spoken to.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
 
+from extensions import db
 from models.paper_template import PaperTemplate
-from services.papers import definition
+from services.papers import definition, trial
 from tests.services import paper_folders as folders
 
 
@@ -23,7 +25,6 @@ def sent(client, files: dict[str, bytes] | bytes, note: str = "区里换了样�
     return client.post("/paper-versions/upload", data={"file": (io.BytesIO(data), "x.zip"), "note": note, **more})
 
 
-@pytest.mark.req("S2-02")
 def test_a_paper_is_changed_by_two_people_without_a_programmer(app, client_as):
     admin, keeper = client_as("admin"), client_as("catalogue.manager")
     assert "老年优待证" in admin.get("/paper-versions").text
@@ -93,3 +94,32 @@ def test_others_do_not_see_the_page_and_readers_cannot_change_it(client_as):
         "senior_card/x.zip",
     ):
         assert watcher.get(f"/paper-versions/{path}").status_code == 404, path
+
+
+def test_the_trial_prints_hold_nobody_up(session, client_as, monkeypatch):
+    """While a version is printed on trial others write; a second press gets the answer of the first."""
+    admin, keeper, wrote = client_as("admin"), client_as("catalogue.manager"), []
+    printed, address = trial.printed, db.engine.url.database
+
+    def watched(paper, case):
+        # Refused at once while anybody holds the one lock of the database.
+        other = sqlite3.connect(str(address), timeout=0, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+        other.close()
+        wrote.append(case)
+        return printed(paper, case)
+
+    monkeypatch.setattr(trial, "printed", watched)
+    files = folders.changed(folders.shipped(), page_html=lambda text: text.replace("示例样式", "新样式"))
+    first, again = (sent(admin, files, _once="the-same-press") for _ in range(2))
+    assert first.status_code == again.status_code == 303 and first.location == again.location
+    assert wrote == list(trial.CASES), "worked out once"
+    assert sent(admin, files).status_code == 409, "another press is told that it is there"
+    texts = {"page.html": files["page.html"].decode() + "<!-- -->", "note": "改一改"}
+    assert admin.post("/paper-versions/senior_card/edit", data=texts).status_code == 303
+    assert keeper.post(f"{first.location}/decide", data={"do": "approve"}).status_code == 303
+    before = len(wrote)
+    publish = {"version": first.location.rsplit("/", 1)[1], "seen": "0", "reason": "启用"}
+    assert admin.post("/paper-versions/senior_card/publish", data=publish).status_code == 303
+    assert len(wrote) == before + 1 == 2 * len(trial.CASES) + 1

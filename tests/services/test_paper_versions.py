@@ -55,7 +55,6 @@ def text_of(content: bytes) -> str:
     return "".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages).replace("\n", "")
 
 
-@pytest.mark.req("S2-02")
 def test_a_changed_paper_prints_what_is_frozen_from_now_on_and_the_old_keeps_its_version(session, actor):
     old, new = approved(session, actor), approved(session, actor, marriage_certificate_number="J330103-2025-009999")
     engine.fire(certificate_of(session, old), "number", actor("issuer"))
@@ -93,7 +92,6 @@ def test_a_changed_paper_prints_what_is_frozen_from_now_on_and_the_old_keeps_its
     ]
 
 
-@pytest.mark.req("S2-02")
 def test_a_new_paper_is_issued_without_a_programmer(session, actor):
     released(session, actor, folders.new_paper())
     assert "employment_assistance" in paper_names() and "employment_assistance" in papers_out.known_papers()
@@ -259,3 +257,16 @@ def test_a_backup_holds_the_versions_and_what_waited_is_drawn_elsewhere(session,
         sheet = papers_out.sheet_of(other.get_one(IssuedPaper, waiting))
         assert sheet.root and "（新版）" in text_of(papers_out.draw(sheet))
     elsewhere.dispose()
+
+
+def test_it_is_signed_as_its_own_version_says_whatever_is_in_force_when_it_is_drawn(session, actor):
+    engine.fire(certificate_of(session, approved(session, actor)), "number", actor("issuer"))
+    files = folders.changed(folders.shipped(CARD), paper_yaml=lambda text: text + "\nsigned: false\n")
+    released(session, actor, files)
+    assert not definition.load(CARD).terms.signed
+    other = approved(session, actor, marriage_certificate_number="J330103-2025-009999")
+    engine.fire(certificate_of(session, other), "number", actor("issuer"))
+    draw_all(session)
+    before, after = session.scalars(select(IssuedPaper).where(IssuedPaper.paper == CARD).order_by(IssuedPaper.id))
+    assert b"/ByteRange" in papers_out.pdf(before), "frozen with a version that is signed"
+    assert b"/ByteRange" not in papers_out.pdf(after)

@@ -77,9 +77,9 @@ def test_two_foreign_checkers_accept_and_one_flipped_byte_is_found(app, pdfsig) 
         paper = load(luck.choice(kinds))
         drawn = service.render(paper, samples.load_sample(paper), draft=False, verify_url=URL)
         at = AT + timedelta(minutes=luck.randrange(500_000))
-        signed = sealing.sign(drawn, paper.id, at)
+        signed = sealing.sign(drawn, paper, at)
         assert signed.startswith(drawn), "the paper itself is not changed"
-        assert sealing.sign(drawn, paper.id, at) == signed, "the same paper and key give the same bytes"
+        assert sealing.sign(drawn, paper, at) == signed, "the same paper and key give the same bytes"
         assert judged(signed) == (True, True, True, True), (SEED, number, paper.id)
         said = pdfsig(signed)
         assert "Signature is Valid" in said and "Total document signed" in said, said
@@ -171,14 +171,14 @@ def test_another_secret_does_not_open_the_file_and_nothing_new_is_made(app, tmp_
 def test_after_a_change_of_keys_old_papers_are_still_valid(app, session, actor, pdfsig) -> None:
     paper = load("senior_card")
     drawn = warm().render(paper, samples.load_sample(paper), draft=False, verify_url=URL)
-    before = sealing.sign(drawn, paper.id, AT)
+    before = sealing.sign(drawn, paper, AT)
     old = keystore.ring().current(keystore.PAPER)
     given = {"use": keystore.PAPER, "reason": "每两年更换", "sure": "y"}
     new = rotation.rotate(session, actor("admin"), given)
     assert new.id != old.id and keystore.ring().current(keystore.PAPER) == new
     kept = next(key for key in keystore.ring().keys if key.id == old.id)
     assert kept.private == "" and kept.ended is not None and kept.revoked is None
-    after = sealing.sign(drawn, paper.id, AT)
+    after = sealing.sign(drawn, paper, AT)
     assert after != before and judged(before) == judged(after) == (True, True, True, True)
     row = session.query(JournalEntry).filter(JournalEntry.action == "trust:rotate").one()
     assert row.details["new"] == new.fingerprint and row.comment == "每两年更换"
@@ -204,3 +204,23 @@ def test_keys_come_back_with_a_backup(app, session, tmp_path) -> None:
     backup.read(settings, db.engine, tmp_path / "kept" / "office.tar", force=True)
     assert keystore.ring() == wanted
     assert keystore.path().stat().st_mode & 0o777 == 0o600
+
+
+def test_the_faces_of_the_office_come_back_with_a_backup(app, session, tmp_path) -> None:
+    """Without its 仿宋 and its drawn characters a restored office would refuse names that it printed before."""
+    from extensions import db
+    from services import backup
+
+    settings, folder = app.config["SETTINGS"], app.config["SETTINGS"].var / backup.FACES
+    folder.mkdir()
+    fang, own, other = (f"{kind}-{digit * 64}.ttf" for kind, digit in (("fang", "a"), ("own", "b"), ("fang", "c")))
+    (folder / fang).write_bytes(b"licensed")
+    (folder / own).write_bytes(b"drawn")
+    (folder / "fang-half.new").write_bytes(b"left behind")
+    session.commit()
+    backup.write(settings, db.engine, tmp_path / "office.tar")
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / other).write_bytes(b"another one since")
+    backup.read(settings, db.engine, tmp_path / "office.tar", force=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {fang: b"licensed", own: b"drawn"}
