@@ -28,7 +28,8 @@ from process import heads, orphans, outbox
 from process.heads import Book, HeadsError
 from process.outbox import Due
 from process.transactions import reading
-from services import exports, imports, paper_admissions
+from services import batches, exports, imports, paper_admissions
+from services.trust import checks
 
 log = logging.getLogger("daiban.relay")
 PAUSE = 0.4
@@ -156,10 +157,17 @@ def sweep(session: Session) -> None:
     session.commit()
     if expired:
         log.info("removed expired sessions")
-    for what, sweep_some in (("exported lists", exports.sweep), ("imported sheets", imports.sweep)):
+    for what, sweep_some in (
+        ("exported lists", exports.sweep),
+        ("imported sheets", imports.sweep),
+        ("printed batches", batches.sweep),
+    ):
         if taken := sweep_some(session):
             log.info("removed the files of %s %s", taken, what)
         session.commit()
+    if asked := checks.sweep(session):
+        log.info("removed %s old questions to the check page", asked)
+    session.commit()
     if paper_admissions.start(session):
         log.info("papers are compared for the fast path")
     session.commit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -16,7 +17,7 @@ from models.print_batch import PrintBatch, PrintLine
 from process import journal, outbox
 from process.access import Actor
 from process.refusals import Conflict, InvalidInput, NotFound, RequirementUnmet
-from services import blanks, papers_out, print_desk, print_records, printers
+from services import blanks, files, papers_out, print_desk, print_records, printers
 from services.print_files import Profile
 
 NUMBER, DRAW, PRINT = "batch.number", "batch.draw", "batch.print"
@@ -26,6 +27,9 @@ WAITING, DRAWING, DONE, FAILED, SPOILED = "waiting", "drawing", "done", "failed"
 SLICE = 25
 PRINT_SLICE = 40
 MOST = print_desk.MOST
+# The file for the printer is made of stored originals; once it was printed it is only another copy of everybody's data.
+FILE_KEPT = timedelta(days=7)
+SWEPT = 50
 
 
 def start_make(session: Session, actor: Actor, uids: Sequence[str], reason: Any = "") -> PrintBatch:
@@ -216,6 +220,27 @@ def fail_lines(session: Session, batch_id: int, positions: Sequence[int] | None,
     session.flush()
 
 
+# --- Tidying
+
+
+def sweep(session: Session) -> int:
+    """Takes the files for the printer away that are older than a week, with the pieces they were joined from; a slice at a time.
+
+    The batch, its lines and the history of prints stay; each certificate keeps its own stored file."""
+    old = session.scalars(
+        select(PrintBatch)
+        .where(PrintBatch.storage_key.is_not(None), PrintBatch.finished_at < now() - FILE_KEPT)
+        .order_by(PrintBatch.id)
+        .limit(SWEPT)
+    ).all()
+    for batch in old:
+        for key in {str(part["key"]) for part in batch.parts} | {str(batch.storage_key)}:
+            files.store().remove(key)
+        batch.storage_key, batch.parts = None, []
+    session.flush()
+    return len(old)
+
+
 # --- Mending
 
 
@@ -224,7 +249,7 @@ def again(session: Session, actor: Actor, batch: PrintBatch) -> int:
     session.refresh(batch, with_for_update=True)
     if batch.status == "running":
         raise Conflict("这一批还在办，请等它停下来再试。")
-    if batch.kind == PRINT_KIND and batch.storage_key is not None:
+    if batch.kind == PRINT_KIND and batch.sha256 is not None:
         raise Conflict("这一批的打印文件已经生成。没打成的请回“待打印”另选一批。")
     count = int(
         session.scalar(select(func.count()).where(PrintLine.batch_id == batch.id, PrintLine.status == FAILED)) or 0

@@ -143,7 +143,8 @@ def batch_view(batch: PrintBatch) -> Any:
         joining=batch.status == "running" and handled == batch.total,
         url=url_for("printing.batch", uid=batch.uid),
         file_url=url_for("printing.file", uid=batch.uid) if batch.storage_key else None,
-        may_again=batch.status != "running" and batch.failed > 0 and not batch.storage_key,
+        may_again=batch.status != "running" and batch.failed > 0 and not batch.sha256,
+        swept=batch.sha256 is not None and batch.storage_key is None,
     )
 
 
@@ -166,6 +167,7 @@ def batch_page(uid: str, refusal: Refusal | None = None) -> ResponseReturnValue:
             batch=found,
             view=view,
             rows=[_line(found, line) for line in lines],
+            kept_days=batches.FILE_KEPT.days,
             refusal=refusal,
             moment=present.moment,
             next_url=url_for("printing.batch", uid=uid, after=max(line.position for line in lines))
@@ -215,6 +217,10 @@ def file(uid: str) -> ResponseReturnValue:
     """The one file for the printer. Each of its prints was counted when it was made."""
     found = batches.load(db_session(), at_the_desk(print_desk.DESK), uid)
     if found.storage_key is None:
+        if found.sha256 is not None:
+            raise NotFound(
+                _("这一批的合并文件已过 %(n)s 天，不再保存。要再打的，请到那一张的页面补打。", n=batches.FILE_KEPT.days)
+            )
         raise NotFound(_("这一批还没有打印文件。"))
     answer = Response(files.store().read(found.storage_key), mimetype="application/pdf")
     answer.headers.set("Content-Disposition", "inline", filename=f"打印批次{found.uid[:6]}.pdf")

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 
 import pikepdf
 import pytest
 from sqlalchemy import func, select
 
-from jobs import worker
+from jobs import relay, worker
 from jobs.handlers import HANDLERS
+from models.base import now
 from models.ledger import Counter, JournalEntry, OutboxItem
 from models.paper import Certificate, Paper
 from models.print_batch import PrintLine
 from models.print_record import PrintRecord
 from process import engine
 from process.refusals import Conflict, InvalidInput, NotFound
-from services import batch_work, batches, files, print_desk
+from services import batch_work, batches, files, papers_out, print_desk
 from services.batches import DONE, FAILED, WAITING
 from services.papers import fonts
 from services.papers.text import codepoint
@@ -274,3 +276,31 @@ def test_copies_that_no_printer_makes(session, actor, copies):
         batches.start_print(session, actor("issuer"), uids(chosen), {"copies": copies})
     assert session.scalar(select(func.count()).where(PrintLine.status == WAITING)) == 0
     assert session.scalar(select(func.count()).where(PrintLine.status == DONE)) == 1
+
+
+def test_the_file_for_the_printer_goes_after_a_week_and_the_originals_stay(session, actor, client_as):
+    chosen = several(session, actor, 2)
+    batches.start_make(session, actor("issuer"), uids(chosen))
+    session.commit()
+    work(session)
+    batch = batches.start_print(session, actor("issuer"), uids(chosen), {})
+    session.commit()
+    work(session)
+    session.expire_all()
+    kept = {batch.storage_key, *(part["key"] for part in batch.parts)}
+    assert batches.sweep(session) == 0 and all(files.store().exists(key) for key in kept)
+    batch.finished_at = now() - batches.FILE_KEPT - timedelta(hours=1)
+    session.commit()
+    relay.sweep(session)
+    session.expire_all()
+    assert not any(files.store().exists(key) for key in kept) and batch.sha256 in kept
+    page = client_as("issuer").get(f"/print/batches/{batch.uid}")
+    assert "已经清除" in page.text and "打开打印文件" not in page.text and "失败的再试一次" not in page.text
+    gone = client_as("issuer").get(f"/print/batches/{batch.uid}/file.pdf")
+    assert gone.status_code == 404 and "不再保存" in gone.text
+    for one in chosen:
+        session.refresh(one)
+        assert papers_out.pdf(one.paper).startswith(b"%PDF") and one.paper.prints == 1
+    with pytest.raises(Conflict):
+        batches.again(session, actor("issuer"), batch)
+    assert batches.sweep(session) == 0

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event, select
 
 from extensions import db
+from jobs import relay
 from models.base import now
 from models.paper import Certificate, Paper
 from models.trust import PaperCheck
@@ -160,3 +161,36 @@ def test_keys_are_public_in_both_forms(app) -> None:
         assert client.get(f"/static/js/{path}.js").status_code == 200
     page = client.get("/verify/offline")
     assert page.status_code == 200 and jwk.json["keys"][0]["kid"] in page.text
+
+
+def test_who_asked_is_kept_half_a_year_and_no_longer(session, issued, monkeypatch) -> None:
+    for days in (0, 189, 191, 400, 800):
+        session.add(PaperCheck(at=now() - timedelta(days=days), result="valid", way="code", address="x", paper_id=None))
+    session.commit()
+    monkeypatch.setattr(checks, "SWEPT", 2)
+    assert [checks.sweep(session), checks.sweep(session), checks.sweep(session)] == [2, 1, 0]
+    assert session.query(PaperCheck).count() == 2
+    session.rollback()
+    monkeypatch.setattr(checks, "SWEPT", 100)
+    relay.sweep(session)
+    assert session.query(PaperCheck).count() == 2, "the hourly sweep does it"
+
+
+def test_a_later_version_with_a_term_ends_no_permanent_certificate(app, session, actor, issued) -> None:
+    from services import paper_versions
+    from services.papers import definition, own
+    from tests.services import paper_folders as folders
+
+    with folders.shipped_again():
+        files = folders.changed(
+            folders.shipped(issued.paper_kind), paper_yaml=lambda text: text + "\nvalidity: {days: 1}\n"
+        )
+        row, _ = paper_versions.upload(session, actor("admin"), folders.packed(files), "改为有期限")
+        paper_versions.approve(session, actor("catalogue.manager"), row.id)
+        paper_versions.publish(session, actor("admin"), issued.paper_kind, row.id, "启用")
+        issued.issued_on = now() - timedelta(days=30)
+        session.commit()
+        own.refresh(session, at_once=True)
+        assert definition.load(issued.paper_kind).terms.validity.until(local_day(now())) is not None
+        said = app.test_client().get(f"/verify/{issued.paper.verify_code}", headers=JSON).json
+    assert (said["result"], said["until"]) == ("valid", "")
