@@ -12,6 +12,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
 
 from extensions import db
+from jobs import standby
 from jobs.handlers import HANDLERS, exhausted
 from jobs.queue import connect, name_of
 from process import outbox, releases, transactions
@@ -29,10 +30,12 @@ def run(queues: Sequence[str] = ()) -> None:
     from services.papers.renderer import warm
 
     queues = queues or outbox.QUEUES
-    connection = connect(current_app.config["SETTINGS"].redis_url)
     if outbox.PAPERS in queues:
         warm()
         issuing.warm()
+        db.engine.dispose()
+        standby.stay_behind()
+    connection = connect(current_app.config["SETTINGS"].redis_url)
     worker = SimpleWorker([name_of(name) for name in queues], connection=connection, serializer=JSONSerializer)
     worker.work(with_scheduler=False, logging_level="WARNING")
 

@@ -7,7 +7,6 @@ import io
 from typing import Any
 
 import segno
-from pypinyin import Style, lazy_pinyin
 from sqlalchemy.orm import Session
 
 from catalogue import loader as catalogue
@@ -107,10 +106,15 @@ def visit_conditions() -> list[str]:
 
 def letter_of(name: str) -> str:
     """The letter under which a name stands in an index by pinyin."""
+    # Its dictionaries are large; most processes never sort a handbook.
+    from pypinyin import Style, lazy_pinyin
+
     sound = "".join(lazy_pinyin(name[:1], style=Style.FIRST_LETTER))[:1].upper()
     return sound if sound.isascii() and sound.isalpha() else "#"
 
 
 def sound_of(name: str) -> str:
     """What an index is sorted by."""
+    from pypinyin import lazy_pinyin
+
     return " ".join(lazy_pinyin(name))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from weasyprint import CSS, HTML
-
 from . import fonts
 from .child import run_limited
 from .definition import SIZES
-from .renderer import ClosedFetcher
 
 # Papers that certificates are printed on, and how far the crosses stand from the corners.
 SHEETS = {"A4": 20, "A5": 15, "A5 landscape": 15, "A6": 12, "A6 landscape": 12}
@@ -26,6 +23,11 @@ def marks(paper: str) -> dict[str, int]:
 
 def sheet(paper: str, printer: str, unit: str, *, corrected: bool) -> bytes:
     """The PDF; the same printer gives the same bytes."""
+    # Loading it takes half a second of every start; few processes ever draw.
+    from weasyprint import CSS, HTML
+
+    from .renderer import ClosedFetcher
+
     page = _page(paper, printer, unit, corrected)
     fetcher = ClosedFetcher((), ())
 

@@ -118,6 +118,11 @@ class Office:
         """The process that is this part of the office now."""
         return int(self.watched.wait_for(rf" {name} +started, process (\d+)")[-1][1])
 
+    def worker(self, name: str) -> int:
+        """The process that takes the jobs: behind one that draws another stands warm (jobs/standby.py)."""
+        parent = self.pid(name)
+        return next(iter(children_of(parent)), parent)
+
 
 @contextmanager
 def running(kind: str, server: str) -> Iterator[Office]:

@@ -176,7 +176,7 @@ def _empty_queue(office: Office, fault: str) -> str:
 @contextmanager
 def _deaf(office: Office) -> Iterator[None]:
     """The workers that draw stand still."""
-    stopped = [office.pid(name) for name in PAPER_WORKERS]
+    stopped = [office.worker(name) for name in PAPER_WORKERS]
     for worker in stopped:
         os.kill(worker, signal.SIGSTOP)
     try:
@@ -206,7 +206,7 @@ def _drawing(office: Office, *, child: bool) -> int:
     found: list[int] = []
 
     def somebody_draws() -> bool:
-        for worker in (office.pid(name) for name in PAPER_WORKERS):
+        for worker in (office.worker(name) for name in PAPER_WORKERS):
             drawing = children_of(worker)
             if drawing:
                 found[:] = [drawing[0] if child else worker]
