@@ -9,11 +9,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required, login_user, logout_user
 
 from blueprints.auth.forms import SignInForm
+from blueprints.context import current_actor
 from blueprints.sessions import load_identity
 from catalogue import loader as catalogue
 from extensions import csrf, db
 from process.refusals import InvalidInput, TooMany
 from services import accounts
+from services.field import devices
 
 bp = Blueprint("auth", __name__)
 
@@ -56,8 +58,17 @@ def sign_in() -> ResponseReturnValue:
 @login_required
 def sign_out() -> ResponseReturnValue:
     accounts.sign_out(db.session(), current_user.token)
+    field = request.cookies.get("field_device")
+    if field:
+        devices.leave(db.session(), current_actor(), field)
     logout_user()
     session.clear()
+    if field:
+        # What waits on this phone to be handed in lies sealed in its storage; the page that follows takes away the key alone.
+        response = make_response(redirect(url_for("field.left"), 303))
+        response.headers["Clear-Site-Data"] = '"cache"'
+        response.delete_cookie("field_device")
+        return response
     response = make_response(redirect(url_for("auth.sign_in_page"), 303))
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
