@@ -56,6 +56,21 @@ def test_number_and_code_are_typed_by_hand(app, session, issued) -> None:
     assert asked(session) == [("valid", "typed"), ("unknown", "typed")]
 
 
+def test_letters_that_look_the_same_may_be_read_wrongly_where_the_number_is_told(app, session, issued) -> None:
+    client = app.test_client()
+    issued.paper.verify_code = "Il0OabcdefghijkmnpqrsA"
+    session.commit()
+    typed = "lIO0abcdefghijkmnpqrsA"
+    assert client.get(f"/verify/{typed}", headers=JSON).json["result"] == "unknown", "the code alone is exact"
+    given = {"number": issued.number.lower()}
+    assert client.get(f"/verify/{typed}", query_string=given, headers=JSON).json["result"] == "valid"
+    other = {"number": issued.number[:-1] + "9"}
+    assert client.get(f"/verify/{typed}", query_string=other, headers=JSON).json["result"] == "unknown"
+    wrong = "lIO0abcdefghijkmnpqrsB"
+    assert client.get(f"/verify/{wrong}", query_string=given, headers=JSON).json["result"] == "unknown"
+    assert client.get("/verify/人", query_string=given, headers=JSON).json["result"] == "unknown"
+
+
 def test_void_replaced_and_expired_are_told_at_once(app, session, actor, issued) -> None:
     client, code = app.test_client(), issued.paper.verify_code
     assert client.get(f"/verify/{code}", headers=JSON).json["result"] == "valid"
