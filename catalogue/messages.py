@@ -24,6 +24,8 @@ READERS = (
 IN_SMS = frozenset(
     {"number", "name", "agency", "phone", "hours", "when", "day", "count", "lines", "express", "text", "place", "code"}
 )
+# Whoever asked for somebody is told for whom.
+TO_CONTACT = IN_SMS - {"text", "lines"} | {"applicant"}
 IN_INBOX = IN_SMS | {"item", "staff"}
 # The whole sentence stands in the work chat, so it may hold no more than a text message.
 IN_NOTICE = frozenset({"number", "when", "count"})
@@ -45,6 +47,8 @@ class Occasion:
     channels: tuple[str, ...]
     inbox: Mapping[str, str]
     sms: Mapping[str, str] | None = None
+    # For whoever asked in the place of the reader and has no account.
+    contact: Mapping[str, str] | None = None
     urgent: bool = False
     passing: bool = False
 
@@ -119,6 +123,10 @@ def _occasion(id_: str, entry: Mapping[str, Any], rules: Messages) -> Occasion:
     _texts(one.inbox, f"{where}: inbox", IN_NOTICE if staff else IN_INBOX, rules, open_=staff)
     if one.sms is not None:
         _texts(one.sms, f"{where}: sms", IN_SMS, rules, open_=True)
+    if one.contact is not None:
+        if SMS not in one.channels:
+            raise CatalogueError(f"{where}: contact is told by text message; add sms to channels")
+        _texts(one.contact, f"{where}: contact", TO_CONTACT, rules, open_=True)
     return one
 
 

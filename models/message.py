@@ -83,6 +83,8 @@ class Delivery(Base):
     notice_id: Mapped[int | None] = mapped_column(ForeignKey("notice.id"), index=True)
     channel: Mapped[str] = mapped_column(String(10))
     state: Mapped[str] = mapped_column(String(10), default="waiting")
+    # To whoever asked for a visit for somebody else, and not to the reader of the message; the number stands with the visit.
+    to_contact: Mapped[bool | None]
     # The words that go out on this way; a call has none of its own.
     text: Mapped[str | None] = mapped_column(EncryptedText)
     # The number as it may stand on a page, and its blind index: which number was tried last.

@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.base import now
-from models.content import Content
 from models.sheets import ListExport
-from process import field_access, guards, journal, outbox
+from process import journal, outbox
 from process.access import Actor, load_actor
 from process.clock import local_day
-from process.field_rules import HIDDEN, MASKED
 from process.inputs import clean_text
-from process.library import Field, library
-from process.masking import mask_name
 from process.numbers import CHINA
 from process.refusals import InvalidInput, NotFound
-from services import drip, files, lists, sheets, unit_settings
-from services.lists import ListKind
+from services import care_export, drip, files, lists, sheets, unit_settings
+from services.export_sources import Source, of_list
 
 JOB = "lists.export"
 # Proposals until the agency decides: up to here at once, up to there with a reason, beyond not at all.
 AT_ONCE, WITH_REASON, MOST = 200, 500, 5_000
 SWEPT = 200
 LONGEST_REASON, SHORTEST_REASON = 120, 4
-COLUMNS = 4
-HEADINGS = ("编号", "业务", "申请人", "标题", "状态", "经手单位", "经手人", "期限", "登记单位", "登记日期", "办结日期")
-SHORT_KINDS = ("choice", "date", "datetime", "number", "bool", "text")
+# Registers whose rows are no things of the process.
+REGISTERS = {care_export.SOURCE.key: care_export.SOURCE}
+
+
+def source_of(key: str) -> Source:
+    """What is taken out under this name; anything else was never one."""
+    return REGISTERS[key] if key in REGISTERS else of_list(lists.kind_of(key))
 
 
 def request(session: Session, actor: Actor, key: str, values: Mapping[str, Any], reason: Any = "") -> ListExport:
     """Makes the file, or has it made when it is long. What stands in it is decided by the rights of whoever asked."""
-    kind = lists.kind_of(key)
+    source = source_of(key)
     if actor.person_id is None:
         raise NotFound()
-    query = lists.cleaned(kind, values)
-    rows = lists.count(session, actor, kind, query, MOST + 1)
+    query = source.clean(values)
+    rows = source.count(session, actor, query, MOST + 1)
     if rows == 0:
-        raise InvalidInput("这个筛选里现在没有您能看的件，没有可以导出的。请换个条件。")
+        raise InvalidInput("这个筛选里现在没有您能看的，没有可以导出的。请换个条件。")
     if rows > MOST:
         raise InvalidInput(
             f"符合条件的超过 {MOST} 件，一次最多导出 {MOST} 件。请按日期、单位或状态分几次导出。", {"rows": "太多"}
@@ -53,9 +53,9 @@ def request(session: Session, actor: Actor, key: str, values: Mapping[str, Any],
         district=_district(actor),
         person_id=actor.person_id,
         list=key,
-        title=kind.title,
+        title=source.title,
         query=query,
-        words=lists.in_words(session, actor, kind, query)[:500],
+        words=source.words(session, actor, query)[:500],
         reason=why,
         rows=rows,
         at=now(),
@@ -94,8 +94,7 @@ def give_up(session: Session, export_id: int, sentence: str) -> None:
 
 def fill(session: Session, made: ListExport, actor: Actor) -> None:
     """Writes the file and what was in it."""
-    kind = lists.kind_of(made.list)
-    specs = _specs(kind)
+    source = source_of(made.list)
     who = f"{actor.name}（{actor.unit_name}）" if actor.unit_name else actor.name
     at = now()
     body, count = sheets.made(
@@ -104,10 +103,10 @@ def fill(session: Session, made: ListExport, actor: Actor) -> None:
             f"筛选：{made.words}",
             f"导出：{who}，{at.astimezone(CHINA):%Y-%m-%d %H:%M}，编号 {made.uid}"
             + (f"，用途：{made.reason}" if made.reason else ""),
-            "姓名等个人信息已按规定打码。仅限本次工作使用，不得外传。",
+            source.note,
         ),
-        (*HEADINGS, *(spec.title.zh for spec in specs)),
-        _rows(session, actor, kind, made.query, specs),
+        source.headings(made.query),
+        source.rows(session, actor, made.query, MOST),
         who=who,
         at=at,
     )
@@ -197,56 +196,3 @@ def _reason(reason: Any, rows: int) -> str:
 
 def _district(actor: Actor) -> str:
     return actor.unit_path.strip("/").split("/")[0][:40] if actor.unit_path else ""
-
-
-def _specs(kind: ListKind) -> list[Field]:
-    """The plain fields that the list itself shows as columns."""
-    if not kind.key.startswith(lists.TYPE):
-        return []
-    known = library.types[kind.key.removeprefix(lists.TYPE)]
-    if not known.generic:
-        return []
-    plain = [spec for spec in known.fields if not spec.private and spec.kind in SHORT_KINDS and spec.name != "title"]
-    return ([spec for spec in plain if spec.column] or [s for s in plain if s.kind != "text"])[:COLUMNS]
-
-
-def _rows(
-    session: Session, actor: Actor, kind: ListKind, query: Mapping[str, str], specs: list[Field]
-) -> Iterator[list[str]]:
-    for part in lists.things(session, actor, kind, query, MOST):
-        guards.prefetch(session, list(part))
-        for content in part:
-            yield [*_cells(session, content), *(_field(session, content, spec, actor) for spec in specs)]
-
-
-def _cells(session: Session, content: Content) -> list[str]:
-    definition = library.of(content, session)
-    return [
-        content.number or "",
-        library.type(content.type).title.zh,
-        mask_name(content.applicant.name) if content.applicant else "",
-        content.title,
-        definition.states[content.state].title.zh,
-        content.unit.name if content.unit else "",
-        content.assignee.name if content.assignee else "",
-        _day(content.deadline if content.closed_at is None else None),
-        content.place.name,
-        _day(content.created_at),
-        _day(content.closed_at),
-    ]
-
-
-def _field(session: Session, content: Content, spec: Field, actor: Actor) -> str:
-    value = (content.fields or {}).get(spec.name)
-    held = field_access.right(session, content, spec, actor)
-    if value in (None, "", [], {}) or held == HIDDEN:
-        return ""
-    if held == MASKED:
-        return field_access.masked(spec, value) or ""
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    return next((title.zh for name, title in spec.options if name == str(value)), str(value))
-
-
-def _day(moment: datetime | None) -> str:
-    return f"{moment.astimezone(CHINA):%Y-%m-%d}" if moment is not None else ""

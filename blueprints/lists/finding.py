@@ -60,7 +60,7 @@ def page(q: str) -> ResponseReturnValue:
         # Somebody wrote the number into the address; what follows no longer carries it.
         return redirect(url_for("desk.search", q=search.for_address(q)), 302)
     personal = search.is_token(q)
-    found = _things(session, actor, q) if q else []
+    found, cut = _things(session, actor, q) if q else ([], 0)
     words = "" if personal else q
     groups = [
         SimpleNamespace(id="people", title=_("人"), icon="person", rows=_people(session, actor, q) if q else []),
@@ -75,20 +75,23 @@ def page(q: str) -> ResponseReturnValue:
         asked=bool(q),
         rows=found,
         groups=[group for group in groups if group.rows],
-        limit=LIMIT,
+        cut=cut,
         short=bool(words) and search.too_short(words),
     )
 
 
-def _things(session: Session, actor: Actor, q: str) -> list[present.Row]:
-    hits = search.find(session, actor, q, search.Limits(conditions=(Content.type != ITEM,)), most=LIMIT)
+def _things(session: Session, actor: Actor, q: str) -> tuple[list[present.Row], int]:
+    """The newest that match, in the order of the desk; and how many there are at most when there are more."""
+    hits = search.find(session, actor, q, search.Limits(conditions=(Content.type != ITEM,)), most=LIMIT + 1)
+    cut = LIMIT if len(hits) > LIMIT else 0
+    hits = sorted(hits, key=lambda hit: -hit.id)[:LIMIT]
     entity = every_kind()
     keys = [pages.Key(0, now(), hit.id) for hit in hits]
     found = pages.load(session, actor, keys, present.list_options(entity), entity)
     guards.prefetch(session, found)
     # What still waits comes first, among equals the newest.
     found.sort(key=lambda content: (content.closed_at is not None, -content.id))
-    return [present.row(session, content, actor, engine.available(content, actor)) for content in found]
+    return [present.row(session, content, actor, engine.available(content, actor)) for content in found], cut
 
 
 def _people(session: Session, actor: Actor, q: str) -> list[Any]:

@@ -65,15 +65,15 @@ def export(key: str) -> ResponseReturnValue:
 
 def _asking(key: str, values: dict[str, str], refusal: Refusal | None = None) -> ResponseReturnValue:
     session, actor = db_session(), current_actor()
-    kind = lists.kind_of(key)
-    query = lists.cleaned(kind, values)
-    rows = lists.count(session, actor, kind, query, exports.MOST + 1)
+    source = exports.source_of(key)
+    query = source.clean(values)
+    rows = source.count(session, actor, query, exports.MOST + 1)
     page = render_template(
         "lists/export.html",
         key=key,
-        title=_(kind.title),
+        title=_(source.title),
         query=query,
-        words=lists.in_words(session, actor, kind, query),
+        words=source.words(session, actor, query),
         rows=rows,
         most=exports.MOST,
         reasoned=rows > exports.WITH_REASON,
@@ -81,7 +81,7 @@ def _asking(key: str, values: dict[str, str], refusal: Refusal | None = None) ->
         later=rows > exports.AT_ONCE,
         reason=values.get("reason", ""),
         wrong=refusal,
-        back_url=address(kind, query),
+        back_url=url_for(source.endpoint, **source.address, **query),
     )
     return page, refusal.status if refusal is not None else 200
 

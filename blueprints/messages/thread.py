@@ -48,7 +48,7 @@ def told(session: Session, content: Content, actor: Actor, kind: str, found: lis
         ways = {
             "anchor": f"told-{message.uid}",
             "ways": _ways(message, actor),
-            "short": next((one.text for one in message.deliveries if one.channel == SMS), None),
+            "short": next((one.text for one in message.deliveries if one.channel == SMS and not one.to_contact), None),
             "resend_url": url_for("messages.resend", uid=content.uid, message_uid=message.uid)
             if staff and of.resendable(message)
             else None,
@@ -87,12 +87,14 @@ def _ways(message: Message, actor: Actor) -> list[dict[str, str]]:
         found.append({"label": read, "tone": "done" if message.read_at else "waiting", "note": ""})
     for one in message.deliveries:
         label, tone = (CALLS if one.channel == PHONE else WORDS).get(one.state, (one.state, "waiting"))
-        found.append({"label": _(label), "tone": tone, "note": "" if own else _note(one)})
+        found.append(
+            {"label": _(label), "tone": tone, "note": (_("给联系人") if one.to_contact else "") if own else _note(one)}
+        )
     return found
 
 
 def _note(one: Delivery) -> str:
-    parts = [one.address, present.moment(one.finished_at or one.sent_at)]
+    parts = [_("给联系人") if one.to_contact else "", one.address, present.moment(one.finished_at or one.sent_at)]
     if one.state == "waiting" and one.not_before is not None and one.channel == SMS:
         parts.append(_("安静时间，%(when)s 后再发", when=present.moment(one.not_before)))
     if one.by is not None:

@@ -24,7 +24,7 @@ from process import clock, eligibility
 from process.masking import mask_address, mask_name
 from process.refusals import Forbidden, InvalidInput
 from process.words import N_
-from services import care, care_lists, care_people, custody, files
+from services import care, care_export, care_lists, care_people, custody, files
 
 LIMIT = 200
 WORDS = {
@@ -52,15 +52,16 @@ def register() -> ResponseReturnValue:
     rows: list[Any]
     if wanted.view in care_lists.OUTSIDE:
         people = session.scalars(
-            care_lists.outside(actor, wanted, today).options(joinedload(Resident.grid)).limit(LIMIT)
+            care_lists.outside(actor, wanted, today).options(joinedload(Resident.grid)).limit(LIMIT + 1)
         )
         rows = [_person_row(person, today) for person in people.unique()]
     else:
-        found = session.scalars(care_lists.entries(actor, wanted, today).limit(LIMIT)).unique().all()
+        found = session.scalars(care_lists.entries(actor, wanted, today).limit(LIMIT + 1)).unique().all()
         rows = [_entry_row(entry, today) for entry in found]
     return render_template(
         "visits/care.html",
-        rows=rows,
+        rows=rows[:LIMIT],
+        cut=LIMIT if len(rows) > LIMIT else 0,
         wanted=wanted,
         title=_(care_lists.VIEWS[wanted.view]),
         outside=wanted.view in care_lists.OUTSIDE,
@@ -76,6 +77,11 @@ def register() -> ResponseReturnValue:
         conditions={key: _(label) for key, label in eligibility.CONDITIONS.items()},
         grids=[(grid.id, custody.full_name(grid)) for grid in grids],
         may_add=bool(care.paths(actor)),
+        export_url=url_for(
+            "lists.export",
+            key=care_export.SOURCE.key,
+            **care_export.clean({"view": wanted.view, "condition": wanted.condition, "grid": wanted.grid}),
+        ),
         soon=wanted.soon.days,
         day=present.day(now()),
     )

@@ -152,7 +152,9 @@ def _request_form(session: Session, actor: Actor, data: dict[str, Any]) -> Flask
             choices=[SelectChoice("", _("请选择")), *(SelectChoice(one, _(one)) for one in visits.RELATIONS)],
             validate_choice=False,
         )
-        requested_phone = StringField(_("预约人电话"), [Optional()])
+        requested_phone = StringField(
+            _("预约人电话"), [Optional()], description=_("写手机号的，上门时间和结果也发短信告诉预约人。")
+        )
 
     return RequestForm(data=data)
 

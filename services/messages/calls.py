@@ -90,7 +90,7 @@ def unreached(session: Session, actor: Actor, uid: str) -> Delivery:
     reader, occasion = message.resident or message.person, messages().occasions[message.occasion]
     assert reader is not None
     wish = preferences.of(session, reader)
-    tried = any(one.channel == SMS for one in message.deliveries)
+    tried = any(one.channel == SMS and not one.to_contact for one in message.deliveries)
     can = preferences.takes_sms(reader.phone) and channels.get(SMS) is not None and occasion.allows(SMS)
     if SMS in wish.channels and not tried and can:
         telling.by_sms(session, message, occasion, wish)

@@ -24,7 +24,7 @@ from process import clock, outbox, registry
 from process.access import Actor
 from process.registry import Step
 from services import case_routing, materials
-from services.messages import colleagues, facts, telling
+from services.messages import colleagues, contact, facts, telling
 from services.messages.wording import Facts
 
 REMIND = "messages.remind"
@@ -51,14 +51,19 @@ def hear(session: Session, content: Content, event: str, actor: Actor, step: Ste
 def resident(
     session: Session, content: Content, occasion: str, found: Facts, once: str = "", actor: Actor | None = None
 ) -> Message | None:
-    """Tells the applicant of a thing, if it has one, and of a visit also the relative who asked for it."""
+    """Tells the applicant of a thing, if it has one, and of a visit also whoever asked for it."""
     if content.applicant is None:
         return None
     mark = once or f"{content.uid}:{content.version}"
-    if isinstance(content, HomeVisit) and (relative := _relative(session, content)) is not None:
-        theirs = replace(found, reader=relative.name)
-        telling.tell(session, occasion, relative, theirs, content=content, once=f"{mark}:relative", actor=actor)
-    return telling.tell(session, occasion, content.applicant, found, content=content, once=mark, actor=actor)
+    message = telling.tell(session, occasion, content.applicant, found, content=content, once=mark, actor=actor)
+    if isinstance(content, HomeVisit):
+        relative = _relative(session, content)
+        if relative is not None:
+            theirs = replace(found, reader=relative.name)
+            telling.tell(session, occasion, relative, theirs, content=content, once=f"{mark}:relative", actor=actor)
+        elif message is not None:
+            contact.tell(session, content, message, messages().occasions[occasion], found)
+    return message
 
 
 def _relative(session: Session, visit: HomeVisit) -> Resident | None:

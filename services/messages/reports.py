@@ -52,7 +52,8 @@ def _note(session: Session, delivery: Delivery, state: str, number: str, reason:
         if delivery.state in (sending.WAITING, sending.SENT, sending.FAILED):
             delivery.state, delivery.finished_at, delivery.error = sending.DELIVERED, now(), ""
             delivery.sent_at, delivery.provider_id = delivery.sent_at or now(), number
-            _no_call(delivery)
+            if not delivery.to_contact:
+                _no_call(delivery)
     elif delivery.state in (sending.WAITING, sending.SENT):
         # A report may be faster than our own note of having sent it.
         delivery.sent_at, delivery.provider_id = delivery.sent_at or now(), number

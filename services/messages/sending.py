@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 from catalogue.messages import SMS, WORK_CHAT, messages
 from models.base import now
 from models.content import Content
-from models.message import Delivery
+from models.delegation import HomeVisit
+from models.message import Delivery, Message
 from models.person import Person
 from models.resident import Resident
 from process import journal, transactions
 from process.masking import mask_phone
 from services import notices
-from services.messages import channels, preferences, staff, telling
+from services.messages import channels, contact, preferences, staff, telling
 from services.messages.channels import Parcel, Refused, TooFast, Unavailable
 
 log = logging.getLogger("daiban.messages")
@@ -129,6 +130,8 @@ def _sms(session: Session, delivery: Delivery) -> Look:
     assert message is not None
     reader = message.resident or message.person
     assert reader is not None
+    if delivery.to_contact:
+        return _to_contact(session, delivery, message)
     if telling.lapsed(message) or any(one.state == TOLD for one in message.deliveries):
         return Look(drop="事情已经往下办了，不用再发")
     wish = preferences.of(session, reader)
@@ -142,6 +145,19 @@ def _sms(session: Session, delivery: Delivery) -> Look:
     # Another number is another errand: what the old one may have got must not keep it from the new one.
     parcel = Parcel(f"{delivery.uid}-{index[:8]}", reader.phone, delivery.text or "")
     return Look(parcel, index, mask_phone(reader.phone), channel=SMS)
+
+
+def _to_contact(session: Session, delivery: Delivery, message: Message) -> Look:
+    """The number that is left with the visit now, as long as its owner wants to be told."""
+    found = contact.of(session, message.content) if isinstance(message.content, HomeVisit) else None
+    if found is None or telling.lapsed(message):
+        return Look(drop="预约人已改，或事情已经往下办了，不用再发")
+    quiet = preferences.quiet_until(found.wish, now())
+    if quiet is not None and not messages().occasions[message.occasion].urgent:
+        return Look(wait=quiet - now())
+    index = Resident.index_of(found.phone)
+    parcel = Parcel(f"{delivery.uid}-{index[:8]}", found.phone, delivery.text or "")
+    return Look(parcel, index, mask_phone(found.phone), channel=SMS)
 
 
 def _note(session: Session, delivery: Delivery, look: Look, outcome: str | Exception) -> str:
@@ -201,7 +217,8 @@ def fail(session: Session, delivery: Delivery, why: str) -> None:
     journal.record(
         session, "message:failed", None, content=content, details={"delivery": delivery.id, "message": message.id}
     )
-    if telling.lapsed(message):
+    if telling.lapsed(message) or delivery.to_contact:
+        # The person visited has been told on their own way; nobody is sent to the telephone for the one who asked.
         return
     _tell_caller(session, content, delivery)
     telling.by_phone(session, message, content)

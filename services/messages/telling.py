@@ -22,6 +22,7 @@ from services.messages import channels, preferences, wording
 from services.messages.wording import Facts
 
 SEND = "messages.send"
+AT_ONCE = timedelta(0)
 
 
 def tell(

@@ -46,7 +46,7 @@ def may_resend(session: Session, actor: Actor, content: Content) -> bool:
 
 def resendable(message: Message) -> bool:
     """A text message that failed, or that nobody has confirmed for half an hour; and what it says still holds."""
-    texts = [one for one in message.deliveries if one.channel == SMS]
+    texts = [one for one in message.deliveries if one.channel == SMS and not one.to_contact]
     if channels.get(SMS) is None or not texts or telling.lapsed(message):
         return False
     last = texts[-1]
@@ -68,7 +68,7 @@ def resend(session: Session, actor: Actor, content: Content, uid: str) -> Delive
         raise NotAvailable("短信通道没有配置，请打电话告知。")
     if reader is None or not preferences.takes_sms(reader.phone):
         raise NotAvailable("办事人没有登记可以收短信的手机号码，请打电话告知，或先补登手机号码。")
-    if any(one.channel == SMS and one.state == WAITING for one in message.deliveries):
+    if any(one.channel == SMS and one.state == WAITING and not one.to_contact for one in message.deliveries):
         raise NotAvailable("这条短信还在排队，不用重发。请过几分钟刷新再看。")
     if not resendable(message):
         raise NotAvailable("这条短信已送达，或事情已往下办了，不用重发。要说别的，请在下面写给办事人。")
@@ -76,7 +76,10 @@ def resend(session: Session, actor: Actor, content: Content, uid: str) -> Delive
         select(func.count())
         .select_from(Delivery)
         .where(
-            Delivery.message_id == message.id, Delivery.channel == SMS, Delivery.created_at > now() - timedelta(days=1)
+            Delivery.message_id == message.id,
+            Delivery.channel == SMS,
+            Delivery.to_contact.is_not(True),
+            Delivery.created_at > now() - timedelta(days=1),
         )
     )
     if (today or 0) > A_DAY:

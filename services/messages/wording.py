@@ -81,6 +81,18 @@ def sms(occasion: Occasion, facts: Facts, locale: str) -> str:
     return fill(occasion.sms[language(locale)], values)[: rules.longest_sms]
 
 
+def to_contact(occasion: Occasion, facts: Facts, name: str, locale: str) -> str:
+    """The words for whoever asked in somebody's place: for whom it is, shortened, and nothing of what it is about."""
+    assert occasion.contact is not None
+    values = _values(facts, locale)
+    # Registers say “女儿 沈惠珍”: the name is what comes last.
+    called = mask_name((name.split() or [""])[-1])
+    values |= {"applicant": values["name"], "name": called or ("" if language(locale) == "zh" else "reader")}
+    if messages().sensitive_in(values["agency"]):
+        values["agency"] = "办理单位" if language(locale) == "zh" else "the office"
+    return fill(occasion.contact[language(locale)], values)[: messages().longest_sms]
+
+
 def openly(text: str) -> str | None:
     """The word because of which a text written by hand will not stand in the text message; None: it will."""
     rules = messages()

@@ -18,7 +18,7 @@ from models.notice import Notice
 from models.sheets import ListExport
 from process import access, engine
 from process.refusals import InvalidInput, NotFound, TooMany
-from services import drip, exports, lists, sheets
+from services import drip, exports, lists, search, sheets
 from tests.services import fertility
 
 
@@ -63,6 +63,18 @@ def test_a_number_that_was_searched_for_stands_in_neither_file_nor_journal(sessi
     made = exports.request(session, actor("window.clerk"), "type:case", {"q": number})
     assert made.rows == 1 and number not in made.words
     assert number not in str([e.details for e in session.scalars(select(JournalEntry))])
+
+
+def test_a_file_that_holds_only_the_newest_says_so(
+    session: Session, actor, case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Words match more than is looked through: the head of the sheet and the journal do not pass it for the whole."""
+    fertility.opened(session, actor("window.clerk"))
+    whole = exports.request(session, actor("window.clerk"), "type:case", {"q": "生育"})
+    assert "只含" not in whole.words
+    monkeypatch.setattr(search, "MOST", 1)
+    made = exports.request(session, actor("window.clerk"), "type:case", {"q": "生育"})
+    assert "符合的超过 1 件，只含最新的 1 件" in made.words
 
 
 def test_caps(session: Session, actor, case, monkeypatch: pytest.MonkeyPatch) -> None:

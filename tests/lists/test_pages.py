@@ -13,6 +13,7 @@ from openpyxl import load_workbook
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from blueprints.lists import finding
 from models.content import Content
 from models.person import Grant
 from models.saved_filter import SavedFilter
@@ -229,3 +230,15 @@ def test_a_register_comes_in_through_the_pages(client_as: ClientAs, session: Ses
     assert clerk.get(f"{sent.location}/report.xlsx").status_code == 200
     assert client_as("courier").get("/lists/import").status_code == 404
     assert session.scalar(select(Grant.id).limit(1)) is not None
+
+
+def test_a_search_that_finds_too_much_says_what_is_left_out(
+    client_as: ClientAs, cases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk = client_as("window.clerk")
+    assert "这里只有最新的" not in words(clerk.get("/desk/search?q=生育"))
+    monkeypatch.setattr(finding, "LIMIT", 2)
+    page = words(clerk.get("/desk/search?q=生育"))
+    assert "“生育”找到不止 2 件" in page and "符合的超过 2 件，这里只有最新的 2 件" in page and "把范围缩小" in page
+    shown = re.findall(r"DX-\d{4}-\d+", page)
+    assert shown == sorted(shown, reverse=True) and len(shown) == 2, "the newest two, sorted"

@@ -111,9 +111,9 @@ def test_a_list_that_holds_only_the_newest_of_what_matches_says_so(
         open_case(session, clerk)
     session.commit()
     client = client_as("community.clerk")
-    assert "只有最新的" not in client.get("/t/case/?q=骆水珍").text
+    assert "更早的没有列出" not in client.get("/t/case/?q=骆水珍").text
     monkeypatch.setattr(search, "MOST", 2)
     page = client.get("/t/case/?q=骆水珍").text
-    assert "符合的超过 2 件，这里只有最新的 2 件" in page
+    assert "符合的超过 2 件，更早的没有列出：这里是最新的 2 件" in page
     # Counted with the other conditions of the list, not beside them.
-    assert "只有最新的" not in client.get("/t/case/?q=骆水珍&state=issued").text
+    assert "更早的没有列出" not in client.get("/t/case/?q=骆水珍&state=issued").text

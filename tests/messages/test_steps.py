@@ -96,7 +96,8 @@ def test_a_landline_puts_the_visit_on_the_stations_desk(session, actor, gateway)
     session.flush()
     engine.fire(visit, "schedule", leader, inputs={"slot_start": visits.tomorrow(10)})
     [message] = said(session, visit, "visit_fixed")
-    assert [one.channel for one in message.deliveries] == ["phone"]
+    # Who booked left a mobile number and is told by text message all the same.
+    assert [(one.channel, bool(one.to_contact)) for one in message.deliveries] == [("phone", False), ("sms", True)]
     assert message.deliveries[0].unit_id == visit.unit_id
 
 

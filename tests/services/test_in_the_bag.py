@@ -97,10 +97,10 @@ def test_one_original_lies_in_one_envelope(session: Session, actor: As, sent: De
         pytest.raises(InvalidInput, match=r"第 1 行“本人居民身份证”的原件已列在交给下城区审批管理办公室的清单上"),
         session.begin_nested(),
     ):
-        pass_on(session, window, sent, "xiacheng", lines=ALONG)
+        pass_on(session, window, sent, "xc-water", lines=ALONG)
     session.expire_all()
     engine.fire(first, "withdraw", window, inputs=WHY)
-    assert pass_on(session, window, sent, "xiacheng", lines=ALONG).state == "sent", "called back it may go elsewhere"
+    assert pass_on(session, window, sent, "xc-water", lines=ALONG).state == "sent", "called back it may go elsewhere"
 
 
 @pytest.mark.req("S1-09")
