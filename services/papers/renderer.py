@@ -26,6 +26,7 @@ from .child import DEFAULT_LIMITS, Limits, run_limited
 from .definition import COMMON, ROOT, SIZES, Paper, load_all
 from .errors import DoesNotFit, InvalidPaperData, MissingGlyphs, RenderFailed
 from .fontset import OwnFonts
+from .samples import load_sample
 from .text import hostile_character
 
 ASSET_SCHEME = "paper:"
@@ -117,14 +118,21 @@ class RenderService:
 
     def warm(self, papers: Iterable[Paper] = ()) -> None:
         """Touch the faces and parse the sheets before the first fork, so that no paper pays for it."""
+        sealed: Paper | None = None
         for paper in papers:
             self._sheet(paper)
             self._page(paper)
+            if paper.seal and paper.folder.parent == self.root:
+                sealed = sealed or paper
         rule = CSS(string="i{font-style:normal} b{font-weight:bold}", font_config=self._fonts)
         lines = "".join(f"<p style=\"font-family:'{name}'\">办件 2026<b>办件</b></p>" for name in fonts.FAMILIES)
         HTML(string=f'<html lang="zh-CN"><body>{lines}', url_fetcher=ClosedFetcher((), ())).write_pdf(
             stylesheets=[rule], font_config=self._fonts, pdf_variant=VARIANT
         )
+        # What the libraries keep from a whole page, every child finds kept: a fifth of the work of a copy.
+        if sealed is not None:
+            context = self._context(sealed, load_sample(sealed), draft=False, verify_url=_TRIAL_URL, demo=False)
+            self._lay_out(sealed, context, self._sheet(sealed))
 
     def render(
         self,
