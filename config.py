@@ -59,6 +59,9 @@ class Settings:
     work_chat_url: str = field(default="", repr=False)
     work_chat_secret: str = field(default="", repr=False)
     work_chat_kind: str = "wecom"
+    # HTTPS by this server itself, without which phones do not work without a signal (see docs/field-app.md).
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -67,6 +70,8 @@ class Settings:
         var = _var_folder(env.get("DAIBAN_VAR") or "var")
         host = _host(env.get("HOST") or "127.0.0.1")
         port = _port(env.get("PORT") or "8000")
+        certificate, key = _tls(env.get("TLS_CERTIFICATE") or "", env.get("TLS_KEY") or "")
+        scheme = "https" if certificate else "http"
         return cls(
             var=var,
             database_url=_database_url(env.get("DATABASE_URL") or f"sqlite:///{var / 'daiban.db'}"),
@@ -76,7 +81,7 @@ class Settings:
             host=host,
             port=port,
             demo=_switch("DAIBAN_DEMO", env.get("DAIBAN_DEMO") or "0"),
-            base_url=_base_url(env.get("BASE_URL") or f"http://{reachable_host(host)}:{port}"),
+            base_url=_base_url(env.get("BASE_URL") or f"{scheme}://{reachable_host(host)}:{port}"),
             processes=_processes(env.get("DAIBAN_PROCESSES") or ""),
             journal_algorithm=_algorithm(env.get("JOURNAL_ALGORITHM") or "sha256"),
             journal_heads=_outside("JOURNAL_HEADS", env.get("JOURNAL_HEADS") or str(var / "journal-heads.jsonl")),
@@ -94,6 +99,8 @@ class Settings:
             work_chat_url=_gateway("WORK_CHAT_URL", env.get("WORK_CHAT_URL") or ""),
             work_chat_secret=env.get("WORK_CHAT_SECRET") or "",
             work_chat_kind=_chat_kind(env.get("WORK_CHAT_KIND") or "wecom"),
+            tls_certificate=certificate,
+            tls_key=key,
         )
 
     @property
@@ -321,6 +328,21 @@ def _admit(value: str) -> str:
     if value not in {"night", "now", "off"}:
         raise ConfigError(f"PAPERS_ADMIT: {value!r} is not known; use night, now or off")
     return value
+
+
+def _tls(certificate: str, key: str) -> tuple[Path | None, Path | None]:
+    """Both or neither, and both readable: a server that silently answers without HTTPS helps no phone."""
+    if not certificate and not key:
+        return None, None
+    paths = []
+    for name, value in (("TLS_CERTIFICATE", certificate), ("TLS_KEY", key)):
+        if not value:
+            raise ConfigError(f"{name}: is missing; certificate and key belong together, bin/certificates makes both")
+        path = Path(os.path.abspath(ROOT / Path(value).expanduser()))
+        if not os.access(path, os.R_OK):
+            raise ConfigError(f"{name}: cannot read {path}; bin/certificates makes it, and this user must read it")
+        paths.append(path)
+    return paths[0], paths[1]
 
 
 def _split(name: str, value: str, right: str) -> SplitResult:
