@@ -128,6 +128,7 @@ def _page(partner: Partner, refusal: InvalidInput | None = None, heard: str = ""
     return render_template(
         "exchange/partner.html",
         partner=partner,
+        open=partners.key_of(partner) is not None,
         state=present.StateView(label, tone),
         waits=waits,
         oldest=present.moment(oldest) if oldest else "",

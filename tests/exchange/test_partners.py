@@ -43,7 +43,7 @@ def test_a_partner_is_entered_read_aloud_and_only_then_told_our_items(
     partner = enter(admin, session, card=broken)
     assert not partners.is_open(partner) and partner.base_url == "https://tongban.example.cn"
     page = admin.get(f"/exchange/partners/{partner.id}").text
-    assert "请打电话核对密钥" in page
+    assert "请打电话核对密钥" in page and "马上再试" not in page, "nothing can be sent yet"
     # What must be heard stands nowhere on the page; what we read aloud does.
     assert ring.card.groups[0] not in page and keys.ring().card.groups[0] in page
     wrong = admin.post(f"/exchange/partners/{partner.id}/confirm", data={"key": ring.card.key_id, "heard": "1" * 30})
@@ -54,7 +54,7 @@ def test_a_partner_is_entered_read_aloud_and_only_then_told_our_items(
     right = admin.post(f"/exchange/partners/{partner.id}/confirm", data={"key": ring.card.key_id, "heard": heard})
     assert right.status_code == 303
     session.expire_all()
-    assert partners.is_open(partner)
+    assert partners.is_open(partner) and "马上再试" in admin.get(f"/exchange/partners/{partner.id}").text
     kinds = session.scalars(select(Envelope.kind).where(Envelope.partner_id == partner.id)).all()
     assert kinds == ["items"]
     actions = session.scalars(select(JournalEntry.action).where(JournalEntry.stream == "exchange")).all()
