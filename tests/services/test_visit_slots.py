@@ -64,11 +64,12 @@ def test_a_resident_chooses_and_the_leader_confirms(session: Session, actor: As,
     assert (visit.state, visit.slot_start) == ("requested", tomorrow(9, minute=30))
     held_by = visit.assignee_id
     board = slots.board(session, visit.place, now(), visit=visit)
-    states = {c.visitor.username: c.state for c in board[0].cells["09:30"]}
+    hours = next(one for one in board if one.day == tomorrow(9).date()).cells["09:30"]
+    states = {c.visitor.username: c.state for c in hours}
     assert sorted(states.values()) == ["free", "mine"]
     # Nobody else gets this hour while the leader has not answered.
     other = request_visit(session, leader)
-    mine = next(c.visitor.username for c in board[0].cells["09:30"] if c.state == "mine")
+    mine = next(c.visitor.username for c in hours if c.state == "mine")
     with pytest.raises(RequirementUnmet, match="还空着的有"):
         engine.fire(other, "schedule", leader, inputs={"slot_start": tomorrow(9, minute=30), "visitor": mine})
 
