@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +92,12 @@ class Office:
 
     def keep_windows(self) -> None:
         """What everybody saw when something failed."""
+        from playwright.sync_api import Error
+
         for person in self.people.values():
-            person.shot(f"failed-{person.username or 'street'}")
+            # A window that is between two pages has no picture, and its fault must not hide the one that is looked for.
+            with suppress(Error):
+                person.shot(f"failed-{person.username or 'street'}")
 
     def close(self) -> None:
         for person in self.people.values():
@@ -111,7 +115,8 @@ class Person:
             timezone_id="Asia/Shanghai",
             base_url=office.address,
         )
-        context.set_default_timeout(15_000)
+        # A busy machine draws a page late; what is wrong is found by what the page says, not by when.
+        context.set_default_timeout(60_000)
         self.page: Page = context.new_page()
         self.complaints: list[str] = []
         self.expected: str | None = None
