@@ -16,6 +16,7 @@ import jobs.printing
 import jobs.publishing  # noqa: F401  each of these registers its jobs
 import services
 from blueprints import context, errors, headers, leftovers, sessions, unit_of_work
+from blueprints.errands import watch
 from catalogue import loader as catalogue
 from config import ConfigError, Settings
 from extensions import babel, csrf, db, limiter, login, migrate
@@ -82,6 +83,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     errors.init_app(app)
     context.init_app(app)
     blueprints.register(app)
+    watch.init_app(app)
     cli.init_app(app)
     return app
 

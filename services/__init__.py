@@ -35,6 +35,8 @@ REGISTERING = (
     "errand_kinds",
     "errand_life",
     "dispatch",
+    "courier_record",
+    "tours",
     "courier_runs",
     "run_arrivals",
     "carried",

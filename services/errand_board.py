@@ -14,7 +14,7 @@ from models.agency import Agency
 from models.content import Content
 from models.errand import Errand
 from models.person import CourierProfile, Grant, Person
-from process import access, clock, pages
+from process import access, calendars, clock, pages
 from process.access import Actor
 from process.pages import Key, Wanted
 from process.shelves import Shelf, shelves
@@ -34,7 +34,7 @@ STRANDED_SEEN_BY = frozenset({"errand_dispatcher", "community_clerk", "window_cl
 DONE_DAYS = 3
 SOON = timedelta(hours=2)
 # As many cards as people can look through; the heads of the columns say how many more there are, up to a number nobody counts.
-MAX_ACTIVE, MAX_DONE, COUNT_MOST = 50, 20, 100
+MAX_ACTIVE, MAX_DONE, COUNT_MOST = 500, 20, 600
 ERRANDS = frozenset({"errand"})
 ACTIVE = tuple(state for key, states in COLUMNS.items() if key != "confirmed" for state in states)
 
@@ -47,6 +47,8 @@ class Glance:
     mark: str
     active: Sequence[Key] = ()
     done: Sequence[Key] = ()
+    # When the next card changes its colour although nobody touched it.
+    turns: datetime | None = None
 
     def head(self, states: Sequence[str]) -> int | str:
         """The number over a column; `100+` where nobody counts any further."""
@@ -93,14 +95,15 @@ def glance(session: Session, actor: Actor, at: datetime) -> Glance:
     active, done = _seen(session, actor, at, known)
     late, soon = Content.deadline < at, Content.deadline < at + SOON
     rows = session.execute(
-        select(Content.id, Content.version, Content.state, Content.modified_at, late, soon)
+        select(Content.id, Content.version, Content.state, Content.modified_at, late, soon, Content.deadline)
         .where(Content.id.in_([key.id for key in (*active, *done)]))
         .order_by(Content.id)
     ).all()
     counts = {**counted, "confirmed": len(done)}
     text = "\n".join([str(sorted(counts.items())), *(" ".join(map(str, row)) for row in rows)])
+    turns = [moment for row in rows if row.deadline for moment in (row.deadline, row.deadline - SOON) if moment > at]
     mark = hashlib.sha256(f"{clock.local_day(at)}\n{text}".encode()).hexdigest()[:24]
-    return Glance(counts, mark, active, done)
+    return Glance(counts, mark, active, done, min([*turns, calendars.end_of(clock.local_day(at))]))
 
 
 def board(session: Session, actor: Actor, seen: Glance) -> list[Errand]:
@@ -165,6 +168,15 @@ def load_of(session: Session, actor: Actor) -> Load | None:
     return None if limit is None else Load(on_hand(session, actor.person_id), limit)
 
 
+def limits_of(session: Session, errands: Sequence[Errand]) -> dict[int, int]:
+    """How many at once each courier on these cards may have."""
+    ids = {one.assignee_id for one in errands if one.assignee_id is not None}
+    rows = session.execute(
+        select(CourierProfile.person_id, CourierProfile.errand_limit).where(CourierProfile.person_id.in_(ids))
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 # --- the register ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Courier:
@@ -179,10 +191,26 @@ class Courier:
     open: int
     limit: int
     done: int
+    suspended: bool = False
 
     @property
     def full(self) -> bool:
         return self.open >= self.limit
+
+
+def without_role(session: Session, street: Agency, couriers: Sequence[int]) -> list[CourierProfile]:
+    """Registered and trained at a point of the street, but the role was not given, or has ended."""
+    return list(
+        session.scalars(
+            select(CourierProfile)
+            .join(Agency, Agency.id == CourierProfile.point_id)
+            .join(Person, Person.id == CourierProfile.person_id)
+            .where(Person.active, access.within(Agency.path, street.path), CourierProfile.person_id.not_in(couriers))
+            .options(joinedload(CourierProfile.person), joinedload(CourierProfile.point))
+            .order_by(Person.name, Person.id)
+            .limit(MAX_ACTIVE)
+        )
+    )
 
 
 def couriers(session: Session, street: Agency, day: date) -> list[Courier]:
@@ -224,6 +252,7 @@ def couriers(session: Session, street: Agency, day: date) -> list[Courier]:
             profile.trained_until,
             profile.trained_until is None or profile.trained_until < day,
             *_sums(sums, person.id, profile.errand_limit),
+            suspended=profile.suspended_on is not None,
         )
         for profile, person, point in rows
         if person.id in trained
@@ -237,7 +266,7 @@ def _sums(sums: Mapping[int, tuple[int, int]], person_id: int, limit: int) -> tu
 
 def assignable(found: Sequence[Courier], start: Agency | None = None) -> list[Courier]:
     """Whom the dispatcher may give an errand now; those whose point lies where it starts come first."""
-    free = [courier for courier in found if not courier.expired and not courier.full]
+    free = [courier for courier in found if not courier.expired and not courier.full and not courier.suspended]
     return sorted(free, key=lambda courier: start is None or not courier.point.path.startswith(start.path))
 
 

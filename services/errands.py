@@ -167,14 +167,21 @@ def _person(session: Session, named: str) -> Person | None:
     return session.scalar(select(Person).where(Person.username == named))
 
 
+def _hold(step: Step, person_id: int | None) -> None:
+    """From now on it is with this courier."""
+    step.content.assignee_id, step.content.claimed_at = person_id, step.at
+    step.session.flush()
+    step.session.expire(step.content, ["assignee"])
+
+
 @registry.effect("take_errand")
 def take_errand(step: Step) -> None:
-    step.content.assignee_id, step.content.claimed_at = step.actor.person_id, step.at
+    _hold(step, step.actor.person_id)
 
 
 @registry.effect("give_errand")
 def give_errand(step: Step) -> None:
-    step.content.assignee_id, step.content.claimed_at = step.inputs["courier"], step.at
+    _hold(step, step.inputs["courier"])
     step.details["courier"] = step.inputs["courier"]
 
 
@@ -190,6 +197,8 @@ def free_errand(step: Step) -> None:
     _sign_back_unseen(step)
     errand.assignee_id = errand.claimed_at = errand.picked_up_at = errand.delivered_at = None
     errand.code_failures = 0
+    step.session.flush()
+    step.session.expire(errand, ["assignee"])
 
 
 def _sign_back_unseen(step: Step) -> None:

@@ -6,15 +6,17 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from flask import Response, flash, make_response, redirect, render_template, request, url_for
+from flask import Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import login_required
 
 from blueprints.context import current_actor, db_session, load_for_step
-from blueprints.errands import cards
+from blueprints.errands import cards, views
 from blueprints.errands.bp import BOARD_ROLES, POSTING_ROLES, bp
+from blueprints.errands.views import View
+from blueprints.errands.watch import Unchanged
 from blueprints.present import title_of
 from models.base import now
 from models.errand import Errand
@@ -27,19 +29,22 @@ from services.errand_board import Glance, Load
 @bp.get("/board")
 @login_required
 def board() -> ResponseReturnValue:
-    actor, at, hall = _visitor(), now(), _hall()
+    actor, at, view = _visitor(), now(), views.read()
     scope = places.street_of_actor(db_session(), actor)
     load = errand_board.load_of(db_session(), actor)
     return render_template(
         "errands/board.html",
         place_name=scope.name if scope else actor.unit_name,
-        hall=hall,
-        **_cards(actor, errand_board.glance(db_session(), actor, at), load, at, hall),
-        poll_url=url_for("errands.cards", screen="hall" if hall else None),
+        hall=view.hall,
+        **_cards(actor, errand_board.glance(db_session(), actor, at), load, at, view),
+        poll_url=url_for("errands.cards", **view.arguments),
+        tools=views.tools(db_session(), scope, view),
         hall_url=url_for("errands.board", screen="hall"),
         board_url=url_for("errands.board"),
         mine_url=url_for("errands.mine") if load else None,
         couriers_url=url_for("errands.couriers"),
+        tours_url=url_for("errands.all_tours") if "errand_dispatcher" in actor.roles else None,
+        points_url=url_for("errands.points") if actor.roles & POSTING_ROLES else None,
         list_url=url_for("generic.listed", type_id="errand") if actor.roles - {"red_courier"} else None,
         post_url=url_for("errands.new") if actor.roles & POSTING_ROLES else None,
         my_open=load.on_hand if load else None,
@@ -51,38 +56,36 @@ def board() -> ResponseReturnValue:
 @login_required
 def board_cards() -> ResponseReturnValue:
     """The polled part. Nothing changed costs a few small queries and an empty 304."""
-    actor, at, hall = _visitor(), now(), _hall()
+    actor, at, view = _visitor(), now(), views.read()
+    watched: Unchanged = current_app.extensions["board_watch"]
+    begun = watched.before()
     glance, load = errand_board.glance(db_session(), actor, at), errand_board.load_of(db_session(), actor)
-    etag = _etag(glance, actor, load, hall)
+    etag = _etag(glance, actor, load, view)
     if request.if_none_match.contains_weak(etag):
         response = Response(status=304)
     else:
-        poll_url = url_for("errands.cards", screen="hall" if hall else None)
+        poll_url = url_for("errands.cards", **view.arguments)
         response = make_response(
             render_template(
-                "errands/_board.html", hall=hall, poll_url=poll_url, **_cards(actor, glance, load, at, hall)
+                "errands/_board.html", hall=view.hall, poll_url=poll_url, **_cards(actor, glance, load, at, view)
             )
         )
     response.set_etag(etag, weak=True)
+    if glance.turns is not None:
+        watched.keep(request.environ, f'W/"{etag}"', begun, (glance.turns - at).total_seconds())
     return response
 
 
-def _cards(actor: Actor, glance: Glance, load: Load | None, at: datetime, hall: bool) -> dict[str, Any]:
+def _cards(actor: Actor, glance: Glance, load: Load | None, at: datetime, view: View) -> dict[str, Any]:
     session = db_session()
-    return {
-        "columns": cards.columns(
-            session, actor, errand_board.board(session, actor, glance), glance, load, at, hall=hall
-        )
-    }
+    shown = views.chosen(errand_board.board(session, actor, glance), view, actor, at)
+    limits = errand_board.limits_of(session, shown) if view.by == "courier" else {}
+    return {"columns": cards.columns(session, actor, shown, glance, load, at, view=view, limits=limits)}
 
 
-def _etag(glance: Glance, actor: Actor, load: Load | None, hall: bool) -> str:
-    text = f"{glance.mark} {actor.person_id} {actor.epoch} {load} {hall} {get_locale()}"
+def _etag(glance: Glance, actor: Actor, load: Load | None, view: View) -> str:
+    text = f"{glance.mark} {actor.person_id} {actor.epoch} {load} {view.arguments} {get_locale()}"
     return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _hall() -> bool:
-    return request.args.get("screen") == "hall"
 
 
 def _visitor() -> Actor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from blueprints.errands.views import View
 from blueprints.present import day, title_of
 from models.agency import Agency
 from models.errand import Errand
@@ -43,9 +45,11 @@ def columns(
     load: Load | None,
     at: datetime,
     *,
-    hall: bool,
+    view: View,
+    limits: Mapping[int, int],
 ) -> list[Any]:
     """The board from left to right; a courier's own lane comes first."""
+    hall = view.hall
     titles = {
         "open": _("待认领"),
         "claimed": _("已认领"),
@@ -67,11 +71,13 @@ def columns(
             SimpleNamespace(
                 key=key,
                 title=titles[key],
-                count=glance.head(states),
+                count=len(cards[key]) if view.narrowed else glance.head(states),
                 limit=load.limit if limited and load else None,
                 full=bool(limited and load and load.full),
                 empty=empty.get(key),
-                lanes=_lanes(cards[key], split=load is not None and not hall),
+                lanes=_by(cards[key], view.by, limits)
+                if view.by
+                else _lanes(cards[key], split=load is not None and not hall),
             )
         )
     if cards[WAITING] and not hall:
@@ -87,6 +93,19 @@ def columns(
             ),
         )
     return made
+
+
+def _by(cards: list[Any], by: str, limits: Mapping[int, int]) -> list[Any]:
+    """One lane for each community or courier that has a card here, in the order of their names; couriers with their load."""
+    found: dict[str, list[Any]] = {}
+    for one in cards:
+        found.setdefault(one.community if by == "community" else one.courier_name or _("还没有人"), []).append(one)
+    lanes = []
+    for name in sorted(found):
+        own, limit = found[name], limits.get(found[name][0].courier_id or 0)
+        title = f"{name} {len(own)}/{limit}" if limit and by == "courier" else f"{name} {len(own)}"
+        lanes.append(SimpleNamespace(title=title, mine=all(one.mine for one in own), cards=own))
+    return lanes or [SimpleNamespace(title=None, mine=False, cards=[])]
 
 
 def _lanes(cards: list[Any], *, split: bool) -> list[Any]:
@@ -115,6 +134,9 @@ def card(session: Session, errand: Errand, actor: Actor, at: datetime, *, hall: 
         tone=tone,
         tone_label=word,
         mine=own and not hall,
+        community=_community(errand),
+        courier_id=errand.assignee_id,
+        courier_name=(mask_name(errand.assignee.name) if hall else errand.assignee.name) if errand.assignee else "",
         courier=mask_name(courier) if courier and hall else courier,
         actions=[]
         if hall
@@ -126,6 +148,14 @@ def _needs(errand: Errand) -> list[str]:
     """The small signs at the door; where two must go, whether the second is still wanted."""
     signs = [_(NEEDS[need]) for need in errand.needs or [] if need in NEEDS]
     return [*signs, _("还缺一人同行")] if errand.state == "pairing" else signs
+
+
+def _community(errand: Errand) -> str:
+    """The lane it stands in: the community it comes from or goes to, else the place that posted it."""
+    for agency in (errand.to_agency, errand.from_agency, errand.place):
+        if agency is not None and (agency.kind in ("community", "village") or agency.kind in WITHIN_COMMUNITY):
+            return place_name(agency)
+    return place_name(errand.place)
 
 
 def _action(errand: Errand, transition: Transition, actor: Actor) -> Any:

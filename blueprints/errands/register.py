@@ -81,5 +81,7 @@ def couriers() -> ResponseReturnValue:
         nodes=nodes,
         total=len(found),
         expired=sum(c.expired for c in found),
+        may_register=actor.holds("errand_dispatcher", street.path),
+        waiting=errand_board.without_role(session, street, [c.person_id for c in found]),
         board_url=url_for("errands.board"),
     )

@@ -22,7 +22,17 @@ from process.definition import Transition
 from process.library import library
 from process.refusals import Refusal
 from process.words import N_
-from services import actions, custody, dispatch, errand_board, errand_custody, errand_kinds, files
+from services import (
+    actions,
+    courier_record,
+    custody,
+    dispatch,
+    errand_board,
+    errand_custody,
+    errand_kinds,
+    files,
+    tours,
+)
 from services.errands import code_for
 
 # Steps that have a page here; the generic object page leads to it too.
@@ -63,6 +73,7 @@ def mine() -> ResponseReturnValue:
         board_url=url_for("errands.board"),
         done=errand_board.done_recently(session, actor, at),
         days=errand_board.DONE_DAYS,
+        tour=tours.current(session, actor.person_id),
     )
 
 
@@ -81,6 +92,9 @@ def task(uid: str) -> ResponseReturnValue:
         steps=cards.next_steps(session, errand, actor),
         code=code_for(errand, actor),
         handovers=_handovers(errand),
+        thank_url=url_for("errands.thank", uid=uid)
+        if courier_record.may_thank(errand, actor) and courier_record.thanks_of(session, errand) is None
+        else None,
         whole_url=url_for("content.show", uid=uid),
         back_url=url_for("errands.mine" if carrier else "errands.board"),
         back_label=_("我的任务") if carrier else _("红色代办"),

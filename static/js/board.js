@@ -22,6 +22,7 @@ class Board {
   async start() {
     if (!this.element.hasAttribute("data-hall")) await loadSortable();
     this.arrange();
+    this.element.addEventListener("keydown", (event) => this.pressed(event));
     this.element.dataset.ready = "";
     if (this.url) setInterval(() => this.refresh(), EVERY_MS);
   }
@@ -47,7 +48,8 @@ class Board {
     const fresh = new DOMParser().parseFromString(text, "text/html").querySelector("[data-board]");
     if (!fresh) return;
     const held = document.activeElement.closest?.("[data-card]")?.dataset.card;
-    const label = document.activeElement.textContent;
+    // On the card itself, not on one of its buttons, there is no word to look for.
+    const label = document.activeElement.matches("[data-card]") ? "" : document.activeElement.textContent;
     const left = this.element.scrollLeft;
     this.element.replaceChildren(...fresh.children);
     this.element.scrollLeft = left;
@@ -59,6 +61,7 @@ class Board {
   refocus(key, label) {
     const card = this.element.querySelector(`[data-card="${CSS.escape(key)}"]`);
     if (!card) return;
+    if (!label) return card.focus({ preventScroll: true });
     const same = [...card.querySelectorAll("a, button")].find((item) => item.textContent === label);
     (same || card.querySelector("a, button"))?.focus({ preventScroll: true });
   }
@@ -99,6 +102,43 @@ class Board {
 
   formFor(card, lane) {
     return card.querySelector(`form[data-to="${CSS.escape(lane.dataset.lane)}"]`);
+  }
+
+  // Arrows walk from card to card; with Shift the card itself goes to the next or the former column, as if dragged.
+  pressed(event) {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key] || 0;
+    const down = { ArrowUp: -1, ArrowDown: 1 }[event.key] || 0;
+    if ((!step && !down) || event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input, select, textarea")) return;
+    const card = event.target.closest("[data-card]");
+    const columns = [...this.element.querySelectorAll(".column")];
+    if (!card) {
+      if (event.target === this.element && down) this.focusOn(this.element.querySelector("[data-card]"), event);
+      return;
+    }
+    const here = columns.indexOf(card.closest(".column"));
+    if (down && !event.shiftKey) {
+      const cards = [...columns[here].querySelectorAll("[data-card]")];
+      this.focusOn(cards[cards.indexOf(card) + down], event);
+    } else if (step && !event.shiftKey) {
+      for (let at = here + step; columns[at]; at += step) {
+        const first = columns[at].querySelector("[data-card]");
+        if (first) return this.focusOn(first, event);
+      }
+    } else if (step) {
+      event.preventDefault();
+      const lane = columns[here + step]?.querySelector("[data-lane]");
+      const form = lane ? this.formFor(card, lane) : null;
+      if (!form) return this.say("cannot");
+      this.etag = null;
+      form.requestSubmit(form.querySelector("button"));
+    }
+  }
+
+  focusOn(card, event) {
+    if (!card) return;
+    event.preventDefault();
+    card.focus();
+    card.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   say(state) {

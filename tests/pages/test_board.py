@@ -206,10 +206,13 @@ def test_growing_late_changes_the_board_although_nobody_touched_it(
     etag = client.get("/errands/board/cards").headers["ETag"]
     reload(session, made).deadline = now() + timedelta(minutes=30)
     session.commit()
+    # The clock moved, not an errand: a browser that had just asked would hear of it half a minute later at the latest.
+    client = client_as("dispatcher")
     soon = client.get("/errands/board/cards", headers={"If-None-Match": etag})
     assert soon.status_code == 200 and "快到时间" in soon.text and "errand--needs" in soon.text
     reload(session, made).deadline = now() - timedelta(minutes=1)
     session.commit()
+    client = client_as("dispatcher")
     late = client.get("/errands/board/cards", headers={"If-None-Match": soon.headers["ETag"]})
     assert late.status_code == 200 and "已超时" in late.text and "errand--late" in late.text
 
@@ -232,6 +235,44 @@ def test_the_number_of_queries_does_not_grow_with_the_cards(errand: Callable[...
     # Once in a while a request also asks whether the processes have changed.
     assert len(many) <= len(few) + 3 and len(many) <= 15
     assert len(unchanged) <= 7 < len(polled)
+
+
+def test_an_unchanged_poll_never_reaches_the_application_and_a_step_wakes_it(
+    errand: Callable[..., Errand], client_as: As, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from blueprints.errands import board as view
+
+    made, client = errand(), client_as("dispatcher")
+    client.get("/errands/board/cards")
+    asked: list[str] = []
+    whole = view.errand_board.glance
+    monkeypatch.setattr(view.errand_board, "glance", lambda *given: (asked.append("glance"), whole(*given))[1])
+    etag = client.get("/errands/board/cards").headers["ETag"]
+    for _ in range(3):
+        again = client.get("/errands/board/cards", headers={"If-None-Match": etag})
+        assert again.status_code == 304 and again.headers["ETag"] == etag and again.data == b""
+    assert asked == ["glance"], "three polls cost one look at the journal each"
+    client_as("courier").post(f"/errands/{made.uid}/press/claim")
+    changed = client.get("/errands/board/cards", headers={"If-None-Match": etag})
+    assert changed.status_code == 200 and "方志远" in changed.text
+    stranger = client_as("courier2").get("/errands/board/cards", headers={"If-None-Match": changed.headers["ETag"]})
+    assert stranger.status_code == 200, "a mark is good for the browser that got it"
+
+
+@pytest.mark.req("S2-23")
+def test_lanes_and_filters_narrow_the_board(errand: Callable[..., Errand], client_as: As) -> None:
+    mine, other = errand("claim"), errand(purpose="hand_in", title="送表格")
+    client = client_as("dispatcher")
+    by_courier = client.get("/errands/board?by=courier").text
+    assert "方志远 1/3" in by_courier and "还没有人 1" in by_courier
+    assert "万家星城社区 1" in client.get("/errands/board?by=community").text
+    only = Text(client.get("/errands/board?kind=hand_in").text).cards
+    assert set(only) == {other.uid}
+    assert set(Text(client.get("/errands/board?place=dx-c02").text).cards) == set()
+    assert set(Text(client.get("/errands/board?place=dx-c01&kind=deliver_result").text).cards) == {mine.uid}
+    assert len(Text(client.get("/errands/board?kind=nonsense&by=x&only=y").text).cards) == 2
+    polled = client.get("/errands/board/cards?kind=hand_in")
+    assert mine.uid not in polled.text and "kind=hand_in" in polled.text
 
 
 @pytest.mark.req("S2-23")

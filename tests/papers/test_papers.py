@@ -45,6 +45,7 @@ SAMPLE_PAGES = {
     "parents_birth_record_survey": 2,
     "run_record": 1,
     "senior_card": 2,
+    "service_statement": 2,
     "signed_statement": 1,
     "visit_sheet": 1,
 }
