@@ -50,7 +50,8 @@ def mask_name(value: str) -> str:
     for mark in _SEPARATORS:
         if mark in text:
             # A name of several parts (阿卜杜热西提·买买提明) has no surname in front; its first character is enough.
-            return _first(text) + "*"
+            first = _first(text)
+            return first + "*" if len(text) > len(first) else "*"
     if " " in text and text.isascii():
         return text[0] + "*"
     if len(text) >= 3 and text[:2] in COMPOUND_SURNAMES:
