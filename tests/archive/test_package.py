@@ -71,7 +71,6 @@ def repacked(content: bytes, change) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.req("S0-39")
 def test_papers_materials_history_and_metadata_are_in_it(session, entry):
     body = files.store().read(entry.package_key)
     with zipfile.ZipFile(io.BytesIO(body)) as opened:

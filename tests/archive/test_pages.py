@@ -17,7 +17,6 @@ from services import files
 from tests.archive.files import RECEIPT, closed, let_it_run_out, work
 
 
-@pytest.mark.req("S0-39")
 def test_from_the_case_to_the_receipt_and_to_the_end(app, session, actor, client_as, tmp_path):
     case = closed(session, actor)
     uid = case.uid

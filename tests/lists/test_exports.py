@@ -33,7 +33,6 @@ def case(session: Session, actor):
     return made
 
 
-@pytest.mark.req("S4-32")
 def test_the_file_holds_what_its_reader_sees_masked(session: Session, actor, case) -> None:
     case.title = "=cmd|' /C calc'!A0"
     made = exports.request(session, actor("window.clerk"), "cases", {"state": "open"})

@@ -34,7 +34,6 @@ def tickets(session: Session, actor) -> list[str]:
     return [str(one.number) for one in (*made, sub)]
 
 
-@pytest.mark.req("S4-32")
 @pytest.mark.parametrize("username", ["window.clerk", "community.clerk", "approvals.clerk", "supervisor"])
 @pytest.mark.parametrize("show", ["", "inbox", "back", "results", "drafts", "parts", "open", "all", "nothing"])
 def test_the_sheet_holds_what_the_page_shows(client_as: ClientAs, tickets: list[str], username: str, show: str) -> None:

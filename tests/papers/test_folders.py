@@ -61,7 +61,6 @@ def liar() -> bytes:
     return bytes(data)
 
 
-@pytest.mark.req("S2-02")
 @pytest.mark.parametrize(
     ("data", "said"),
     [
