@@ -61,10 +61,10 @@ def _number(text: str, errors: dict[str, str]) -> str:
 
 def holder_numbers(certificate: Certificate) -> frozenset[str]:
     """The ID numbers of those whom the certificate is about, as they stand on it."""
-    from services.papers.definition import load
+    from services.papers import own
 
     paper, applicant = certificate.paper, certificate.applicant
-    ours = [one.name for one in load(paper.paper).fields if one.kind == "id_number"] if paper is not None else []
+    ours = [one.name for one in own.definition_of(paper).fields if one.kind == "id_number"] if paper is not None else []
     found = {str(paper.data[name]).upper() for name in ours if paper.data.get(name)} if paper is not None else set()
     return frozenset(
         found | ({applicant.id_number.upper()} if applicant is not None and applicant.id_number else set())

@@ -15,12 +15,12 @@ from models.paper import Paper as IssuedPaper
 from models.paper_template import PaperEdition, PaperRelease
 from process import engine
 from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, NotFound, Stale
-from services import actions, paper_comparison, paper_names, paper_versions, papers_out
+from services import actions, handing_over, paper_comparison, paper_names, paper_versions, papers_out
 from services.papers import definition, own, trial
 from services.papers.errors import DefinitionError
 from services.papers.prepared import issuing
 from tests.services import paper_folders as folders
-from tests.services.fertility import WIFE, approved, certificate_of, draw_all, ticks
+from tests.services.fertility import FORM, WIFE, approved, certificate_of, draw_all, ticks
 
 CARD = "fertility_registration_card"
 NEEDED = ("id_card", "unemployment_certificate", "hardship_proof")
@@ -270,3 +270,16 @@ def test_it_is_signed_as_its_own_version_says_whatever_is_in_force_when_it_is_dr
     before, after = session.scalars(select(IssuedPaper).where(IssuedPaper.paper == CARD).order_by(IssuedPaper.id))
     assert b"/ByteRange" in papers_out.pdf(before), "frozen with a version that is signed"
     assert b"/ByteRange" not in papers_out.pdf(after)
+
+
+def test_whose_certificate_it_is_follows_from_its_own_version(session, actor):
+    certificate = certificate_of(session, approved(session, actor))
+    engine.fire(certificate, "number", actor("issuer"))
+    numbers = handing_over.holder_numbers(certificate)
+    assert FORM["husband_id_number"] in numbers
+    released(
+        session,
+        actor,
+        folders.changed(folders.shipped(CARD), paper_yaml=lambda text: text.replace("kind: id_number", "kind: text")),
+    )
+    assert handing_over.holder_numbers(certificate) == numbers, "the husband may still collect it"
