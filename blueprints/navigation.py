@@ -100,6 +100,13 @@ PLACES = (
     ),
     (_l("我的任务"), _l("我的"), "errands.mine", "phone", frozenset({"red_courier"})),
     (
+        _l("手机外勤"),
+        _l("外勤"),
+        "field.app",
+        "phone",
+        frozenset({"grid_leader", "grid_service_worker", "grid_worker", "grid_publicist", "red_courier"}),
+    ),
+    (
         _l("跨市通办"),
         _l("通办"),
         "exchange.index",

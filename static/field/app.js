@@ -237,14 +237,16 @@ async function tell(words = "") {
   }
   const open = await app.outbox.open();
   const settle = open.filter((op) => op.state !== "waiting").length;
-  line.className = `field-line-top ${settle ? "is-late" : !app.online && open.length ? "is-needs" : ""}`;
+  const waiting = open.length - settle;
+  line.className = `field-line-top ${settle ? "is-late" : !app.online && waiting ? "is-needs" : ""}`;
   const parts = [];
   if (words) parts.push(words);
   else if (app.trouble) parts.push(app.trouble);
-  else if (!app.online) parts.push(open.length ? t("offline_waiting", { n: open.length }) : t("offline"));
-  else parts.push(open.length ? t("online_waiting", { n: open.length }) : t("online_done"));
+  else if (!app.online) parts.push(waiting ? t("offline_waiting", { n: waiting }) : t("offline"));
+  else if (waiting) parts.push(t("online_waiting", { n: waiting }));
+  else if (!settle) parts.push(t("online_done"));
   if (settle) parts.push(t("to_settle", { n: settle }));
-  line.textContent = parts.join(" ");
+  line.textContent = parts.join("；");
   if (app.needsSignIn) line.append(" ", h("a", { href: `/sign-in?next=${encodeURIComponent(data.scope)}` }, t("sign_in")));
   const count = document.querySelector("[data-waiting]");
   count.textContent = open.length ? String(open.length) : "";

@@ -78,11 +78,13 @@ export async function showForm(host, spec, vault) {
   };
 
   const lacking = (shown) => {
-    const errors = {};
-    for (const one of shown) if (one.spec.required && one.empty()) errors[one.name] = t("please_fill", { title: one.spec.title });
     const values = Object.fromEntries(boxes.map((one) => [one.name, one.value()]));
     const further = spec.check ? spec.check(values, screens[current]) : {};
-    for (const one of shown) if (further[one.name]) errors[one.name] ??= further[one.name];
+    const errors = {};
+    for (const one of shown) {
+      if (further[one.name]) errors[one.name] = further[one.name];
+      else if (one.spec.required && one.empty()) errors[one.name] = t("please_fill", { title: one.spec.title });
+    }
     return errors;
   };
 

@@ -99,8 +99,11 @@ export async function formPage(_app, uid, verb, settles) {
     return show(h("h1", { tabindex: -1 }, t("gone_title")), h("p", {}, t("step_gone")), h("a", { class: "btn field-btn", href: thing ? `#/thing/${uid}` : "#/" }, t("back")));
   }
   const about = h("p", { class: "muted" }, [thing.who, thing.item, thing.number].filter(Boolean).join(" · "));
-  const named = Object.fromEntries(step.inputs.map((one) => [one.name, one]));
   const asked = (thing.screens && thing.screens[verb]) || [];
+  // Whoever is met at home signs and hands over papers; only a check of being alive may end without either.
+  const checks = asked.some((screen) => screen.inputs.includes("finding"));
+  const needed = (one) => asked.length && !checks && ["lines", "powers", "signature", "valid_until"].includes(one.name);
+  const named = Object.fromEntries(step.inputs.map((one) => [one.name, needed(one) ? { ...one, required: true } : one]));
   const questions = verb === "collect" ? thing.questions || [] : [];
   const screens = asked.length
     ? [

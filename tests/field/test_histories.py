@@ -1,6 +1,6 @@
 """Histories of four phones: the real modules in Chromium against the real server, with everything that lines do to people.
 
-SYNC_HISTORIES=1000 .venv/bin/pytest tests/field/test_histories.py -s   (seeds are printed; SYNC_SEED=n runs one of them)
+SYNC_HISTORIES=1000 .venv/bin/pytest tests/field/test_histories.py -s --timeout=0   (seeds are printed; SYNC_SEED=n runs one of them)
 """
 
 from __future__ import annotations
