@@ -103,7 +103,7 @@ def _by(cards: list[Any], by: str, limits: Mapping[int, int]) -> list[Any]:
     lanes = []
     for name in sorted(found):
         own, limit = found[name], limits.get(found[name][0].courier_id or 0)
-        title = f"{name} {len(own)}/{limit}" if limit and by == "courier" else f"{name} {len(own)}"
+        title = f"{name}（{len(own)}/{limit}）" if limit and by == "courier" else f"{name}（{len(own)}）"
         lanes.append(SimpleNamespace(title=title, mine=all(one.mine for one in own), cards=own))
     return lanes or [SimpleNamespace(title=None, mine=False, cards=[])]
 

@@ -264,8 +264,8 @@ def test_lanes_and_filters_narrow_the_board(errand: Callable[..., Errand], clien
     mine, other = errand("claim"), errand(purpose="hand_in", title="送表格")
     client = client_as("dispatcher")
     by_courier = client.get("/errands/board?by=courier").text
-    assert "方志远 1/3" in by_courier and "还没有人 1" in by_courier
-    assert "万家星城社区 1" in client.get("/errands/board?by=community").text
+    assert "方志远（1/3）" in by_courier and "还没有人（1）" in by_courier
+    assert "万家星城社区（1）" in client.get("/errands/board?by=community").text
     only = Text(client.get("/errands/board?kind=hand_in").text).cards
     assert set(only) == {other.uid}
     assert set(Text(client.get("/errands/board?place=dx-c02").text).cards) == set()
