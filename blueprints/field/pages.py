@@ -50,9 +50,8 @@ def worker() -> ResponseReturnValue:
     version = hashlib.sha256((version + shell).encode()).hexdigest()[:16]
     kept = [url_for("field.app"), url_for("field.manifest"), *(url_for("static", filename=name) for name in names)]
     body = render_template("field/worker.js", version=version, kept=kept, shell=url_for("field.app"))
-    response = Response(body, mimetype="text/javascript")
-    response.headers["Cache-Control"] = "no-cache"
-    return response
+    # Like every answer it is not kept: browsers look for a new worker at each opening.
+    return Response(body, mimetype="text/javascript")
 
 
 @bp.get("/app.webmanifest")
