@@ -18,14 +18,17 @@ from models.ledger import JournalEntry
 from models.person import Grant, GridMembership, Person
 from models.roster import RosterShift
 from models.substitution import Substitution
-from process import access, clock, journal
+from process import access, clock, engine, journal
 from process.access import Actor
 from process.calendar_days import CalendarMissing
+from process.library import library
 from process.refusals import InvalidInput, NotFound
 from process.words import N_
 from services import actions, grid_rights, places
 from services.grid_members import in_force
 
+# The type of a day's record.
+RECORD = "duty_roster"
 SHIFTS: Mapping[str, str] = {
     "day": N_("正常班"),
     "noon": N_("中午不关门"),
@@ -316,14 +319,21 @@ def story(session: Session, place: Agency, first: date, limit: int = 30) -> list
 # --- the day ----------------------------------------------------------------------------------------------------------
 def record_of(session: Session, actor: Actor, place: Agency, day: date) -> Content | None:
     """The hand-over record of a day, if somebody has begun it."""
-    statement = select(Content).where(Content.type == "duty_roster", Content.place_id == place.id)
+    statement = select(Content).where(Content.type == RECORD, Content.place_id == place.id)
     found = session.scalars(access.visible(statement, actor).order_by(Content.id.desc()).limit(60))
     return next((c for c in found if (c.fields or {}).get("duty_day") == day.isoformat()), None)
+
+
+def may_begin(actor: Actor, place: Agency) -> bool:
+    """Who plans a month is not always who keeps its record."""
+    return engine.may_create(actor, library.type(RECORD), place)
 
 
 def begin_record(session: Session, actor: Actor, place: Agency) -> Content:
     """The day's record (轮值、交班、记录) is begun from the roster, so that nobody types the names again."""
     today = grid_rights.today()
+    if not may_begin(actor, place):
+        raise InvalidInput("值班记录由本社区的工作人员、站长或值班领导开始；您可以排班，请他们打开这一页开始记录。")
     if record_of(session, actor, place, today) is not None:
         raise InvalidInput("今天的值班记录已经有了，请直接打开。")
     shifts = [s for s in on_duty(session, [place.id], today)]
@@ -338,7 +348,7 @@ def begin_record(session: Session, actor: Actor, place: Agency) -> Content:
         "shift": first,
         "on_duty": names,
     }
-    made = actions.create(session, actor, "duty_roster", data)
+    made = actions.create(session, actor, RECORD, data)
     actions.perform(made, "publish", actor, {})
     return made
 

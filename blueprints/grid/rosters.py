@@ -66,7 +66,11 @@ def roster(place_id: str) -> ResponseReturnValue:
         today=[SimpleNamespace(name=s.person.name, shift=_(SHIFTS[s.shift])) for s in shifts.get(today, ())],
         in_month=first <= today <= last,
         record_url=url_for("content.show", uid=record.uid) if record else None,
-        may_begin=record is None and keeper and place.kind != "grid" and bool(shifts.get(today)),
+        may_begin=record is None
+        and keeper
+        and place.kind != "grid"
+        and bool(shifts.get(today))
+        and rosters.may_begin(actor, place),
         entries=words.story(rosters.story(session, place, first), {}) if keeper else [],
     )
 

@@ -122,7 +122,7 @@ def sentence(answer: TestResponse) -> str:
 
 def turned_away(door: Door, path: str, answer: TestResponse) -> bool:
     """Nobody signed in: the page of sign-in, or 401 for a program."""
-    if path.startswith("/api/"):
+    if path.startswith(("/api/", "/field/api/")):
         return answer.status_code == 401
     return answer.status_code == 303 and answer.headers["Location"].partition("?")[0].endswith("/sign-in")
 

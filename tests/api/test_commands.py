@@ -103,7 +103,7 @@ def test_try_walks_without_touching_data(run: Run) -> None:
     nobody = json.loads(ok(run("process", "try", "errand", "--roles", "", "--permissions", "attach", "--json")))
     assert nobody == [{"state": "posted", "available": [], "permissions": ["attach"]}]
     manager = json.loads(ok(run("process", "try", "errand", "--roles", "Manager", "--json")))
-    assert manager[0]["permissions"] == ["attach", "view"], (
+    assert manager[0]["permissions"] == ["attach", "thank", "view"], (
         "what the state leaves or acquires is the place's, and there the Manager holds all"
     )
 

@@ -70,7 +70,7 @@ def test_a_cookie_does_not_replace_the_token_s_person(api, client_as) -> None:
     browser = client_as("neighbour.clerk")
     program = api("dispatcher")
     answer = browser.get("/api/v1/worklists", headers=program.headers)
-    assert {item["type"] for item in answer.json["items"]} == {"errand"}
+    assert {item["type"] for item in answer.json["items"]} == {"errand", "service_statement"}
 
 
 def test_the_token_of_a_browser_is_no_bearer(app: Flask, session: Session) -> None:

@@ -111,6 +111,11 @@ def test_who_is_on_duty_today_stands_on_the_page_of_the_place(
     # The record of the day is begun from the roster, once.
     clerk = client_as("community.clerk")
     assert "开始今天的值班记录" in clerk.get("/grid/dx-c01/roster").text
+    # Whoever only plans is offered no record, and is told who begins it.
+    admin = client_as("admin")
+    assert "roster/begin" not in admin.get("/grid/dx-c01/roster").text
+    refused = admin.post("/grid/dx-c01/roster/begin", follow_redirects=True)
+    assert refused.status_code == 200 and "请他们打开这一页开始记录" in refused.text
     answer = clerk.post("/grid/dx-c01/roster/begin")
     assert answer.status_code == 303 and "/c/" in answer.headers["Location"]
     record = clerk.get(answer.headers["Location"]).text
