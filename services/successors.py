@@ -172,7 +172,9 @@ def _readdress(step: Step, ticket: Delegation, old: Agency, heir: Agency) -> Non
 def _papers_follow(step: Step, ticket: Delegation, old: Agency, heir: Agency) -> None:
     """What the closed office had is the successor's, on a list of its own."""
     case = custody.case_of(ticket)
-    held = [m for m in custody.originals_out(case) if m.holder_unit_id == old.id] if case is not None else []
+    # What stays in the file as well: a photograph left with a closed office would be nobody's.
+    mine = [m for m in case.materials if m.original_held and m.holder_unit_id == old.id] if case is not None else []
+    held = sorted(mine, key=lambda material: material.id)
     if held:
         lines = [custody.Line(m.name, m.sheets or 1, True, "", m) for m in held]
         giver, taker = custody.unit(old), custody.unit(heir)
