@@ -68,7 +68,8 @@ def colleagues(office: Office) -> None:
     office.session.flush()
 
 
-# --- Kinds that are begun by filling in a form: who, where, what. `item`, `applicant`, `day:N` are put in when told.
+# --- Kinds that are begun by filling in a form: who, where, what.
+# `item`, `applicant`, `day:N` and `month:N` (the month N days off its first) are put in when told.
 PLAIN: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "assisted_filing": ("office-guide", CENTRE, {"applicant": True, "item": "senior_card"}),
     "catalogue_adjustment": (
@@ -126,6 +127,22 @@ PLAIN: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "leader_duty": ("office-duty-leader", CENTRE, {"window": "综合窗口", "duty_day": "day:2", "leader": "approver"}),
     "micro_approval": ("window.clerk", CENTRE, {"matter": "户外广告（临时）设置", "unit": CENTRE}),
     "mobile_precheck": ("window.clerk", CENTRE, {"matter": "生育登记预审", "unit": CENTRE}),
+    "outreach_event": (
+        "community.clerk",
+        COMMUNITY,
+        {
+            "title": "周六便民服务（示例）",
+            "venue": "小区东门广场",
+            "held_on": "day:5",
+            "items": ["老年优待证", "生育登记"],
+        },
+    ),
+    "service_statement": ("courier", f"{COMMUNITY}-point", {"month": "month:-1"}),
+    "social_organisation": (
+        "community.clerk",
+        COMMUNITY,
+        {"name": "示例邻里互助社", "standing": "recorded", "does": "陪独居老人就医、代买日用品"},
+    ),
     "nearby_rollout": (
         "office-reform",
         "xiacheng",
@@ -202,6 +219,9 @@ def _said(office: Office, values: Mapping[str, Any]) -> dict[str, Any]:
             said[name] = office.session.scalars(select(ServiceItem.code).where(ServiceItem.code == value)).one()
         elif isinstance(value, str) and value.startswith("day:"):
             said[name] = (clock.local_day(office.today) + timedelta(days=int(value[4:]))).isoformat()
+        elif isinstance(value, str) and value.startswith("month:"):
+            first = clock.local_day(office.today).replace(day=1)
+            said[name] = f"{first + timedelta(days=int(value[6:])):%Y-%m}"
         else:
             said[name] = value
     return said
