@@ -198,7 +198,8 @@ def act(session: Session, content: Content, draw: Any) -> None:
             session.refresh(content)
             assert Seen(session, content).key() == before.key()
         else:
-            assert content.state == before.state and content.version > before.version
+            # To urge changes nothing of the thing: a form that is open stays valid.
+            assert content.state == before.state and content.version >= before.version + (verb != "urge")
     elif what == "opinion":
         waiting = [t for t in tasks.current(session, content) if t.state == "open"]
         if waiting:
