@@ -102,6 +102,7 @@ def fill_in(phone: Handset, visit: str, photos: list[Any]) -> None:
     page.get_by_text("已收材料（待上报）").wait_for()
 
 
+@pytest.mark.timeout(900)
 def test_a_visit_over_a_slow_line_with_three_cuts(
     session: Session, chromium: Any, line: SlowLine, visit: str, handset: Callable[[], Handset]
 ) -> None:
