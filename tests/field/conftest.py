@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
@@ -76,7 +77,7 @@ def visit(session: Session, actor: As) -> str:
 @pytest.fixture
 def entry(session: Session, actor: As, visit: str) -> str:
     """The same old lady on the care register."""
-    made = session.query(HomeVisit).filter(HomeVisit.uid == visit).one()
+    made = session.scalars(select(HomeVisit).where(HomeVisit.uid == visit)).one()
     assert made.applicant is not None
     made.applicant.grid_id = "dx-c01-g1"
     found = care.enter(

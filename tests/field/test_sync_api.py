@@ -24,7 +24,7 @@ from models.paper import Document
 from models.resident import CareEntry
 from process import engine
 from process.access import Actor
-from services import actions, care
+from services import actions
 from services.field import blobs, devices
 from tests.field.phone import Phone, door, log, photograph, signature_bytes
 from tests.services.test_visits import OLD_LADY, request_visit, tomorrow
@@ -36,29 +36,6 @@ Client = Callable[[str], FlaskClient]
 @pytest.fixture
 def leader(client_as: Client) -> Phone:
     return Phone(client_as("grid.leader"), "grid.leader")
-
-
-@pytest.fixture
-def visit(session: Session, actor: As) -> str:
-    """A visit that is fixed for tomorrow."""
-    made = request_visit(session, actor("community.clerk"))
-    inputs = {"slot_start": tomorrow(), "visitor": "grid.leader"}
-    engine.fire(made, "schedule", actor("community.clerk"), inputs=inputs)
-    session.commit()
-    return made.uid
-
-
-@pytest.fixture
-def entry(session: Session, actor: As, visit: str) -> str:
-    """The same old lady on the care register."""
-    made = session.scalars(select(HomeVisit).where(HomeVisit.uid == visit)).one()
-    assert made.applicant is not None
-    made.applicant.grid_id = "dx-c01-g1"
-    found = care.enter(
-        session, actor("grid.leader"), made.applicant, condition="age_80", proof=None, at=now(), needs="买菜"
-    )
-    session.commit()
-    return str(found.id)
 
 
 def of(session: Session, uid: str) -> HomeVisit:
