@@ -113,7 +113,7 @@ def test_the_trial_prints_hold_nobody_up(session, client_as, monkeypatch):
     monkeypatch.setattr(trial, "printed", watched)
     files = folders.changed(folders.shipped(), page_html=lambda text: text.replace("示例样式", "新样式"))
     first, again = (sent(admin, files, _once="the-same-press") for _ in range(2))
-    assert first.status_code == again.status_code == 303 and first.location == again.location
+    assert first.status_code == again.status_code == 303 and first.location == again.location, again.text
     assert wrote == list(trial.CASES), "worked out once"
     assert sent(admin, files).status_code == 409, "another press is told that it is there"
     texts = {"page.html": files["page.html"].decode() + "<!-- -->", "note": "改一改"}
