@@ -12,7 +12,7 @@ import weasyprint
 import zxingcpp
 
 from services.papers import fonts, qr, values
-from services.papers.definition import COMMON, SIZES, Paper
+from services.papers.definition import SIZES, Paper
 from services.papers.renderer import RenderService
 
 # What a Debian machine with Chinese faces prints with when nobody has chosen any.
@@ -28,8 +28,7 @@ class Plain:
         style = "\n".join(
             (
                 f"@page {{ size: {width}mm {height}mm }}",
-                (service.root / COMMON / "paper.css").read_text("utf-8"),
-                (paper.folder / "style.css").read_text("utf-8"),
+                *(path.read_text("utf-8") for path in paper.style_files),
             )
         )
         for name, stock in ((fonts.SONG, STOCK["song"]), (fonts.HEI, STOCK["hei"])):

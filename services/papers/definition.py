@@ -17,6 +17,8 @@ from .errors import DefinitionError
 
 ROOT = Path(__file__).resolve().parents[2] / "pdf_templates"
 COMMON = "_common"
+# The sheet of all papers.
+BASE = "paper"
 KINDS = frozenset(
     {
         "text",
@@ -52,7 +54,10 @@ SIZES: dict[str, tuple[float, float]] = {
 MOST_PAGES = 400
 DEFAULT_LENGTH = {"text": 200, "lines": 1000, "person_name": 100, "id_number": 40, "phone": 40, "address": 200}
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_PAPER_KEYS = {"id", "title", "size", "copies", "series", "max_pages", "who_may_print", "fields", "seal", *terms.KEYS}
+_PAPER_KEYS = {
+    *("id", "title", "size", "styles", "copies", "series", "max_pages", "who_may_print", "fields", "seal"),
+    *terms.KEYS,
+}
 _FIELD_KEYS = {
     "name",
     "label",
@@ -102,6 +107,14 @@ class Paper:
     folder: Path
     version: str
     terms: terms.Terms
+    # Sheets of the shared parts between the one of all papers and the paper's own: what several folders have in common.
+    styles: tuple[str, ...] = ()
+
+    @property
+    def style_files(self) -> list[Path]:
+        """Its style sheets in the order in which they are read."""
+        common = self.folder.parent / COMMON
+        return [*(common / f"{name}.css" for name in (BASE, *self.styles)), self.folder / "style.css"]
 
     def field(self, name: str) -> Field:
         """The field of that name; a KeyError is a programming mistake."""
@@ -194,6 +207,7 @@ def shipped(paper_id: str, root: Path = ROOT) -> Paper:
         folder,
         version_of(folder, root / COMMON),
         terms.read(raw, fields, sealed=bool(seal), file=file),
+        _styles(raw, root / COMMON, file),
     )
 
 
@@ -260,6 +274,15 @@ def _texts(raw: dict[str, Any], key: str, file: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(item, str) and item for item in value):
         raise DefinitionError(file, key, "应是非空的文字列表")
     return tuple(value)
+
+
+def _styles(raw: dict[str, Any], common: Path, file: str) -> tuple[str, ...]:
+    names = tuple(_texts(raw, "styles", file)) if "styles" in raw else ()
+    there = sorted({path.stem for path in common.glob("*.css")} - {BASE})
+    for name in names:
+        if name not in there:
+            raise DefinitionError(file, "styles", f"没有“{name}”这种公共样式；可用：{'、'.join(there) or '无'}")
+    return names
 
 
 def _only(raw: dict[str, Any], known: set[str], file: str, key: str) -> None:

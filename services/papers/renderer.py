@@ -197,8 +197,7 @@ class RenderService:
             source = [
                 # Smoothed pictures are forbidden in PDF/A, and a smoothed square code is hard to read.
                 f"@page {{ size: {width}mm {height}mm }} img {{ image-rendering: crisp-edges }}",
-                (paper.folder.parent / COMMON / "paper.css").read_text("utf-8"),
-                (paper.folder / "style.css").read_text("utf-8"),
+                *(path.read_text("utf-8") for path in paper.style_files),
             ]
             self._sheets[paper.version] = [
                 CSS(string=text, font_config=self._fonts, url_fetcher=ClosedFetcher((), ())) for text in source

@@ -47,6 +47,10 @@ def test_samples_use_known_fields_only(paper_id: str) -> None:
         ({"copies": "[]"}, "", "", "copies", "非空"),
         ({"max_pages": 0}, "", "", "max_pages", "1 到 400"),
         ({"colour": "red"}, "", "", "colour", "不认识"),
+        ({"styles": "[]"}, "", "", "styles", "非空"),
+        ({"styles": "[marble]"}, "", "", "styles", "board、folded"),
+        ({"styles": "[paper]"}, "", "", "styles", "没有"),
+        ({"styles": "[../trial/style]"}, "", "", "styles", "没有"),
         ({"id": "other"}, "", "", "id", "同名"),
         ({"title": "{zh: 试验}"}, "", "", "title.en", "缺少"),
         ({"series": "[x]"}, "", "", "series", "系列"),
@@ -123,6 +127,13 @@ def test_any_change_in_the_folder_or_the_common_parts_is_another_version(trial: 
         load.cache_clear()
         versions.add(load("trial", paper.folder.parent).version)
     assert len(versions) == 3
+
+
+def test_a_shared_sheet_stands_between_the_one_of_all_and_the_own(trial: Any, read: Any) -> None:
+    service, paper = trial("<html lang='zh-CN'><body>{{ f.name }}", style="html { font-size: 12pt }", styles="[folded]")
+    assert [path.name for path in paper.style_files] == ["paper.css", "folded.css", "style.css"]
+    assert "张三" in read(service.render(paper, {"name": "张三"}, draft=False, verify_url=None))
+    assert [path.name for path in load("senior_card").style_files] == ["paper.css", "style.css"]
 
 
 def test_terms_have_their_ordinary_values_and_the_written_ones(trial: Any) -> None:

@@ -254,3 +254,15 @@ def test_a_process_with_a_service_ends_cleanly() -> None:
     """The faces must be freed before the interpreter takes the text library down."""
     code = "from services.papers import renderer; import builtins; builtins.kept = renderer.warm()"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent).returncode == 0
+
+
+def test_the_back_of_the_handbook_belongs_to_no_chapter(service: RenderService, read: Callable[[bytes], str]) -> None:
+    paper = load("service_handbook")
+    content = service.render(paper, samples.load_sample(paper), draft=False, verify_url=None)
+    with pikepdf.open(io.BytesIO(content)) as document:
+        alone = io.BytesIO()
+        del document.pages[:-1]
+        document.save(alone)
+    text = read(alone.getvalue())
+    assert "监督投诉电话12345" in text
+    assert "拼音索引" not in text and text.count("监督投诉") == 1 and not text.endswith("9")
