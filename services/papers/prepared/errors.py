@@ -9,3 +9,7 @@ class NotPreparable(Exception):
 
 class TakeOrdinaryWay(Exception):
     """This one copy is laid out in the ordinary way: a shape not yet prepared, or characters that need shaping."""
+
+
+class NotPreparedYet(TakeOrdinaryWay):
+    """Nothing of this shape was printed before; it can be learned from this copy."""

@@ -7,12 +7,15 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CalledProcessError
+from types import ModuleType
 from typing import Any
 
 from services.papers.definition import Paper
+from services.papers.errors import PaperError
 
-from . import place, record
-from .errors import TakeOrdinaryWay
+from . import admission, place, record
+from .errors import NotPreparable, NotPreparedYet, TakeOrdinaryWay
 from .faces import Faces
 from .papers import PreparedPaper, folder_of
 
@@ -21,6 +24,8 @@ log = logging.getLogger("daiban.papers")
 
 # How long an admission may go unnoticed by a process that runs.
 LOOK_AGAIN = 3.0
+# So many copies of one version that could not be learned, and this process tries no more.
+MOST_IN_VAIN = 40
 
 
 @dataclass
@@ -30,6 +35,7 @@ class _Kept:
     paper: PreparedPaper | None = None
     signature: tuple[int, int] | None = None
     looked: float = float("-inf")
+    in_vain: int = 0
 
 
 class Issuer:
@@ -61,25 +67,60 @@ class Issuer:
         self.papers[prepared.paper.version] = _Kept(prepared, None, float("inf"))
 
     def render(self, paper: Paper, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> bytes:
-        """The PDF of an issued copy; both ways refuse the same data with the same sentences."""
+        """The PDF of an issued copy; both ways refuse the same data with the same sentences.
+
+        A shape that nobody printed before costs some tenths of a second, once for all processes: call it outside of transactions.
+        """
         prepared = self.prepared(paper)
         if prepared is None:
-            self.taken["ordinary"] += 1
-            return _ordinary(paper, data, verify_url=verify_url, demo=demo)
+            return self._ordinary(paper, data, verify_url=verify_url, demo=demo)
         try:
-            content = prepared.write(data, verify_url=verify_url, demo=demo)
+            try:
+                content = prepared.write(data, verify_url=verify_url, demo=demo)
+            except NotPreparedYet:
+                if not prepared.load_news():
+                    raise
+                content = prepared.write(data, verify_url=verify_url, demo=demo)
+        except NotPreparedYet:
+            return self._learn(prepared, data, verify_url=verify_url, demo=demo)
         except TakeOrdinaryWay as reason:
             log.info("%s takes the ordinary way: %s", paper.id, reason)
-            self.taken["ordinary"] += 1
-            return _ordinary(paper, data, verify_url=verify_url, demo=demo)
+            return self._ordinary(paper, data, verify_url=verify_url, demo=demo)
         self.taken["fast"] += 1
         return content
 
+    def _learn(self, prepared: PreparedPaper, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> bytes:
+        """Both ways; the prepared copy goes out if they agree, as every later one of its shape will, else the ordinary one."""
+        kept = self.papers[prepared.paper.version]
+        content = self._ordinary(prepared.paper, data, verify_url=verify_url, demo=demo)
+        if kept.in_vain >= MOST_IN_VAIN or record.lacking():
+            return content
+        try:
+            content = prepared.learn(
+                renderer().warm(),
+                data,
+                verify_url=verify_url,
+                demo=demo,
+                agrees=lambda fast: not admission.differing(content, fast)[0],
+            )
+        except (NotPreparable, TakeOrdinaryWay, PaperError, OSError, CalledProcessError) as reason:
+            # Nothing that goes wrong here may cost the copy that is printed already.
+            kept.in_vain += 1
+            log.warning("%s: a shape could not be learned: %s", prepared.paper.id, reason)
+            return content
+        self.taken["learned"] += 1
+        return content
 
-def _ordinary(paper: Paper, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> bytes:
+    def _ordinary(self, paper: Paper, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> bytes:
+        self.taken["ordinary"] += 1
+        return renderer().render(paper, data, draft=False, verify_url=verify_url, demo=demo)
+
+
+def renderer() -> ModuleType:
+    """The ordinary renderer, loaded when it is first needed: most copies never are."""
     from services.papers import renderer
 
-    return renderer.render(paper, data, draft=False, verify_url=verify_url, demo=demo)
+    return renderer
 
 
 _issuer: Issuer | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import logging
 import os
@@ -16,7 +17,7 @@ from services.papers.definition import Paper
 
 from . import blanks, kept
 from .composing import Composed, Composer
-from .errors import NotPreparable, TakeOrdinaryWay
+from .errors import NotPreparable, NotPreparedYet, TakeOrdinaryWay
 from .faces import Faces
 from .geometry import Shape, Structure
 from .pictures import photograph, square_code
@@ -37,6 +38,17 @@ class Arrangement:
     forms: dict[tuple[object, ...], Form] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class New:
+    """A shape that was laid out and is not used yet."""
+
+    key: tuple[Hashable, ...]
+    arrangement: Arrangement
+    composed: Composed
+    shape: Shape
+    form: Form
+
+
 def folder_of(folder: Path, paper: Paper) -> Path:
     """Where this version is kept; the version names template, faces and libraries, so another edition finds nothing."""
     return folder / f"{paper.id}-{paper.version[:32]}-{FORMAT}"
@@ -50,6 +62,8 @@ class PreparedPaper:
         self.folder = folder_of(folder, paper)
         self.by_value: frozenset[str] = frozenset()
         self.arrangements: dict[tuple[Hashable, ...], Arrangement] = {}
+        self._read: set[str] = set()
+        self._listed = 0
 
     @property
     def shapes(self) -> int:
@@ -97,44 +111,98 @@ class PreparedPaper:
         return found, digest.hexdigest()[:32], pictures
 
     def write(self, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> bytes:
-        """The file of one copy; raises TakeOrdinaryWay when its shape is not prepared."""
+        """The file of one copy; raises NotPreparedYet when its shape is new, TakeOrdinaryWay when it has none."""
         found, identifier, pictures = self.copy(data, verify_url=verify_url, demo=demo)
         arrangement = self.arrangements.get(found.key)
         if arrangement is None:
-            raise TakeOrdinaryWay("a structure that is not prepared")
+            raise NotPreparedYet("a structure that is not prepared")
         composed = arrangement.composer.compose(found.texts)
         form = arrangement.forms.get(composed.key)
         if form is None:
-            raise TakeOrdinaryWay("a shape that is not prepared")
+            raise NotPreparedYet("a shape that is not prepared")
+        return self._written(form, composed, pictures, identifier, data, verify_url)
+
+    def _written(
+        self,
+        form: Form,
+        composed: Composed,
+        pictures: dict[str, Picture],
+        identifier: str,
+        data: dict[str, Any],
+        verify_url: str | None,
+    ) -> bytes:
         attachment = attached.xml(self.paper, data, code=qr.check_code(verify_url) if verify_url else "")
         return form.write(composed, pictures, identifier=identifier, attachment=attachment, dated=attached.dated(data))
 
     # --- Preparing
 
     def prepare(self, service: Any, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> None:
-        """Lays this copy out once more and keeps its shape; raises NotPreparable when that cannot be."""
+        """Lays this invented copy out once more and keeps its shape; raises NotPreparable when that cannot be."""
         for _attempt in range(len(self.paper.fields) + 1):
             found, _, _ = self.copy(data, verify_url=verify_url, demo=demo)
-            arrangement = self.arrangements.get(found.key)
-            if arrangement is None:
-                arrangement = self._arrange(service, found, data, verify_url=verify_url, demo=demo)
-                if arrangement is None:
-                    continue
-                self.arrangements[found.key] = arrangement
-            composed = arrangement.composer.compose(found.texts)
-            if composed.key not in arrangement.forms:
-                if self.shapes >= MOST_SHAPES:
-                    raise NotPreparable(f"more than {MOST_SHAPES} shapes")
-                shape = self._shape(service, arrangement.structure, composed, data, verify_url=verify_url, demo=demo)
-                arrangement.forms[composed.key] = Form(arrangement.structure, shape)
-                self._keep(found.key, arrangement, composed.key, shape)
+            made = self._new(service, found, data, verify_url=verify_url, demo=demo)
+            if isinstance(made, frozenset):
+                # A page looks into these: from now on their values are part of the key.
+                self.by_value |= made
+                self.arrangements.clear()
+                continue
+            if made is not None:
+                self._take(made)
             return
         raise NotPreparable("every field is looked into by the page")
 
+    def learn(
+        self,
+        service: Any,
+        data: dict[str, Any],
+        *,
+        verify_url: str | None,
+        demo: bool,
+        agrees: Callable[[bytes], bool],
+    ) -> bytes:
+        """The file of a copy in earnest whose shape is new; the shape is kept if the file agrees with the ordinary one, else NotPreparable."""
+        found, identifier, pictures = self.copy(data, verify_url=verify_url, demo=demo)
+        if self.by_value:
+            # The values would be kept with the shape, and here they are somebody's.
+            raise NotPreparable("a page that looks into its fields learns from invented copies only")
+        made = self._new(service, found, data, verify_url=verify_url, demo=demo)
+        if isinstance(made, frozenset):
+            raise NotPreparable(f"the page looks into {', '.join(sorted(made))}")
+        if made is None:
+            return self.write(data, verify_url=verify_url, demo=demo)
+        content = self._written(made.form, made.composed, pictures, identifier, data, verify_url)
+        if not agrees(content):
+            raise NotPreparable("the two ways differ")
+        self._take(made)
+        return content
+
+    def _new(
+        self, service: Any, found: blanks.Filled, data: dict[str, Any], *, verify_url: str | None, demo: bool
+    ) -> New | frozenset[str] | None:
+        """What is new about this copy: nothing, a shape, or that fields turned out to be looked into."""
+        arrangement = self.arrangements.get(found.key)
+        if arrangement is None:
+            arranged = self._arrange(service, found, data, verify_url=verify_url, demo=demo)
+            if isinstance(arranged, frozenset):
+                return arranged
+            arrangement = arranged
+        composed = arrangement.composer.compose(found.texts)
+        if composed.key in arrangement.forms:
+            return None
+        if self.shapes >= MOST_SHAPES:
+            raise NotPreparable(f"more than {MOST_SHAPES} shapes")
+        shape = self._shape(service, arrangement.structure, composed, data, verify_url=verify_url, demo=demo)
+        return New(found.key, arrangement, composed, shape, Form(arrangement.structure, shape))
+
+    def _take(self, made: New) -> None:
+        self.arrangements[made.key] = made.arrangement
+        made.arrangement.forms[made.composed.key] = made.form
+        self._keep(made.key, made.arrangement, made.composed.key, made.shape)
+
     def _arrange(
         self, service: Any, found: blanks.Filled, data: dict[str, Any], *, verify_url: str | None, demo: bool
-    ) -> Arrangement | None:
-        """The structure of this copy; None when a field turned out to be looked into and the key has to be made anew."""
+    ) -> Arrangement | frozenset[str]:
+        """The structure of this copy, or the fields that turned out to be looked into."""
         from . import capture, ordinary
 
         marker = blanks.Marker(self.by_value)
@@ -155,9 +223,7 @@ class PreparedPaper:
 
         told = _limited(work)
         if told["looked"]:
-            self.by_value |= frozenset(told["looked"])
-            self.arrangements.clear()
-            return None
+            return frozenset(told["looked"])
         structure = kept.structure(told["structure"])
         faces = [
             [self.faces.keep(family, body) for family, body in ordinary.face_files(service, style)]
@@ -214,6 +280,7 @@ class PreparedPaper:
         )
         part = hashlib.sha256(repr(lines).encode()).hexdigest()[:24]
         self._write(f"{name}.{part}.shape", {"key": repr(lines), "shape": kept.dumped_shape(shape)})
+        self._read.add(f"{name}.{part}.shape")
 
     def _write(self, name: str, body: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -222,26 +289,46 @@ class PreparedPaper:
         written.replace(self.folder / name)
 
     def load(self) -> int:
-        """Reads what was prepared before; the number of shapes."""
-        import ast
-
+        """Reads what was prepared before and is not known yet; the number of shapes read."""
         count = 0
+        self._listed = self._changed()
         for file in sorted(self.folder.glob("*.structure")):
-            try:
-                raw = kept.read(file.read_bytes())
+            parts = [part for part in sorted(self.folder.glob(f"{file.stem}.*.shape")) if part.name not in self._read]
+            if parts:
+                count += self._load(file, parts)
+        return count
+
+    def load_news(self) -> bool:
+        """Whether another process has prepared something meanwhile, which is known now; asks the disk one question."""
+        return self._changed() != self._listed and self.load() > 0
+
+    def _changed(self) -> int:
+        try:
+            return self.folder.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def _load(self, file: Path, parts: list[Path]) -> int:
+        try:
+            raw = kept.read(file.read_bytes())
+            key = ast.literal_eval(raw["key"])
+            arrangement = self.arrangements.get(key)
+            if arrangement is None:
                 structure = kept.structure(raw["structure"])
                 arrangement = Arrangement(structure, self._composer(structure, raw["faces"]), raw["faces"])
-                for part in sorted(self.folder.glob(f"{file.stem}.*.shape")):
-                    shape = kept.read(part.read_bytes())
-                    arrangement.forms[ast.literal_eval(shape["key"])] = Form(structure, kept.shape(shape["shape"]))
-            except (OSError, ValueError, KeyError, TypeError, SyntaxError, NotPreparable, TakeOrdinaryWay) as error:
-                # What cannot be read is prepared anew; until then the copies take the ordinary way.
-                log.warning("prepared paper %s: %s", file.name, error)
-                continue
-            self.by_value |= frozenset(raw["by_value"])
-            self.arrangements[ast.literal_eval(raw["key"])] = arrangement
-            count += len(arrangement.forms)
-        return count
+            for part in parts:
+                shape = kept.read(part.read_bytes())
+                arrangement.forms[ast.literal_eval(shape["key"])] = Form(
+                    arrangement.structure, kept.shape(shape["shape"])
+                )
+        except (OSError, ValueError, KeyError, TypeError, SyntaxError, NotPreparable, TakeOrdinaryWay) as error:
+            # What cannot be read is prepared anew; until then the copies take the ordinary way.
+            log.warning("prepared paper %s: %s", file.name, error)
+            return 0
+        self.by_value |= frozenset(raw["by_value"])
+        self.arrangements[key] = arrangement
+        self._read.update(part.name for part in parts)
+        return len(parts)
 
 
 def _limited(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
