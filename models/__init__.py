@@ -18,10 +18,12 @@ from models.exchange import Envelope, ExchangeRefusal, ExchangeTicket, Partner, 
 from models.express import ExpressRecord
 from models.field import FieldBlob, FieldChunk, FieldDevice, FieldOp
 from models.grid import Building, GridLog
+from models.hall import Hall, HallCounter, HallMatter, HallPeriod, HallService, HallTicket
 from models.item_place import ItemChannel, ItemHandler, ItemPlace, ItemSetting
 from models.ledger import Counter, IdempotencyKey, JournalEntry, OutboxItem
 from models.message import ContactPreference, Delivery, Message
 from models.notice import Notice
+from models.opening import OpeningHour, ReachMinutes, WindowRule, WindowRuleReading, WindowRuleVersion
 from models.paper import Certificate, Document, Note, Paper
 from models.paper_rule import PaperRule
 from models.paper_template import PaperEdition, PaperFolder, PaperRelease, PaperTemplate
@@ -95,6 +97,12 @@ __all__ = [
     "Grant",
     "GridLog",
     "GridMembership",
+    "Hall",
+    "HallCounter",
+    "HallMatter",
+    "HallPeriod",
+    "HallService",
+    "HallTicket",
     "HandbookEdition",
     "Handover",
     "HandoverLine",
@@ -117,6 +125,7 @@ __all__ = [
     "NameReading",
     "Note",
     "Notice",
+    "OpeningHour",
     "OutboxItem",
     "Paper",
     "PaperCheck",
@@ -137,6 +146,7 @@ __all__ = [
     "Printer",
     "ProcessMigration",
     "ProcessRelease",
+    "ReachMinutes",
     "ReprintRequest",
     "Resident",
     "RosterShift",
@@ -153,5 +163,8 @@ __all__ = [
     "Substitution",
     "Task",
     "TrainingMark",
+    "WindowRule",
+    "WindowRuleReading",
+    "WindowRuleVersion",
     "WorkflowVersion",
 ]

@@ -51,6 +51,7 @@ REGISTERING = (
     "rules",
     "office_rules",
     "office_matters",
+    "hall",
     "grid_members",
     "joint_stations",
     "exchange",

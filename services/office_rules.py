@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from models.agency import Agency
 from models.content import Content
 from models.paper import Document
-from process import access, clock, engine, numbers, registry
+from process import access, clock, engine, registry
 from process.access import Actor
 from process.definition import SPECIAL_TOKENS, Input
 from process.library import library
@@ -181,11 +181,3 @@ def fewer_than_before(step: Step) -> None:
 def project_days(content: Content) -> tuple[int, int | None]:
     """企业投资项目 50 个工作日，政府投资项目 100 个工作日。"""
     return (GOVERNMENT_DAYS if content.fields.get("funding") == "government" else ENTERPRISE_DAYS), None
-
-
-@registry.effect("draw_ticket", writes=("ticket_number",))
-def draw_ticket(step: Step) -> None:
-    """The next number of this hall today: A001."""
-    hall = step.content.unit_id or step.content.place_id
-    _, value = numbers.draw(step.session, f"queue-{clock.local_day(step.at):%Y%m%d}", hall, step.at)
-    step.content.fields = {**(step.content.fields or {}), "ticket_number": f"A{value:03d}"}

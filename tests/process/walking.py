@@ -24,6 +24,7 @@ from process.clock import local_day
 from process.definition import SPECIAL_TOKENS, Definition, Input, Transition
 from process.library import Field, library
 from services import actions, photo_filing
+from services.hall import booking
 
 ITEM = "senior_card"
 APPLICANT = {
@@ -255,6 +256,12 @@ class Office:
                 return [{"material": catalogue.item(ITEM).deferrable[0].name}]
             case "issued_papers":
                 return "\n".join(f"{name} 示例0001号" for name in catalogue.item(ITEM).outputs)
+            case "new_slot":
+                hall = self.session.get_one(Agency, "dongxin-centre")
+                days = booking.days(self.session, hall, now())[1:]
+                # Nobody books one hall twice on a day.
+                day = days[int(self._next()) % len(days)]
+                return booking.slots(self.session, hall, "A", day, now())[0].start.isoformat()
             case "supply_by":
                 return soon(1).isoformat()
             case "trips_after" | "passed_count" | "drawn_from":
