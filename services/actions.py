@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, object_session
 
+from models.base import now
 from models.content import Content
 from models.ledger import JournalEntry
 from models.person import Person
@@ -16,6 +18,9 @@ from process.access import Actor
 from process.refusals import InvalidInput, NotFound
 from process.registry import Step
 from services import generic
+
+# How far back a card on somebody's screen may be behind what has happened since.
+STEPS_BACK, A_MOMENT = 6, timedelta(minutes=10)
 
 
 def perform(
@@ -47,21 +52,32 @@ def _respect_fields(session: Session, content: Content, actor: Actor, inputs: Ma
 
 
 def just_taken(session: Session, actor: Actor, uid: str, transition: str) -> Content | None:
-    """What left this actor's sight by the last step of a colleague, if they could have taken `transition` a moment before.
+    """What left this actor's sight by a colleague's step, if they could have taken `transition` a moment before.
 
-    Of two couriers who claim at once the second hears who was faster, not that nothing was ever there."""
+    Of two couriers who claim at once the second hears who was faster, not that nothing was ever there; also when it has
+    gone a step further since."""
     content = session.scalar(select(Content).where(Content.uid == uid))
     if content is None:
         return None
     definition = library.library.of(content, session)
     step = definition.transitions.get(transition)
-    last = session.scalar(
-        select(JournalEntry.from_state)
+    if step is None or content.state in step.sources:
+        return None
+    rows = session.execute(
+        select(JournalEntry.from_state, JournalEntry.at)
         .where(JournalEntry.content_id == content.id, JournalEntry.to_state.is_not(None))
         .order_by(JournalEntry.id.desc())
-        .limit(1)
+        .limit(STEPS_BACK)
+    ).all()
+    last = next(
+        (
+            row.from_state
+            for place, row in enumerate(rows)
+            if row.from_state in step.sources and (place == 0 or row.at > now() - A_MOMENT)
+        ),
+        None,
     )
-    if step is None or last not in step.sources or content.state in step.sources:
+    if last is None:
         return None
     held = access.tokens(content, actor)
     if held.isdisjoint(step.guard.roles) or held.isdisjoint(access.allowed_tokens(definition, last, access.VIEW)):

@@ -110,7 +110,9 @@ def queries() -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
+        # Every few seconds some request also asks whether processes, papers or rights have changed.
+        if statement != "BEGIN" and not any(word in statement for word in ("_release", "acl_token", "FROM acl ")):
+            seen.append(statement)
 
     event.listen(db.engine, "before_cursor_execute", note)
     try:
@@ -232,7 +234,6 @@ def test_the_number_of_queries_does_not_grow_with_the_cards(errand: Callable[...
         etag = client.get("/errands/board/cards").headers["ETag"]
     with queries() as unchanged:
         assert client.get("/errands/board/cards", headers={"If-None-Match": etag}).status_code == 304
-    # Once in a while a request also asks whether the processes have changed.
     assert len(many) <= len(few) + 3 and len(many) <= 15
     assert len(unchanged) <= 7 < len(polled)
 
@@ -294,6 +295,15 @@ def test_two_press_claim_and_the_second_hears_who_was_faster(
     slow = second.post(f"/errands/{made.uid}/press/claim")
     assert slow.status_code == 409 and "方志远已于" in slow.text
     assert reload(session, made).assignee_id is not None
+
+
+def test_a_card_that_is_two_steps_behind_still_gets_an_answer(errand: Callable[..., Errand], client_as: As) -> None:
+    made = errand("claim")
+    cancelled = client_as("dispatcher").post(f"/c/{made.uid}/do/cancel", data={"comment": "材料由本人取走了"})
+    assert cancelled.status_code == 303
+    slow = client_as("courier2").post(f"/errands/{made.uid}/press/claim")
+    assert slow.status_code == 409 and "“取消”" in slow.text, slow.text
+    assert client_as("neighbour.clerk").post(f"/errands/{made.uid}/press/claim").status_code == 404
 
 
 @pytest.mark.req("S2-24")
