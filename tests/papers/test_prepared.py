@@ -8,17 +8,15 @@ import io
 import os
 import random
 import resource
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
-from services.papers.definition import ROOT, Paper, load, load_all
+from services.papers.definition import ROOT, Paper, load
 from services.papers.errors import InvalidPaperData, MissingGlyphs
 from services.papers.prepared import admission, record
 from services.papers.prepared.errors import NotPreparable, TakeOrdinaryWay
@@ -28,13 +26,7 @@ from services.papers.prepared.papers import PreparedPaper, folder_of
 from services.papers.prepared.random_fills import RARE, Fills
 from services.papers.renderer import RenderService
 from services.papers.samples import load_sample
-from tests.papers.conftest import squeeze
-
-# 1,000 and more before a release; few in the suite.
-COPIES = int(os.environ.get("FILLS", "3"))
-CERTIFICATES = sorted(
-    name for name, paper in load_all().items() if paper.series in ("senior_card", "fertility_registration_card")
-)
+from tests.papers.checkers import write
 
 
 @pytest.fixture(scope="module")
@@ -58,60 +50,6 @@ def prepared(folder: Path, faces: Faces, service: RenderService) -> Callable[[st
         return kept[name]
 
     return prepare
-
-
-def write(one: PreparedPaper, service: RenderService, data: dict[str, Any], url: str) -> bytes:
-    """By the fast path, whatever shape that takes."""
-    try:
-        return one.write(data, verify_url=url, demo=True)
-    except TakeOrdinaryWay:
-        one.prepare(service, data, verify_url=url, demo=True)
-        return one.write(data, verify_url=url, demo=True)
-
-
-@pytest.mark.parametrize("name", CERTIFICATES)
-def test_random_copies_equal_the_ordinary_ones(
-    name: str,
-    prepared: Callable[[str], PreparedPaper],
-    service: RenderService,
-    poppler: None,
-    read: Callable[..., str],
-    tmp_path: Path,
-) -> None:
-    seed = int(os.environ.get("SEED", "7"))
-    paper, one = load(name), prepared(name)
-    maker = Fills(paper, load_sample(paper), seed=seed, rare=0.3)
-    for number in range(COPIES):
-        data, url = maker.fill(number), maker.url(number)
-        fast = write(one, service, data, url)
-        ordinary = service.render(paper, data, draft=False, verify_url=url, demo=True)
-        told, share = admission.differing(ordinary, fast)
-        assert not told, f"copy {number} of {name}, SEED={seed}: {told} {share:.4%}"
-        text = read(fast)
-        assert squeeze(data["number"]) in text and squeeze(str(data.get("name") or data["wife_name"])) in text
-        _sound(fast, url, tmp_path)
-
-
-def _sound(content: bytes, url: str, folder: Path) -> None:
-    """Well formed, every face inside, and the square code read from paper."""
-    file = folder / "paper.pdf"
-    file.write_bytes(content)
-    if shutil.which("qpdf"):
-        done = subprocess.run(["qpdf", "--check", file], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-    else:
-        print("qpdf is not installed, so the structure of the file is not checked by a second program")
-    faces = subprocess.run(["pdffonts", file], capture_output=True, text=True, check=True).stdout.splitlines()[2:]
-    assert faces and all(line.split()[-5:-2] == ["yes", "yes", "yes"] for line in faces), faces
-    if shutil.which("zbarimg"):
-        subprocess.run(["pdftoppm", "-r", "150", "-png", file, folder / "page"], check=True)
-        pages = sorted(folder.glob("page-*.png"))
-        done = subprocess.run(["zbarimg", "--quiet", "--raw", *pages], capture_output=True, text=True)
-        for page in pages:
-            page.unlink()
-        assert url in done.stdout.split(), "the square code cannot be read at 150 dpi"
-    else:
-        print("zbarimg is not installed, so the square code is not read by a second program")
 
 
 def test_the_same_copy_gives_the_same_bytes_in_any_order(

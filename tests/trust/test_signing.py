@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
-from asn1crypto import pem
-from asn1crypto import x509 as asn1_x509
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation import validate_pdf_signature
-from pyhanko_certvalidator import ValidationContext
 
 from models.ledger import JournalEntry
 from process import engine
@@ -26,6 +19,8 @@ from services.papers import cms, samples, signing
 from services.papers.definition import load, load_all
 from services.papers.renderer import warm
 from services.trust import keystore, rotation, sealing
+from tests.papers import checkers
+from tests.papers.checkers import judged, sound
 from tests.services.fertility import approved, certificate_of, draw_all
 
 SEED = int(os.environ.get("TRUST_SEED", "20261122"))
@@ -38,34 +33,9 @@ URL = "https://daiban.example/verify/8F3KQ2MX7T1A8F3KQ2MX7T"
 @pytest.fixture
 def pdfsig(tmp_path: Path) -> Callable[[bytes], str]:
     """What poppler says about the signatures of a PDF."""
-    program = shutil.which("pdfsig")
-    if program is None:
+    if checkers.lacking("pdfsig"):
         pytest.skip("poppler-utils is not installed, so the signature cannot be checked with a second program")
-
-    def look(pdf: bytes) -> str:
-        file = tmp_path / "signed.pdf"
-        file.write_bytes(pdf)
-        return subprocess.run([program, "-nocert", str(file)], capture_output=True, text=True, check=False).stdout
-
-    return look
-
-
-def judged(pdf: bytes) -> tuple[bool, bool, bool, bool]:
-    """What pyHanko says: not changed, mathematically right, from our root, covers the whole file."""
-    _, _, der = pem.unarmor(keystore.ring().root.encode())
-    context = ValidationContext(trust_roots=[asn1_x509.Certificate.load(der)], allow_fetching=False)
-    (found,) = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
-    status = validate_pdf_signature(found, context)
-    return status.intact, status.valid, status.trusted, status.coverage.name == "ENTIRE_FILE"
-
-
-def sound(pdf: bytes) -> bool:
-    """Whether pyHanko accepts it; a file it cannot read any more is not accepted either."""
-    try:
-        return all(judged(pdf))
-    except Exception as broken:
-        print(f"not readable any more: {type(broken).__name__}")
-        return False
+    return lambda pdf: checkers.pdfsig(pdf, tmp_path)
 
 
 def test_two_foreign_checkers_accept_and_one_flipped_byte_is_found(app, pdfsig) -> None:
