@@ -28,6 +28,8 @@ from catalogue.records import Form as ItemForm
 from process.definition import Input, Transition
 from process.office import Verb
 from process.refusals import InvalidInput, Refusal
+from services import town_platforms
+from services.field_choices import Unit
 
 
 class Asked:
@@ -149,10 +151,12 @@ def _field(spec: Input, columns: list[dict[str, Any]] | None, choices: Iterable[
         case "checks":
             made = SelectMultipleField(label, validators, choices=options, validate_choice=False, **common)
         case "person" | "agency" | "code" if choices is not None:
+            choices = list(choices)
             made = SelectField(
                 label,
                 validators,
-                choices=[SelectChoice("", ""), *(SelectChoice(value, text) for value, text in choices)],
+                render_kw=narrowing(choices),
+                choices=[SelectChoice("", ""), *offered(choices)],
                 validate_choice=False,
                 **common,
             )
@@ -165,6 +169,27 @@ def _field(spec: Input, columns: list[dict[str, Any]] | None, choices: Iterable[
         case _:
             made = StringField(label, validators, **common)
     return made
+
+
+def offered(choices: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    """The options of a list; a unit of a town platform says so, and the list can be narrowed to one (unit_filter.js)."""
+    return [
+        SelectChoice(
+            choice[0],
+            choice[1],
+            {"data-platforms": "|".join(gettext(town_platforms.PLATFORMS[one]) for one in choice.platforms)}
+            if isinstance(choice, Unit) and choice.platforms
+            else {},
+        )
+        for choice in choices
+    ]
+
+
+def narrowing(choices: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """What the list itself says so that the filter above it can be drawn: only where a unit has a platform."""
+    if not any(isinstance(choice, Unit) and choice.platforms for choice in choices):
+        return {}
+    return {"data-platform-filter": gettext("按四个平台筛选"), "data-all": gettext("全部单位")}
 
 
 def item_form(form: ItemForm, *, defaults: Mapping[str, Any] | None = None) -> FlaskForm:

@@ -37,6 +37,8 @@ class Organisation:
     phone: str = ""
     hours: str = ""
     zones: tuple[str, ...] = ()
+    # Which of the four town platforms it serves.
+    platforms: tuple[str, ...] = ()
     illustrative: bool = False
     illustrative_fields: tuple[str, ...] = ()
 

@@ -14,12 +14,19 @@ from models.person import Person
 from process import access, clock
 from process.access import Actor
 from process.library import ContentType
+from services import town_platforms
 from services.case_routing import above
 from services.office import full_name
 
 LIMIT = 500
 # Grids belong to their community and are not written to.
 NO_ADDRESSEE = ("grid",)
+
+
+class Unit(tuple[str, str]):
+    """A unit to choose, as (id, label), which also knows the town platforms it serves."""
+
+    platforms: tuple[str, ...] = ()
 
 
 def for_type(session: Session, actor: Actor, kind: ContentType) -> dict[str, list[tuple[str, str]]]:
@@ -42,7 +49,13 @@ def agencies(session: Session, actor: Actor) -> list[tuple[str, str]]:
     rows = session.scalars(
         select(Agency).where(Agency.kind.not_in(NO_ADDRESSEE)).order_by(Agency.path).limit(LIMIT)
     ).all()
-    return [(agency.id, full_name(agency)) for agency in rows if agency.exists_on(today)]
+    return [_unit(agency) for agency in rows if agency.exists_on(today)]
+
+
+def _unit(agency: Agency) -> Unit:
+    made = Unit((agency.id, town_platforms.tagged(full_name(agency), agency)))
+    made.platforms = tuple(town_platforms.of(agency))
+    return made
 
 
 def items(session: Session, actor: Actor) -> list[tuple[str, str]]:

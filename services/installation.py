@@ -17,7 +17,7 @@ from models.person import CourierProfile, Grant, GridMembership, Person
 from process.access import Actor, Held
 from process.library import library
 from process.relations import HEAD
-from services import accounts, care_reminders
+from services import accounts, care_reminders, town_platforms
 from services.catalogue_items import load_items
 from services.residents import find_or_create
 from services.shipped_levels import load_example_powers
@@ -73,6 +73,7 @@ def _agencies(session: Session) -> None:
                     "phone": organisation.phone,
                     "hours": organisation.hours,
                     "zones": list(organisation.zones),
+                    town_platforms.KEY: list(organisation.platforms),
                     "illustrative_fields": list(organisation.illustrative_fields),
                 },
             )

@@ -16,6 +16,7 @@ from models.person import GridMembership, Person
 from process import access, engine, guards
 from process.access import Actor
 from process.definition import Transition
+from services import town_platforms
 
 LEADERS_PER_GRID = 2
 LEADER = "grid_leader"
@@ -73,6 +74,18 @@ def tree(session: Session, day: date) -> list[Node]:
         parent = nodes.get(agency.parent_id or "")
         (parent.children if parent else roots).append(node)
     return roots
+
+
+def with_platform(roots: Iterable[Node], platform: str) -> tuple[list[Node], int]:
+    """The tree cut down to the units of one town platform and what is above them; and how many units that are."""
+    kept, count = [], 0
+    for node in roots:
+        below, found = with_platform(node.children, platform)
+        own = platform in town_platforms.of(node.agency)
+        count += found + own
+        if below or own:
+            kept.append(Node(node.agency, node.exists, below))
+    return kept, count
 
 
 # --- grids -----------------------------------------------------------------------------------------------------------

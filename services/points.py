@@ -19,7 +19,7 @@ from process.access import Actor
 from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, NotFound
 from process.words import N_
-from services import case_routing, grid_rights, jurisdiction
+from services import case_routing, grid_rights, jurisdiction, town_platforms
 
 KINDS: Mapping[str, str] = {
     "sub_centre": N_("政务服务分中心"),
@@ -82,7 +82,7 @@ def open_point(session: Session, actor: Actor, given: Mapping[str, Any]) -> Agen
     point_id = code.lower()
     if "code" not in errors and session.get(Agency, point_id) is not None:
         errors["code"] = f"代码 {code} 已有单位在用"
-    details = _details(given, errors)
+    details = {**_details(given, errors), town_platforms.KEY: _platforms(given, errors)}
     if errors:
         raise InvalidInput("这个服务点还不能设立：" + "；".join(dict.fromkeys(errors.values())) + "。", errors)
     assert parent is not None
@@ -124,6 +124,7 @@ def describe(session: Session, actor: Actor, agency: Agency, given: Mapping[str,
         if any(one not in known for one in asked):
             errors["serves"] = "请从名单里选社区"
         found["serves"] = [one for one in known if one in asked]
+    found[town_platforms.KEY] = _platforms(given, errors)
     if errors:
         raise InvalidInput("还不能保存：" + "；".join(dict.fromkeys(errors.values())) + "。", errors)
     old = dict(agency.details or {})
@@ -135,6 +136,14 @@ def describe(session: Session, actor: Actor, agency: Agency, given: Mapping[str,
     agency.details = {**old, **found, "illustrative_fields": invented}
     session.flush()
     _record(session, "point:change", actor, agency, {"before": changed, "after": {n: found[n] for n in changed}})
+
+
+def _platforms(given: Mapping[str, Any], errors: dict[str, str]) -> list[str]:
+    asked = given.getlist(town_platforms.KEY) if hasattr(given, "getlist") else given.get(town_platforms.KEY) or []
+    found = town_platforms.known(asked)
+    if len(found) != len(set(asked)):
+        errors[town_platforms.KEY] = "请从四个平台里选"
+    return found
 
 
 def _details(given: Mapping[str, Any], errors: dict[str, str]) -> dict[str, Any]:

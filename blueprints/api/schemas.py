@@ -6,6 +6,7 @@ from typing import Any
 
 from process.definition import INPUT_KINDS, TONES
 from process.library import ContentType, Field, library
+from services import town_platforms
 
 TEXT: dict[str, Any] = {"type": "string"}
 NULLABLE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
@@ -84,7 +85,9 @@ def components() -> dict[str, Any]:
             }
         ),
         "Token": shape({"token": TEXT, "token_type": TEXT, "expires_in": NUMBER, "person": ref("Person")}),
-        "Agency": shape({"id": TEXT, "name": TEXT}),
+        "Agency": shape(
+            {"id": TEXT, "name": TEXT, "platforms": many({"type": "string", "enum": list(town_platforms.PLATFORMS)})}
+        ),
         "Person": shape({"username": TEXT, "name": TEXT}),
         "Applicant": shape(
             {"name": NULLABLE_TEXT, "id_number": NULLABLE_TEXT, "phone": NULLABLE_TEXT, "address": NULLABLE_TEXT}

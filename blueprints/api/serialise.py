@@ -12,7 +12,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from blueprints.api import lines
-from blueprints.api.named import Names
+from blueprints.api.named import Names, unit
 from blueprints.api.related import materials, own_facts, papers, related
 from blueprints.context import language
 from catalogue import loader as catalogue
@@ -45,8 +45,8 @@ def words(title: Title) -> str:
     return title.text(language())
 
 
-def agency(place: Agency | None) -> dict[str, str] | None:
-    return {"id": place.id, "name": place.name} if place is not None else None
+def agency(place: Agency | None) -> dict[str, Any] | None:
+    return unit(place.id, place.name, place.details) if place is not None else None
 
 
 def person(one: Person | None) -> dict[str, str] | None:

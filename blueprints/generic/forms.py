@@ -23,7 +23,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
-from blueprints.dynamic_forms import Asked, hint_of, label_of
+from blueprints.dynamic_forms import Asked, hint_of, label_of, narrowing, offered
 from models.agency import Agency
 from models.content import Content
 from process import field_access
@@ -140,7 +140,7 @@ def _made(kind: ContentType, fields: dict[str, Any], defaults: dict[str, Any]) -
 
 
 def _offer(choices: Iterable[tuple[str, str]]) -> list[SelectChoice]:
-    return [SelectChoice("", ""), *(SelectChoice(value, text) for value, text in choices)]
+    return [SelectChoice("", ""), *offered(choices)]
 
 
 def _field(spec: Field, choices: list[tuple[str, str]], *, hint: str | None = None, filled: bool = False) -> Any:
@@ -171,12 +171,19 @@ def _field(spec: Field, choices: list[tuple[str, str]], *, hint: str | None = No
                 label, validators, choices=[SelectChoice("", ""), *options], validate_choice=False, **common
             )
         case "agency" | "item" | "person":
-            return SelectField(label, validators, choices=_offer(choices), validate_choice=False, **common)
+            return SelectField(
+                label,
+                validators,
+                choices=_offer(choices),
+                validate_choice=False,
+                render_kw=narrowing(choices),
+                **common,
+            )
         case "agencies":
             return SelectMultipleField(
                 label,
                 validators,
-                choices=[SelectChoice(value, text) for value, text in choices],
+                choices=offered(choices),
                 validate_choice=False,
                 **common,
             )

@@ -20,7 +20,7 @@ from blueprints.grid.period import asked_period
 from models.agency import Agency
 from process.access import Actor
 from process.refusals import NotFound, Refusal
-from services import grid_rights, jurisdiction, points, trainings, village_rules
+from services import grid_rights, jurisdiction, points, town_platforms, trainings, village_rules
 from services.trainings import AUDIENCES, TRAINERS
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -127,6 +127,7 @@ def service_points() -> ResponseReturnValue:
             SimpleNamespace(
                 agency=a,
                 kind=_(points.KINDS[a.kind]),
+                platforms=[_(town_platforms.PLATFORMS[one]) for one in town_platforms.of(a)],
                 parent=a.parent.name if a.parent else "",
                 details=a.details or {},
                 cases=counts.get(a.id),
@@ -243,6 +244,18 @@ def _detail_boxes(details: Any) -> list[Box]:
         )
         for name, label, low, high in points.NUMBERS
     ]
+    found.append(
+        Box(
+            town_platforms.KEY,
+            _("四个平台"),
+            "boxes",
+            list(details.get(town_platforms.KEY) or ()),
+            [(one, _(label)) for one, label in town_platforms.PLATFORMS.items()],
+            required=False,
+            description=_("承担乡镇（街道）哪个平台的工作就勾哪个；转办选单位时可以按平台筛选。"),
+            attrs={"side": True},
+        )
+    )
     return found
 
 

@@ -24,7 +24,17 @@ from process.library import library
 from process.refusals import NotFound
 from process.relations import HEAD
 from process.words import N_
-from services import authority, grid_rights, item_places, jurisdiction, places, points, role_grants, rosters
+from services import (
+    authority,
+    grid_rights,
+    item_places,
+    jurisdiction,
+    places,
+    points,
+    role_grants,
+    rosters,
+    town_platforms,
+)
 from services.places import Grid
 
 bp = Blueprint("places", __name__, url_prefix="/places")
@@ -54,10 +64,27 @@ KINDS = {
 @login_required
 def index() -> ResponseReturnValue:
     """The whole tree, with the period of each unit and what is invented."""
-    today = clock.local_day(now())
+    today, chosen = clock.local_day(now()), request.args.get("platform", "")
+    chosen = chosen if chosen in town_platforms.PLATFORMS else ""
+    roots = places.tree(db_session(), today)
+    filters = [
+        SimpleNamespace(
+            label=label,
+            count=places.with_platform(roots, key)[1] if key else None,
+            active=chosen == key,
+            url=url_for("places.index", platform=key or None),
+        )
+        for key, label in [
+            ("", _("全部单位")),
+            *((one, _(label)) for one, label in town_platforms.PLATFORMS.items()),
+        ]
+    ]
     return render_template(
         "places/index.html",
-        roots=places.tree(db_session(), today),
+        roots=places.with_platform(roots, chosen)[0] if chosen else roots,
+        filters=filters,
+        chosen=chosen,
+        platforms_of=platforms_of,
         kinds=_kinds(),
         marks=marks,
         period=period,
@@ -261,6 +288,7 @@ def _facts(agency: Agency) -> list[tuple[str, str, bool]]:
         (_("办公时间"), details.get("hours"), "hours"),
         (_("户数"), details.get("households"), "households"),
         (_("区域"), "、".join(details.get("zones") or ()), "zones"),
+        (_("四个平台"), "、".join(platforms_of(agency)), town_platforms.KEY),
         *((_(label), details.get(name), name) for name, label, _low, _high in points.NUMBERS),
     )
     return [(label, str(value), agency.illustrative or name in invented) for label, value, name in rows if value]
@@ -276,6 +304,11 @@ def marks(agency: Agency) -> list[str]:
     if not agency.exists_on(clock.local_day(now())):
         found.append(_("不在有效期"))
     return found
+
+
+def platforms_of(agency: Agency) -> list[str]:
+    """The town platforms a unit serves, in the reader's language."""
+    return [_(town_platforms.PLATFORMS[one]) for one in town_platforms.of(agency)]
 
 
 def period(agency: Agency) -> str:
