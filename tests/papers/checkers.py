@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from asn1crypto import pem
@@ -19,6 +21,7 @@ from services.papers.prepared.papers import PreparedPaper
 from services.papers.renderer import RenderService
 from services.trust import keystore
 
+_RANGES = re.compile(rb"/ByteRange *\[ *0 +(\d+) +(\d+) +\d+ *\]")
 # Debian: poppler-utils, qpdf, zbar-tools.
 PROGRAMS = ("pdftotext", "pdftoppm", "pdffonts", "pdfsig", "qpdf", "zbarimg")
 
@@ -60,6 +63,12 @@ def pdfsig(pdf: bytes, folder: Path) -> str:
     file = folder / "signed.pdf"
     file.write_bytes(pdf)
     return subprocess.run(["pdfsig", "-nocert", file], capture_output=True, text=True, check=False).stdout
+
+
+def signed_place(pdf: bytes, luck: Random) -> int:
+    """Any byte that the signature covers, before it or after; the room around the signature itself is filled up with zeros."""
+    first, after = (int(number) for number in _RANGES.findall(pdf)[-1])
+    return luck.choice([luck.randrange(20, first), luck.randrange(after, len(pdf) - 40)])
 
 
 def well_formed(pdf: bytes, folder: Path) -> str:
