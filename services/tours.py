@@ -118,8 +118,14 @@ def _load(board: StreetMap, errand: Errand, at: datetime, only: int | None) -> t
     start, end = board.spot(errand.from_agency or errand.place), board.spot(errand.to_agency or errand.place)
     fetched = errand.state in ("picked_up", "on_way")
     until = _seconds(errand.window_end, at) if errand.window_end is not None else None
+    since = _seconds(errand.window_start, at) if errand.window_start is not None else None
     return tour_solver.Load(
-        errand.id, None if fetched else (start.x, start.y), (end.x, end.y), until if until and until > 0 else None, only
+        errand.id,
+        None if fetched else (start.x, start.y),
+        (end.x, end.y),
+        until or None,
+        only,
+        since or None,
     )
 
 
