@@ -22,7 +22,7 @@ from process.numbers import CHINA
 from process.refusals import Forbidden, Refusal
 from services import errand_board, errand_kinds, places, tours
 
-PIXEL = 0.3
+WIDE = 720
 
 
 @bp.get("/tours")
@@ -104,8 +104,10 @@ def _drawing(found: CourierTour) -> Any:
     board = tours.map_of(session, session.get_one(Agency, found.street_id))
     spots = [board.spot(session.get(Agency, found.start_id)), *(board.spot(stop.place) for stop in found.stops)]
 
+    scale = WIDE / board.width
+
     def px(value: float) -> int:
-        return round(value * PIXEL) + 10
+        return round(value * scale) + 10
 
     numbered: dict[tuple[int, int], list[str]] = {}
     for number, spot in enumerate(spots):
@@ -113,11 +115,16 @@ def _drawing(found: CourierTour) -> Any:
     return SimpleNamespace(
         width=px(board.width) + 10,
         height=px(board.height) + 10,
-        side=round(board.width / 4 * PIXEL) - 4,
         invented=any(spot.invented for spot in spots),
         cells=[
-            SimpleNamespace(x=px(x) + 2, y=px(y) + 2, name=one.name, grids=[(px(a), px(b)) for a, b in grids])
-            for one, x, y, grids in board.cells()
+            SimpleNamespace(
+                x=px(cell.x) + 2,
+                y=px(cell.y) + 2,
+                side=max(round(cell.side * scale) - 4, 8),
+                name=cell.agency.name,
+                grids=[(px(x), px(y)) for x, y in cell.grids],
+            )
+            for cell in board.cells()
         ],
         line=" ".join(f"{px(spot.x)},{px(spot.y)}" for spot in spots),
         marks=[SimpleNamespace(x=x, y=y, text="、".join(texts[:4])) for (x, y), texts in numbered.items()],

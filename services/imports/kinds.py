@@ -18,12 +18,12 @@ from process import access, clock, eligibility
 from process.access import Actor
 from process.identity import IdNumber
 from process.refusals import Forbidden, InvalidInput, NotFound
-from services import care, grid_members, grid_rights, jurisdiction, residents
+from services import care, grid_members, grid_rights, jurisdiction, positions, residents, street_map
 from services.office import full_name
 
 NEW, CHANGED, SAME = "new", "changed", "same"
 Cells = Mapping[str, str]
-_DAY = re.compile(r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})\s*日?")
+_DAY = re.compile(r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})\s*日？")
 
 
 @dataclass(frozen=True)
@@ -249,6 +249,33 @@ def _of_this_place(session: Session, actor: Actor, person: Resident) -> None:
         raise Forbidden("这个人登记在别的社区，不在您的名册范围内。请与那边的社区联系办理迁移。")
 
 
+# Where things lie
+
+
+def _write_position(session: Session, actor: Actor, cells: Cells) -> str:
+    code, name = cells.get("代码", ""), cells.get("名称", "")
+    place = session.scalar(select(Agency).where(Agency.code == code)) if code else None
+    if place is None:
+        raise Wrong("代码", f"没有代码为“{code[:20]}”的单位。代码在“机构和网格”里单位的基本情况上。")
+    if name and name not in (place.name, full_name(place)):
+        raise Wrong("名称", f"代码 {code} 是{full_name(place)}，请核对是不是填串了行。")
+    try:
+        street = positions.load(session, actor, place.id)
+    except NotFound as refusal:
+        raise Wrong("代码", f"{full_name(place)}不在您管的街道里。") from refusal
+    if place.kind not in positions.KINDS:
+        raise Wrong("代码", f"{place.name}不用登记位置，请填社区、网格、站点。")
+    try:
+        position = positions.read(cells.get("横（米）"), cells.get("纵（米）"), "横（米）", "纵（米）")
+    except InvalidInput as refusal:
+        raise Wrong(*next(iter(refusal.errors.items()))) from refusal
+    known = street_map.entered(place)
+    if position == (list(known) if known is not None else None):
+        return SAME
+    positions.write(session, actor, street, [(place, position)])
+    return NEW if known is None else CHANGED
+
+
 KINDS: dict[str, ImportKind] = {
     kind.key: kind
     for kind in (
@@ -294,6 +321,19 @@ KINDS: dict[str, ImportKind] = {
             ),
             lambda actor: bool(_care_paths(actor)),
             _write_care,
+        ),
+        ImportKind(
+            "positions",
+            "地图位置",
+            (("代码", "DX01"), ("名称", "万家星城社区"), ("横（米）", "300"), ("纵（米）", "450")),
+            ("代码", "横（米）", "纵（米）"),
+            ("代码",),
+            (
+                "代码、横、纵必填。代码在“机构和网格”里单位的基本情况上；名称可不填，填了会核对。",
+                f"从街道示意图的左上角量起，横是向右（东）、纵是向下（南），0 到 {positions.FURTHEST} 米的整数。",
+            ),
+            lambda actor: bool(jurisdiction.of(actor).admin),
+            _write_position,
         ),
     )
 }

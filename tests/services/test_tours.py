@@ -177,7 +177,7 @@ def test_a_tour_without_errands_is_over(session: Session, actor: Act, board: lis
 
 def test_positions_are_drawn_from_the_grids_and_entered_ones_win(session: Session, agency: Callable) -> None:
     board = tours.map_of(session, agency("dongxin"))
-    assert len(board.communities) == 16 and sum(len(grids) for *_, grids in board.cells()) == 56
+    assert len(board.communities) == 16 and sum(len(cell.grids) for cell in board.cells()) == 56
     invented = board.spot(agency("dx-c01-g1"))
     assert invented.invented and board.spot(agency("dx-c01-point")) == board.spot(agency("dx-c01"))
     agency("dx-c01").details = {**agency("dx-c01").details, "position": [12, 34]}
