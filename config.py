@@ -70,7 +70,7 @@ class Settings:
         var = _var_folder(env.get("DAIBAN_VAR") or "var")
         host = _host(env.get("HOST") or "127.0.0.1")
         port = _port(env.get("PORT") or "8000")
-        certificate, key = _tls(env.get("TLS_CERTIFICATE") or "", env.get("TLS_KEY") or "")
+        certificate, key = _tls(env.get("TLS_CERTIFICATE") or "", env.get("TLS_KEY") or "", var)
         scheme = "https" if certificate else "http"
         return cls(
             var=var,
@@ -330,10 +330,17 @@ def _admit(value: str) -> str:
     return value
 
 
-def _tls(certificate: str, key: str) -> tuple[Path | None, Path | None]:
-    """Both or neither, and both readable: a server that silently answers without HTTPS helps no phone."""
-    if not certificate and not key:
+def _tls(certificate: str, key: str, var: Path) -> tuple[Path | None, Path | None]:
+    """Both or neither, and both readable: a server that silently answers without HTTPS helps no phone.
+
+    What bin/certificates has made is used without being named; TLS_CERTIFICATE=off answers without HTTPS all the same."""
+    if certificate == "off":
         return None, None
+    if not certificate and not key:
+        made = [var / "tls" / name for name in ("server.crt", "server.key")]
+        if not all(path.exists() for path in made):
+            return None, None
+        certificate, key = (str(path) for path in made)
     paths = []
     for name, value in (("TLS_CERTIFICATE", certificate), ("TLS_KEY", key)):
         if not value:

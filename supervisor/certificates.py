@@ -205,8 +205,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CertificateError as error:
         print(f"daiban: {error}", file=sys.stderr)
         return 1
-    print(f"daiban: start with TLS_CERTIFICATE={folder / 'server.crt'} TLS_KEY={folder / 'server.key'} HOST=0.0.0.0 \\")
-    print(f"daiban:   BASE_URL=https://{given.names[0]}:8000 bin/serve")
+    print(f"daiban: start with HOST=0.0.0.0 BASE_URL=https://{given.names[0]}:8000 bin/serve")
+    if given.folder:
+        print(
+            f"daiban:   and TLS_CERTIFICATE={folder / 'server.crt'} TLS_KEY={folder / 'server.key'}, not being in its own folder"
+        )
     return 0
 
 

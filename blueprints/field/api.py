@@ -62,7 +62,7 @@ def hello() -> ResponseReturnValue:
     }
     if uid:
         device = _device()
-        found["device"] = {"uid": device.uid, "idle_minutes": device.idle_minutes}
+        found["device"] = {"uid": device.uid, "idle_minutes": devices.idle_minutes(db_session(), device.person)}
     return jsonify(found)
 
 
@@ -74,10 +74,9 @@ def open_device() -> ResponseReturnValue:
     known = body.get("known") or []
     if not isinstance(known, list) or not all(isinstance(one, str) for one in known):
         raise InvalidInput("登记手机的内容读不懂，请更新应用后再试。", {"known": "应为列表"})
-    idle = body.get("idle_minutes")
     login = db_session().get(LoginSession, accounts.token_hash(current_user.token))
-    if login is None or (idle is not None and (isinstance(idle, bool) or not isinstance(idle, int))):
-        raise InvalidInput("登记手机的内容读不懂，请更新应用后再试。", {"idle_minutes": "应是整数"})
+    if login is None:
+        raise InvalidInput("登记手机的内容读不懂，请更新应用后再试。", {"session": "请重新登录"})
     label = body.get("label")
     device = devices.open_device(
         db_session(),
@@ -85,7 +84,6 @@ def open_device() -> ResponseReturnValue:
         login,
         known=known,
         label=label if isinstance(label, str) else "",
-        idle_minutes=idle,
     )
     # The phone is put away and taken out again all day: the cookie outlives the browser, the session behind it does not grow.
     session.permanent = True

@@ -27,7 +27,7 @@ def phones() -> ResponseReturnValue:
             who=one.person.name,
             seen=present.moment(one.seen_at),
             opened=present.moment(one.opened_at),
-            idle=one.idle_minutes,
+            idle=devices.idle_minutes(session, one.person),
             lost=one.lost,
             closed=present.moment(one.closed_at) if one.closed_at else "",
             closed_by=one.closed_by.name if one.closed_by else "",

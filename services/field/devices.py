@@ -15,13 +15,13 @@ from models.person import LoginSession, Person
 from process import journal
 from process.access import Actor
 from process.inputs import clean_text
-from process.refusals import Conflict, Forbidden, InvalidInput, NotFound
+from process.refusals import Conflict, Forbidden, NotFound
+from services import unit_settings
 
 # Who works outside; a clerk at the window needs no second copy of addresses in a pocket.
 ROLES = frozenset({"grid_leader", "grid_service_worker", "grid_worker", "grid_publicist", "red_courier"})
 KEEPERS = frozenset({"system_admin"})
-IDLE_CHOICES = (30, 120, 480)
-USUAL_IDLE = 120
+IDLE = "field_idle_minutes"
 # A phone that said nothing for so long signs on and takes a fresh day before it hands anything in.
 STALE_AFTER = timedelta(days=21)
 MOST_DEVICES = 5
@@ -72,6 +72,11 @@ class AppTooOld(Conflict):
     title = "手机上的应用太旧"
 
 
+def idle_minutes(session: Session, person: Person) -> int:
+    """After how long without a touch the key on this person's phones goes: what the office has set, else two hours."""
+    return unit_settings.number(session, person.unit, IDLE)
+
+
 def works_outside(actor: Actor) -> bool:
     return bool(actor.roles & ROLES)
 
@@ -83,14 +88,10 @@ def open_device(
     *,
     known: Collection[str] = (),
     label: str = "",
-    idle_minutes: int | None = None,
 ) -> FieldDevice:
     """Signs a phone on: the one this person used before, or a new one. The answer carries its secret this one time."""
     if not works_outside(actor) or actor.person_id is None:
         raise Forbidden("手机外勤由网格长、网格人员和跑腿工使用。您的岗位请在电脑或手机网页上办理。")
-    if idle_minutes is not None and idle_minutes not in IDLE_CHOICES:
-        choices = "、".join(str(n) for n in IDLE_CHOICES)
-        raise InvalidInput(f"多久不用就锁上，请在 {choices} 分钟里选。", {"idle_minutes": "请选一个时长"})
     name = clean_text(label or "手机", 80)
     at = now()
     device = session.scalar(
@@ -105,8 +106,7 @@ def open_device(
             raise SignInAgain("为了保护手机里的资料，锁上以后要重新输入密码登录才能打开。您填的内容都还在手机上。")
         device.opened_at = device.seen_at = at
         device.closed_at = device.closed_by_id = None
-        if idle_minutes is not None:
-            device.idle_minutes = idle_minutes
+        device.idle_minutes = idle_minutes(session, device.person)
         session.flush()
     else:
         count = session.scalar(
@@ -122,7 +122,7 @@ def open_device(
             district=person.unit.district if person.unit else "",
             label=name,
             secret=secrets.token_urlsafe(32),
-            idle_minutes=idle_minutes or USUAL_IDLE,
+            idle_minutes=idle_minutes(session, person),
             created_at=at,
             seen_at=at,
             opened_at=at,
@@ -167,6 +167,7 @@ def require_fresh(device: FieldDevice, shape: object) -> None:
 
 def seen(session: Session, device: FieldDevice) -> None:
     """Heard of; written at most once a minute, because every piece of a photo asks."""
+    device.idle_minutes = idle_minutes(session, device.person)
     if now() - device.seen_at > timedelta(minutes=1):
         device.seen_at = now()
         session.flush()

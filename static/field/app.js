@@ -171,6 +171,8 @@ async function look() {
 function heard(hello) {
   app.online = true;
   app.offset = new Date(hello.now).getTime() - Date.now();
+  // The office may have set another idle time meanwhile.
+  if (hello.device && app.box) app.store.setMeta("idle", hello.device.idle_minutes);
 }
 
 // The time as the server last told it; the phone's own clock may say anything.

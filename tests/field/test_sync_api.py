@@ -345,6 +345,25 @@ def test_nobody_opens_or_closes_anothers_phone(client_as: Client, leader: Phone)
     assert other.post(f"/field/devices/{theirs.uid}", data={"what": "nonsense"}).status_code == 422
 
 
+def test_the_office_says_after_how_long_a_phone_locks(client_as: Client, leader: Phone, session: Session) -> None:
+    """The administrator types it where the other numbers of a unit are; the phone hears it at its next word."""
+    told = leader.client.get("/field/api/hello", headers=leader.headers()).json["device"]
+    assert told["idle_minutes"] == 120
+    admin = client_as("admin")
+    page = admin.get("/places/dongxin/rules")
+    assert "外勤手机几分钟不用就锁上" in page.text
+    wrong = admin.post("/places/dongxin/rules", data={"field_idle_minutes": "4"})
+    assert wrong.status_code == 422 and "外勤手机几分钟不用就锁上" in wrong.text
+    assert admin.post("/places/dongxin/rules", data={"field_idle_minutes": "30"}).status_code == 303
+    told = leader.client.get("/field/api/hello", headers=leader.headers()).json["device"]
+    assert told["idle_minutes"] == 30
+    assert "30 分钟不用就锁上" in leader.client.get("/field/devices").text
+    assert client_as("grid.leader").post("/places/dongxin/rules", data={"field_idle_minutes": "60"}).status_code in (
+        403,
+        404,
+    )
+
+
 def test_there_is_an_end_to_phones(client_as: Client) -> None:
     for _ in range(devices.MOST_DEVICES):
         Phone(client_as("courier"), "courier")
@@ -354,7 +373,7 @@ def test_there_is_an_end_to_phones(client_as: Client) -> None:
 
 def test_what_signing_on_does_not_understand(client_as: Client) -> None:
     client = client_as("courier")
-    for body in ({"known": "x"}, {"known": [1]}, {"idle_minutes": "x"}, {"idle_minutes": 7}):
+    for body in ({"known": "x"}, {"known": [1]}):
         answer = client.post("/field/api/device", json=body, headers={"Accept": "application/json"})
         assert answer.status_code == 422, body
 

@@ -6,10 +6,14 @@ import http.client
 import socket
 import ssl
 import stat
+import sys
 import threading
+import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +21,7 @@ from config import ConfigError, Settings
 from supervisor import certificates
 from supervisor.certificates import CertificateError, make
 from supervisor.plan import _gunicorn, health
+from tests.servers import free_port
 
 NAMES = ["daiban.street.local", "127.0.0.1"]
 
@@ -72,7 +77,7 @@ def test_names_that_no_phone_could_call(tmp_path: Path, name: str) -> None:
 
 def test_a_spoilt_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert certificates.main([*NAMES, "--folder", str(tmp_path)]) == 0
-    assert "TLS_CERTIFICATE=" in capsys.readouterr().out
+    assert "BASE_URL=https://daiban.street.local:8000" in capsys.readouterr().out
     (tmp_path / "ca.key").write_text("spoilt")
     assert certificates.main([*NAMES, "--folder", str(tmp_path)]) == 1
     assert "ca.crt" in capsys.readouterr().err
@@ -89,3 +94,37 @@ def test_the_settings_want_both_and_the_server_uses_them(tmp_path: Path) -> None
     settings = Settings.from_env({**base, **both, "PORT": str(answering(tmp_path))})
     assert settings.base_url.startswith("https://")
     assert "--certfile" in _gunicorn(settings) and health(settings) == (200, "ok")
+
+
+def test_what_was_made_is_used_without_being_named(tmp_path: Path) -> None:
+    base = {"DAIBAN_VAR": str(tmp_path), "SECRET_KEY": "k" * 40}
+    assert Settings.from_env(base).tls_certificate is None
+    make(tmp_path / "tls", NAMES)
+    found = Settings.from_env(base)
+    assert found.tls_certificate == tmp_path / "tls/server.crt" and found.base_url == "https://127.0.0.1:8000"
+    assert Settings.from_env({**base, "TLS_CERTIFICATE": "off"}).base_url == "http://127.0.0.1:8000"
+    (tmp_path / "tls/server.key").unlink()
+    assert Settings.from_env(base).tls_certificate is None
+
+
+@pytest.mark.platform
+def test_the_whole_answers_over_https_once_a_certificate_was_made(watch: Callable[..., Any], tmp_path: Path) -> None:
+    """Started as bin/serve starts it: every page and the field app come over HTTPS, trusted through the house alone."""
+    make(tmp_path / "tls", ["127.0.0.1"])
+    port = free_port()
+    command = [sys.executable, "-m", "supervisor", "serve"]
+    daiban = watch(command, DAIBAN_VAR=str(tmp_path), PORT=str(port), DAIBAN_DEMO="0")
+    daiban.wait_for(rf"代办 is ready: https://127\.0\.0\.1:{port}$", within=240)
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "tls/ca.crt"))
+    for path, inside in (
+        ("/sign-in", "csrf_token"),
+        ("/field/", "field/app.js"),
+        ("/field/worker.js", "daiban-field-"),
+    ):
+        with urllib.request.urlopen(f"https://127.0.0.1:{port}{path}", timeout=60, context=trusting) as answer:
+            assert answer.status == 200 and inside in answer.read().decode()
+            cookies = answer.headers.get_all("Set-Cookie") or []
+            assert all("Secure" in cookie for cookie in cookies) and (cookies or path != "/sign-in")
+    with pytest.raises(OSError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/field/", timeout=20)
+    assert daiban.stop(within=120) == 0
