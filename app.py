@@ -15,7 +15,7 @@ import jobs.messages
 import jobs.printing
 import jobs.publishing  # noqa: F401  each of these registers its jobs
 import services
-from blueprints import context, errors, headers, leftovers, sessions, unit_of_work
+from blueprints import compression, context, errors, headers, leftovers, sessions, unit_of_work
 from blueprints.errands import watch
 from catalogue import loader as catalogue
 from config import ConfigError, Settings
@@ -78,6 +78,7 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     babel.init_app(app, locale_selector=context.locale)
     limiter.init_app(app)
     unit_of_work.init_app(app)
+    compression.init_app(app)
     headers.init_app(app)
     leftovers.init_app(app)
     errors.init_app(app)

@@ -259,11 +259,11 @@ def hand_result_out(step: Step) -> None:
     handover = custody.write(step.session, ticket, "result", giver, taker, lines, step.at, case=ticket.case)
     step.details |= {"handover": handover.id, "lines": len(lines)}
     if step.inputs.get("errand"):
-        from services import errands
+        from services import errand_posting
 
         # The title hangs on a board: what is carried, not for whom.
         title = f"送办理结果到{custody.full_name(point)}"
-        errands.post_for(
+        errand_posting.post_for(
             step, ticket, title=title, purpose="deliver_result", from_agency=ticket.addressee, to_agency=point
         )
     if point.id != ticket.place_id:

@@ -243,6 +243,14 @@ def couriers(session: Session, street: Agency, day: date) -> list[Courier]:
         .group_by(Content.assignee_id)
     ).all()
     sums = {person_id: (int(open_ or 0), int(done or 0)) for person_id, open_, done in counted}
+    along = session.execute(
+        select(Errand.companion_id, func.count())
+        .where(Errand.companion_id.in_(ids), Errand.closed_at.is_(None), Errand.state.in_(CARRYING))
+        .group_by(Errand.companion_id)
+    ).all()
+    for person_id, count in along:
+        open_, done = sums.get(person_id, (0, 0))
+        sums[person_id] = (open_ + count, done)
     return [
         Courier(
             person.id,

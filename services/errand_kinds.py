@@ -103,7 +103,7 @@ def needs_met(step: Step) -> None:
 
 
 def _blocked(errand: Errand) -> bool:
-    from services.errands import code_blocked
+    from services.errand_codes import code_blocked
 
     return code_blocked(errand)
 

@@ -18,7 +18,7 @@ from process.access import NOBODY, Actor
 from process.refusals import RequirementUnmet
 from process.registry import Step
 from process.words import N_
-from services import custody, errand_kinds, errands, files, notices
+from services import custody, errand_carrying, errand_kinds, errands, files, notices
 from services.messages import colleagues
 
 COMPANION = "companion"
@@ -173,6 +173,17 @@ def tell_called_back(step: Step) -> None:
         _tell_person(step, person_id, CALLED_BACK, "errand:called_back")
 
 
+def call_off(step: Step, errand: Errand) -> None:
+    """The same, as the consequence of a step of the thing the errand was for."""
+    engine.fire_unattended(
+        errand,
+        "call_back",
+        because="related_over",
+        cause=step,
+        inputs={"comment": f"{step.content.number or ''}不用送了"},
+    )
+
+
 # --- back at the point -----------------------------------------------------------------------------------------------
 @registry.predicate("back_uncounted")
 def back_uncounted(session: Session, errand: Errand, actor: Actor) -> bool:
@@ -195,13 +206,13 @@ def count_back(step: Step) -> None:
             step.session, errand, step.actor, step.inputs["signature"], "交回人签名"
         ).id
     step.details |= {"envelopes": errand.envelopes, "counted": counted}
-    errands.note_difference(step, back.id, counted)
+    errand_carrying.note_difference(step, back.id, counted)
 
 
 @registry.effect("recover_papers")
 def recover_papers(step: Step) -> None:
     """Fetched from somebody who can no longer bring them: counted by the dispatcher and laid down at the point."""
-    errands.back_to_point(step, counted=step.inputs["envelopes"])
+    errand_carrying.back_to_point(step, counted=step.inputs["envelopes"])
     part(step)
 
 

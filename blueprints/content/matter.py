@@ -29,7 +29,7 @@ from process.masking import mask_name
 from process.words import N_
 from services import certificates, handing_over, linked, visits
 from services.catalogue_items import record_of
-from services.errands import code_for
+from services.errand_codes import code_for
 
 # Boxes of their own below the matter, per type: what a feature tells of the thing, with the template that draws it.
 PANELS: dict[str, Callable[[Session, Any, Actor, bool], Any]] = {}

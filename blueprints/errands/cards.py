@@ -171,7 +171,6 @@ def _action(errand: Errand, transition: Transition, actor: Actor) -> Any:
         method="post" if at_once else "get",
         primary=transition.primary,
         to=COLUMN_OF.get(transition.to or "", ""),
-        confirm=None,
     )
 
 

@@ -33,7 +33,7 @@ from services import (
     files,
     tours,
 )
-from services.errands import code_for
+from services.errand_codes import code_for
 
 # Steps that have a page here; the generic object page leads to it too.
 PAGES = ("pick_up", "deliver", "fail", "release", "assign", "confirm", "leave", "take_back", "recover")

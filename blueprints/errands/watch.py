@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from extensions import db
 from process import transactions
@@ -26,8 +27,11 @@ LONGEST = 30.0
 LOOK_BACK = 300
 MOST = 2000
 _NEWEST = text("SELECT max(id) FROM journal")
+# A date also moves by editing, by a verb of the office or by a changed calendar, which are written down for every kind of thing.
 _MOVED = text(
-    "SELECT count(*), max(id) FROM journal WHERE id > :base AND (action LIKE 'errand:%' OR action LIKE 'courier:%')"
+    "SELECT count(*), max(id) FROM journal WHERE id > :base AND (action LIKE 'errand:%' OR action LIKE 'courier:%' OR "
+    "((action IN ('content:edit', 'clock:recalculated') OR action LIKE 'office:%') AND EXISTS "
+    "(SELECT 1 FROM errand WHERE errand.id = journal.content_id)))"
 )
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -69,20 +73,23 @@ class Unchanged:
             seen = self.seen.get(key)
         if seen is None or seen.until < time.monotonic():
             return False
-        return self.moved(seen.base) == seen.moved
+        try:
+            return self.moved(seen.base) == seen.moved
+        except SQLAlchemyError:
+            # A line that was cut meanwhile, or no database at all: the application says what is to be said.
+            self._engine().dispose()
+            return False
 
     def moved(self, base: int) -> tuple[int, int | None]:
         """How many rows about errands stand in the journal above this one, and the newest of them."""
         with transactions.reading(), self._engine().connect() as connection:
-            row = connection.execute(_MOVED, {"base": base}).one()
-        return row[0], row[1]
+            return _count(connection, base)
 
     def before(self) -> tuple[int, tuple[int, int | None]]:
         """Taken before the board is read, so that what moves meanwhile is not missed."""
         with transactions.reading(), self._engine().connect() as connection:
             base = max((connection.execute(_NEWEST).scalar() or 0) - LOOK_BACK, 0)
-            row = connection.execute(_MOVED, {"base": base}).one()
-        return base, (row[0], row[1])
+            return base, _count(connection, base)
 
     def keep(
         self, environ: Mapping[str, Any], etag: str, begun: tuple[int, tuple[int, int | None]], seconds: float
@@ -95,10 +102,31 @@ class Unchanged:
                 self.seen.popitem(last=False)
 
     def _engine(self) -> Engine:
+        """SQLite is asked as everybody asks it. On PostgreSQL every word is a way there and back, so this question has lines of
+        its own: no greeting before it, no transaction around it."""
         if self.engine is None:
             with self.app.app_context():
-                self.engine = db.engine
+                usual = db.engine
+            if usual.dialect.name == "postgresql":
+                options = self.app.config["SQLALCHEMY_ENGINE_OPTIONS"]
+                self.engine = create_engine(
+                    usual.url,
+                    isolation_level="AUTOCOMMIT",
+                    connect_args=options.get("connect_args", {}),
+                    pool_size=2,
+                    max_overflow=4,
+                    pool_timeout=2,
+                    pool_reset_on_return=None,
+                    hide_parameters=True,
+                )
+            else:
+                self.engine = usual
         return self.engine
+
+
+def _count(connection: Connection, base: int) -> tuple[int, int | None]:
+    row = connection.execute(_MOVED, {"base": base}).one()
+    return row[0], row[1]
 
 
 def asked(environ: Mapping[str, Any], etag: str) -> bytes:

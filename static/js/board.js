@@ -44,16 +44,22 @@ class Board {
     this.replace(await answer.text());
   }
 
+  // Only what changed is touched: five hundred new cards would hold up a hand on a weak computer.
   replace(text) {
-    const fresh = new DOMParser().parseFromString(text, "text/html").querySelector("[data-board]");
-    if (!fresh) return;
-    const held = document.activeElement.closest?.("[data-card]")?.dataset.card;
+    const news = new DOMParser().parseFromString(text, "text/html").querySelector("[data-board]");
+    if (!news) return;
+    const focused = document.activeElement;
+    const held = focused.closest?.("[data-card]")?.dataset.card;
     // On the card itself, not on one of its buttons, there is no word to look for.
-    const label = document.activeElement.matches("[data-card]") ? "" : document.activeElement.textContent;
+    const label = focused.matches("[data-card]") ? "" : focused.textContent;
     const left = this.element.scrollLeft;
-    this.element.replaceChildren(...fresh.children);
+    const cards = new Map([...this.element.querySelectorAll("[data-card]")].map((card) => [card.dataset.card, card]));
+    const columns = [...this.element.querySelectorAll(".column")];
+    const fresh = [...news.querySelectorAll(".column")];
+    if (fresh.length !== columns.length) this.element.replaceChildren(...news.children);
+    else fresh.forEach((column, at) => patchColumn(columns[at], column, cards));
     this.element.scrollLeft = left;
-    if (held) this.refocus(held, label);
+    if (held && document.activeElement !== focused) this.refocus(held, label);
     this.arrange();
   }
 
@@ -68,8 +74,10 @@ class Board {
 
   arrange() {
     if (!window.Sortable) return;
-    for (const sortable of this.sortables) sortable.destroy();
-    this.sortables = [...this.element.querySelectorAll("[data-lane]")].map((lane) => window.Sortable.create(lane, {
+    this.sortables = this.sortables.filter((one) => one.el.isConnected || one.destroy());
+    const known = new Set(this.sortables.map((one) => one.el));
+    const lanes = [...this.element.querySelectorAll("[data-lane]")].filter((lane) => !known.has(lane));
+    this.sortables.push(...lanes.map((lane) => window.Sortable.create(lane, {
       group: "board",
       draggable: "[data-card]",
       filter: "a, button, input",
@@ -78,30 +86,30 @@ class Board {
       delay: 200,
       delayOnTouchOnly: true,
       onStart: (event) => this.began(event),
-      onMove: (event) => event.to === event.from || this.formFor(event.dragged, event.to) !== null,
+      onMove: (event) => event.to === event.from || this.buttonFor(event.dragged, event.to) !== null,
       onEnd: (event) => this.ended(event),
-    }));
+    })));
   }
 
   began(event) {
     this.dragging = true;
     for (const lane of this.element.querySelectorAll("[data-lane]")) {
-      lane.classList.toggle("can-drop", this.formFor(event.item, lane) !== null);
+      lane.classList.toggle("can-drop", this.buttonFor(event.item, lane) !== null);
     }
   }
 
   ended(event) {
     for (const lane of this.element.querySelectorAll(".can-drop")) lane.classList.remove("can-drop");
-    const form = event.to === event.from ? null : this.formFor(event.item, event.to);
+    const button = event.to === event.from ? null : this.buttonFor(event.item, event.to);
     this.dragging = false;
-    if (!form) return;
-    // If the question is answered with no, the next refresh must put the card back.
+    if (!button) return;
+    // Should it be refused, the next refresh must put the card back.
     this.etag = null;
-    form.requestSubmit(form.querySelector("button"));
+    button.form.requestSubmit(button);
   }
 
-  formFor(card, lane) {
-    return card.querySelector(`form[data-to="${CSS.escape(lane.dataset.lane)}"]`);
+  buttonFor(card, lane) {
+    return card.querySelector(`button[data-to="${CSS.escape(lane.dataset.lane)}"]`);
   }
 
   // Arrows walk from card to card; with Shift the card itself goes to the next or the former column, as if dragged.
@@ -127,10 +135,10 @@ class Board {
     } else if (step) {
       event.preventDefault();
       const lane = columns[here + step]?.querySelector("[data-lane]");
-      const form = lane ? this.formFor(card, lane) : null;
-      if (!form) return this.say("cannot");
+      const button = lane ? this.buttonFor(card, lane) : null;
+      if (!button) return this.say("cannot");
       this.etag = null;
-      form.requestSubmit(form.querySelector("button"));
+      button.form.requestSubmit(button);
     }
   }
 
@@ -144,6 +152,50 @@ class Board {
   say(state) {
     const line = document.querySelector("[data-board-state]");
     if (line) line.textContent = line.dataset[state];
+  }
+}
+
+function patchColumn(column, fresh, cards) {
+  if (column.isEqualNode(fresh)) return;
+  const lanes = [...column.querySelectorAll("[data-lane]")];
+  const wanted = [...fresh.querySelectorAll("[data-lane]")];
+  wanted.forEach((lane, at) => { if (lanes[at]) patchLane(lanes[at], lane, cards); });
+  // What is around the lanes (head, names, the word for an empty one) is short, and lanes that are there already stay in place.
+  const parts = [...fresh.children].map((part) => (wanted.includes(part) ? lanes[wanted.indexOf(part)] || part : part));
+  let at = column.firstElementChild;
+  for (const part of parts) {
+    if (at && (part === at || at.isEqualNode(part))) {
+      at = at.nextElementSibling;
+    } else if (at && !at.matches("[data-lane]") && !part.matches("[data-lane]")) {
+      const old = at;
+      at = at.nextElementSibling;
+      old.replaceWith(part);
+    } else {
+      column.insertBefore(part, at);
+    }
+  }
+  while (at) {
+    const rest = at;
+    at = at.nextElementSibling;
+    if (!parts.includes(rest)) rest.remove();
+  }
+}
+
+function patchLane(lane, fresh, cards) {
+  let at = lane.firstElementChild;
+  for (const wanted of [...fresh.children]) {
+    const known = cards.get(wanted.dataset.card);
+    const card = known && known.isEqualNode(wanted) ? known : wanted;
+    if (at === known && at) at = at.nextElementSibling;
+    if (card === wanted) known?.remove();
+    else if (card.parentElement === lane && card.nextElementSibling === at) continue;
+    lane.insertBefore(card, at);
+  }
+  while (at) {
+    const rest = at;
+    at = at.nextElementSibling;
+    // A card that has its place in another lane was or will be taken there.
+    rest.remove();
   }
 }
 

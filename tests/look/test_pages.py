@@ -171,7 +171,7 @@ def test_signature_and_photo_travel_with_the_form(open_page, site, tmp_path):
 def test_a_second_press_sends_nothing(open_page, site):
     page = open_page("board")
     before = len(site.config["POSTED"])
-    page.evaluate("""() => { const b = document.querySelector('[data-to=claimed] button'); b.click(); b.click(); }""")
+    page.evaluate("""() => { const b = document.querySelector('button[data-to=claimed]'); b.click(); b.click(); }""")
     page.wait_for_url("**/look/desk")
     assert len(site.config["POSTED"]) == before + 1
 

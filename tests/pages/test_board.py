@@ -56,7 +56,7 @@ class Text(HTMLParser):
                 "text": "",
                 "class": found.get("class") or "",
             }
-        if self.card is not None and tag == "form" and "data-to" in found:
+        if self.card is not None and tag == "button" and "data-to" in found:
             self.card["to"].append(found["data-to"])
 
     def handle_endtag(self, tag: str) -> None:

@@ -16,7 +16,7 @@ from models.person import CourierProfile
 from process import access, engine, transactions
 from process.access import Actor
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
-from services import actions, errands
+from services import actions, errand_codes
 from services.errand_posting import create_errand
 
 Act = Callable[[str], Actor]
@@ -347,7 +347,7 @@ def test_the_code_is_for_the_receiver_never_for_the_courier(
 ) -> None:
     errand = errand_in("claimed")
     told = {
-        name: errands.code_for(errand, actor(name)) is not None
+        name: errand_codes.code_for(errand, actor(name)) is not None
         for name in ("window.clerk", "community.clerk", "dispatcher", "courier", "courier2", "neighbour.clerk")
     }
     assert told == {

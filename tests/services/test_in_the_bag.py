@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.delegation import Delegation
 from models.errand import Errand
+from models.ledger import JournalEntry
+from models.notice import Notice
 from process import engine
 from process.access import Actor
-from process.refusals import InvalidInput, RequirementUnmet
+from process.refusals import InvalidInput, NotAvailable, RequirementUnmet
 from services import custody
 from services.errand_posting import create_errand
 from tests.services.test_courier_runs import codes_of, depart, holders, new_run
@@ -74,16 +77,41 @@ def test_an_envelope_of_an_errand_is_not_called_back_either(session: Session, ac
 
 
 @pytest.mark.req("S1-09")
-def test_whoever_comes_after_it_was_called_back_has_nothing_of_it(
+def test_nobody_sets_out_for_what_was_called_back(session: Session, actor: As, sent: Delegation) -> None:
+    """The errand was taken; the applicant changed their mind before anybody fetched the envelope."""
+    clerk, courier = actor("community.clerk"), actor("courier")
+    errand, free = errand_for(session, actor, sent), errand_for(session, actor, sent)
+    engine.fire(errand, "claim", courier)
+    engine.fire(sent, "withdraw", clerk, inputs=WHY)
+    assert {errand.state, free.state} == {"cancelled"} and all("万家星城社区" in one for one in holders(sent))
+    heard = session.scalars(select(Notice).where(Notice.kind == "errand:cancelled")).one()
+    assert heard.person_id == courier.person_id and "不用去了" in heard.text
+    with pytest.raises(NotAvailable, match=r"系统已于.*“取消”"):
+        engine.fire(errand, "pick_up", courier, inputs={"envelopes": 1})
+
+
+@pytest.mark.req("S1-09")
+def test_papers_that_lie_at_the_point_are_counted_before_their_errand_ends(
     session: Session, actor: As, sent: Delegation
 ) -> None:
-    """The errand was on the board; the applicant changed their mind before anybody fetched the envelope."""
-    clerk, courier = actor("community.clerk"), actor("courier")
+    """Never home, and never cancelled while nobody has signed for them."""
+    courier = actor("courier")
     errand = errand_for(session, actor, sent)
-    engine.fire(sent, "withdraw", clerk, inputs=WHY)
-    engine.fire(errand, "claim", courier)
-    engine.fire(errand, "pick_up", courier, inputs={"envelopes": 0, "difference": "信封已收回"})
-    assert all("万家星城社区" in one for one in holders(sent))
+    for step, given in (("claim", {}), ("pick_up", {"envelopes": 1}), ("set_off", {})):
+        engine.fire(errand, step, courier, inputs=given)
+    sent.closed_at = errand.picked_up_at
+    session.flush()
+    engine.fire(errand, "fail", courier, inputs=WHY)
+    assert errand.state == "failed", "the envelope lies at the point, and nobody there has counted it"
+    engine.fire(errand, "take_back", actor("dispatcher"), inputs={"envelopes": 1})
+    assert errand.state == "cancelled" and "不用送了" in (
+        session.scalars(
+            select(JournalEntry.comment).where(
+                JournalEntry.content_id == errand.id, JournalEntry.action == "errand:cancel"
+            )
+        ).one()
+        or ""
+    )
 
 
 @pytest.mark.req("S1-09")
