@@ -13,7 +13,9 @@ import jobs.exchange
 import jobs.handlers
 import jobs.messages
 import jobs.printing
-import jobs.publishing  # noqa: F401  each of these registers its jobs
+import jobs.promises
+import jobs.publishing
+import jobs.sharing  # noqa: F401  each of these registers its jobs
 import services
 from blueprints import compression, context, errors, headers, leftovers, sessions, unit_of_work
 from blueprints.errands import watch
@@ -23,7 +25,7 @@ from extensions import babel, csrf, db, limiter, login, migrate
 from models.crypto import vault
 from process import journal, library, transactions
 from process.refusals import DefinitionError
-from services import paper_admissions, papers_out, trust
+from services import data_sharing, paper_admissions, papers_out, trust
 from services.exchange import keys as exchange_keys
 from services.exchange import partners as exchange_partners
 from services.files import configure as configure_files
@@ -63,6 +65,9 @@ def create_app(settings: Settings | None = None) -> unit_of_work.Daiban:
     papers_out.configure(settings.base_url, demo=settings.demo)
     exchange_keys.configure(settings.var / exchange_keys.FILE, lambda: exchange_partners.any_known(db.engine))
     trust.configure(settings)
+    data_sharing.configure(
+        data_sharing.HttpConnector(settings.sharing_url, settings.sharing_secret) if settings.sharing_url else None
+    )
     place.configure(settings.var / "prepared")
     paper_admissions.configure(settings.papers_admit)
     services.register()

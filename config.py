@@ -50,6 +50,9 @@ class Settings:
     trust_passphrase: str = field(default="", repr=False)
     seal_platform_url: str = field(default="", repr=False)
     seal_platform_secret: str = field(default="", repr=False)
+    # The city's data-sharing platform, asked at the counter for papers that need not be brought (see docs/counter.md).
+    sharing_url: str = field(default="", repr=False)
+    sharing_secret: str = field(default="", repr=False)
     # When papers are compared for the fast path: in the quiet hours, at once, or never by itself (see docs/papers.md).
     papers_admit: str = "night"
     # The ways on which people are told outside the application; empty: not set up (see docs/messages.md).
@@ -92,6 +95,8 @@ class Settings:
             seal_platform_secret=_gateway_secret(
                 env.get("SEAL_PLATFORM_URL") or "", env.get("SEAL_PLATFORM_SECRET") or "", "SEAL_PLATFORM"
             ),
+            sharing_url=_gateway("SHARING_URL", env.get("SHARING_URL") or ""),
+            sharing_secret=_gateway_secret(env.get("SHARING_URL") or "", env.get("SHARING_SECRET") or "", "SHARING"),
             papers_admit=_admit(env.get("PAPERS_ADMIT") or ("off" if env.get("DAIBAN_DEMO") == "1" else "night")),
             sms_gateway_url=_gateway("SMS_GATEWAY_URL", env.get("SMS_GATEWAY_URL") or ""),
             sms_gateway_secret=_gateway_secret(env.get("SMS_GATEWAY_URL") or "", env.get("SMS_GATEWAY_SECRET") or ""),

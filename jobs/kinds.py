@@ -120,6 +120,17 @@ KINDS: dict[str, Kind] = {
         N_("请先到“通知渠道”看通道是否正常。恢复后再试一次；已打电话告知的，放弃。"),
         Needs(queue=NETWORK, lease=timedelta(seconds=60)),
     ),
+    "sharing.ask": Kind(
+        "system_admin",
+        N_("向数据共享平台查材料"),
+        N_("窗口已按“没有答复”处理，不必补查。请看平台的地址和密钥是否正确；排除后放弃这一行。"),
+        Needs(queue=NETWORK, lease=timedelta(seconds=75)),
+    ),
+    "promises.lapse": Kind(
+        "system_admin",
+        N_("容缺承诺到期"),
+        N_("请看该件的容缺材料补齐没有：没补齐的，再试一次，会记为逾期并告知双方；已补齐的，放弃。"),
+    ),
     "messages.remind": Kind(
         "system_admin",
         N_("提醒补齐容缺材料"),

@@ -10,6 +10,7 @@ from models.case import Case, Material, ServiceItem
 from models.clock import CalendarChange, CalendarDay, ClockPause, ClockRun
 from models.content import Acl, AclToken, Content, ContentPerson, ContentPlace, WorkflowVersion
 from models.correction import Correction
+from models.counter import CounterMatter, CounterVisit, MaterialConsent, SharingRequest
 from models.courier import CourierAbsence, CourierStop, CourierThanks, CourierTour, PointCheck
 from models.courier_run import CourierRun, RunLine
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit, Letter
@@ -31,6 +32,7 @@ from models.person import CourierProfile, Grant, GridMembership, LoginFailure, L
 from models.print_batch import PrintBatch, PrintLine
 from models.print_record import PrintRecord, ReprintRequest
 from models.printer import Printer, PrintRule
+from models.promise import FaxPage, OwedMaterial
 from models.publishing import HandbookEdition, ItemFollower, ItemPublicity
 from models.release import ProcessMigration, ProcessRelease
 from models.resident import CareEntry, Resident
@@ -74,6 +76,8 @@ __all__ = [
     "ContentSearch",
     "Correction",
     "Counter",
+    "CounterMatter",
+    "CounterVisit",
     "CourierAbsence",
     "CourierProfile",
     "CourierRun",
@@ -89,6 +93,7 @@ __all__ = [
     "ExchangeRefusal",
     "ExchangeTicket",
     "ExpressRecord",
+    "FaxPage",
     "FieldBlob",
     "FieldChunk",
     "FieldDevice",
@@ -121,12 +126,14 @@ __all__ = [
     "LoginFailure",
     "LoginSession",
     "Material",
+    "MaterialConsent",
     "Message",
     "NameReading",
     "Note",
     "Notice",
     "OpeningHour",
     "OutboxItem",
+    "OwedMaterial",
     "Paper",
     "PaperCheck",
     "PaperEdition",
@@ -158,6 +165,7 @@ __all__ = [
     "SealRequest",
     "SealUse",
     "ServiceItem",
+    "SharingRequest",
     "SheetImport",
     "StationMember",
     "Substitution",

@@ -91,6 +91,10 @@ class Material(Base):
     # Who has the original now; nothing closes while this is somebody but the applicant.
     holder_unit_id: Mapped[str | None] = mapped_column(ForeignKey("agency.id"))
     holder_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    # Where it comes from when nobody brought it for this case: record, shared, visit, fax, post …; and the words for the reviewer.
+    source: Mapped[str | None] = mapped_column(String(10))
+    source_material_id: Mapped[int | None] = mapped_column(ForeignKey("material.id"))
+    source_words: Mapped[str | None] = mapped_column(String(200))
 
     case: Mapped[Case] = relationship(back_populates="materials")
     holder_unit: Mapped[Agency | None] = relationship(foreign_keys=[holder_unit_id])

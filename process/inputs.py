@@ -141,6 +141,13 @@ def _line(index: int, line: Any) -> dict[str, Any]:
                 cleaned[name] = clean_text(line[name], 200)
             except ValueError as problem:
                 raise ValueError(f"第 {index} 行：{problem}") from problem
+    if line.get("due") not in (None, ""):
+        due = line["due"]
+        cleaned["due"] = (
+            due
+            if isinstance(due, date)
+            else _parsed(date.fromisoformat, due, f"第 {index} 行：日期请写成 2026-03-05 的样子，且必须存在")
+        )
     for name in ("sheets", "counted", "line"):
         if line.get(name) not in (None, ""):
             try:

@@ -19,6 +19,7 @@ REGISTERING = (
     "paper_conditions",
     "record_inquiries",
     "promises",
+    "owed",
     "delegations",
     "delegation_steps",
     "successors",

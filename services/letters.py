@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from models.base import now
+from models.case import Case
 from models.content import Content
 from models.delegation import Letter
 from models.resident import Resident
@@ -79,6 +81,24 @@ def write(
         signature_id=document.id,
         fingerprint=terms.fingerprint,
         witnesses=[{"name": name} for name in terms.witnesses],
+        signed_at=at,
+    )
+    session.add(letter)
+    session.flush()
+    return letter
+
+
+def seen_at_counter(session: Session, case: Case, agent_name: str, until: date) -> Letter:
+    """A private agent's letter on paper, seen and checked by the clerk: the agent is no colleague, the signature is on the sheet."""
+    at = now()
+    assert case.applicant_id is not None
+    letter = Letter(
+        principal_id=case.applicant_id,
+        agent_name=agent_name[:60],
+        matter=case.title[:120],
+        powers=["file", "supplement"],
+        valid_from=clock.local_day(at),
+        valid_until=max(until, clock.local_day(at)),
         signed_at=at,
     )
     session.add(letter)

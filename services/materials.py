@@ -47,8 +47,17 @@ def provide(session: Session, case: Case, actor: Actor, lines: Any, at: datetime
         journal.record(
             session, "case:materials", actor, content=case, details={"codes": [m.code for m in changed]}, at=at
         )
+        _keep_promise(session, case, actor, [m.code for m in changed if m.provided], "window")
     session.flush()
     return changed
+
+
+def _keep_promise(session: Session, case: Case, actor: Actor | None, codes: list[str], way: str) -> None:
+    """What was owed and has come is struck off the ledger."""
+    if codes and OWED in (case.fields or {}):
+        from services import owed as ledger
+
+        ledger.settle(session, case, actor, codes, way)
 
 
 def fill(case: Case, lines: Any, at: datetime, *, counter: str | None) -> list[Material]:
@@ -137,9 +146,10 @@ def note_uploads(session: Session, case: Case) -> None:
             select(Document.material_id).where(Document.content_id == case.id, Document.material_id.is_not(None))
         )
     )
-    for slot in case.materials:
-        if slot.id in filled and not slot.provided:
-            slot.provided, slot.sheets = True, max(slot.sheets, 1)
+    came = [slot for slot in case.materials if slot.id in filled and not slot.provided]
+    for slot in came:
+        slot.provided, slot.sheets = True, max(slot.sheets, 1)
+    _keep_promise(session, case, None, [slot.code for slot in came], "upload")
 
 
 def missing(case: Case) -> list[Material]:

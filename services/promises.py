@@ -27,6 +27,7 @@ WAYS = {
     "upload": "网上上传",
     "post": "邮寄",
     "delivery": "送达",
+    "courier": "快递或跑腿工",
 }
 
 

@@ -141,3 +141,30 @@ def _place(resident: Resident, community: Agency | str | None, grid: Agency | st
         resident.community_id = community_id
     if grid_id and resident.grid_id is None:
         resident.grid_id = grid_id
+
+
+def possible_doubles(session: Session, number: IdNumber, name: str, phone: str) -> list[Resident]:
+    """Others under another number who may be the same person: same name and day of birth, or same name and phone."""
+    if not name.strip():
+        return []
+    found = session.scalars(
+        select(Resident)
+        .where(
+            Resident.id_index != Resident.index_of(number.value),
+            # Spellings differ in blanks and dots, so the whole name is compared below.
+            Resident.name.startswith(name[:1], autoescape=True),
+            Resident.birth_date == number.birth_date,
+            Resident.sex == number.sex_zh,
+        )
+        .order_by(Resident.id)
+        .limit(20)
+    )
+    doubles = {one.id: one for one in found if same_name(one.name, name)}
+    try:
+        same_phone = find_by_phone(session, phone) if phone.strip() else []
+    except InvalidInput:
+        same_phone = []
+    for one in same_phone:
+        if same_name(one.name, name) and one.id_number != number.value:
+            doubles.setdefault(one.id, one)
+    return list(doubles.values())[:3]

@@ -1,4 +1,4 @@
-from blueprints.cases import checking, counter, papers, views
+from blueprints.cases import checking, counter, owed, papers, views, visit
 from blueprints.cases.bp import bp
 
-__all__ = ["bp", "checking", "counter", "papers", "views"]
+__all__ = ["bp", "checking", "counter", "owed", "papers", "views", "visit"]

@@ -1,42 +1,41 @@
-"""综合受理: one screen for every item. The ID number comes first; what is known is not asked."""
+"""综合受理: one screen for any matters of one person. The ID number comes first; what is known is not asked, what is shared is asked once."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
-from flask_wtf import FlaskForm
-from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
 
-from blueprints import present
+from blueprints.cases import counter_view as view
 from blueprints.cases import questions
 from blueprints.cases.bp import bp
-from blueprints.catalogue.offers import COUNTER_ROLES, FORM_WORDS, name_of, offer
+from blueprints.catalogue.offers import COUNTER_ROLES
 from blueprints.context import current_actor, db_session
 from blueprints.dynamic_forms import posted, uploaded
-from catalogue import loader as catalogue
-from models.base import now
-from models.case import Case, ServiceItem
+from models.case import Case
+from models.counter import CounterVisit
 from models.resident import Resident
-from process import access, clock, journal
-from process.identity import InvalidIdNumber
-from process.library import library
-from process.masking import mask_address, mask_phone
+from process import journal
+from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, Refusal
-from services import actions, case_routing, cases, files, materials, residents
+from services import data_sharing, files, intake, materials, on_record, residents
 
 PERSON = ("applicant_id_number", "applicant_name", "applicant_phone", "applicant_address")
-LAST_CASES = 5
+AGENT = tuple(f"agent_{name}" for name in (*intake.AGENT_FIELDS, "letter"))
+ENDPOINTS = frozenset(
+    f"cases.{name}"
+    for name in ("new", "file", "look", "keep_draft", "drop_draft", "share", "visit", "visit_step", "call")
+)
 
 
 @bp.before_request
 def _counter_staff_only() -> None:
     if (
-        request.endpoint in ("cases.new", "cases.file", "cases.look")
+        request.endpoint in ENDPOINTS
         and current_actor().person_id is not None
         and not current_actor().roles & COUNTER_ROLES
     ):
@@ -48,118 +47,241 @@ def _counter_staff_only() -> None:
 @bp.get("/counter")
 @login_required
 def new() -> ResponseReturnValue:
-    return _screen(item_code=request.args.get("item", ""))
+    """The screen as it was left: a draft that was typed and not filed comes back by itself, unless somebody new sits down."""
+    session, actor = db_session(), current_actor()
+    uid = request.args.get("visit", "")
+    visit = intake.load(session, actor, uid) if uid else None
+    if visit is None and "new" not in request.args and "item" not in request.args:
+        visit = next(iter(intake.unfinished(session, actor)), None)
+    if visit is not None and visit.status != "open":
+        return redirect(url_for("cases.visit", uid=visit.uid))
+    typed: MultiDict[str, str] = MultiDict()
+    for name, values in ((visit.draft if visit is not None else None) or {}).items():
+        typed.setlist(name, list(values))
+    for code in request.args.getlist("item"):
+        typed.add("item", code)
+    if visit is not None and visit.resident is not None:
+        # Somebody who already has a matter filed in this visit is not asked for the card a second time.
+        typed.setdefault("applicant_id_number", visit.resident.id_number)
+        typed.setdefault("applicant_name", visit.resident.name)
+    return _screen(typed, visit, looked=visit is not None and visit.resident is not None)
 
 
 @bp.post("/counter/look")
 @login_required
 def look() -> ResponseReturnValue:
-    """What the ID number and the chosen item tell: parts of the screen for the script, the whole screen without one."""
+    """What the ID number and the chosen items tell: parts of the screen for the script, the whole screen without one."""
     session, actor = db_session(), current_actor()
     whole = request.headers.get("X-Fragment") is None
     if not whole and "person" not in request.args:
-        return _screen(parts=True)
+        return _screen(request.form, _visit(), parts=True)
     resident = _resident(request.form.get("applicant_id_number", ""))
     if resident is not None:
         # Whoever looks somebody up leaves a trace; the row says which resident, not what was read.
         journal.record(session, "personal:lookup", actor, stream="residents", details={"resident": resident.id})
-    return _screen(parts=not whole, looked=True)
+    return _screen(request.form, _visit(), parts=not whole, looked=True)
+
+
+@bp.post("/counter/draft")
+@login_required
+def keep_draft() -> ResponseReturnValue:
+    """Saved while the clerk types, so that neither a lost session nor a power cut takes anything away."""
+    session, actor = db_session(), current_actor()
+    visit = _begun()
+    at = intake.save_draft(session, actor, visit, _typed_now(), _filed())
+    return jsonify(visit=visit.uid, saved=f"{at.astimezone(CHINA):%H:%M:%S}")
+
+
+@bp.post("/counter/draft/drop")
+@login_required
+def drop_draft() -> ResponseReturnValue:
+    """不要了: what was typed goes, filed matters stay."""
+    visit = _visit()
+    if visit is not None:
+        intake.drop(db_session(), current_actor(), visit)
+        if visit.matters:
+            return redirect(url_for("cases.visit", uid=visit.uid), 303)
+    return redirect(url_for("cases.new", new=1), 303)
+
+
+@bp.post("/counter/share")
+@login_required
+def share() -> ResponseReturnValue:
+    """Asks the data-sharing platform for every paper of the list that it may have; the answers come into the list."""
+    session, actor = db_session(), current_actor()
+    visit = _begun()
+    intake.save_draft(session, actor, visit, _typed_now(), _filed())
+    one = view.one_form_of(session, request.form)
+    kinds = [
+        slot.record.kind
+        for slot in one.slots
+        if data_sharing.askable(slot.record.kind)
+        and view.own(slot, request.form)
+        # What lies on the desk already need not be asked for.
+        and not request.form.get(f"m-{slot.key}-provided")
+    ]
+    try:
+        with session.begin_nested():
+            data_sharing.ask_for(
+                session,
+                actor,
+                visit,
+                request.form.get("applicant_id_number", ""),
+                request.form.get("applicant_name", ""),
+                kinds,
+                "、".join(item.title for item in one.items),
+            )
+    except InvalidInput as refusal:
+        return _screen(request.form, visit, parts=_fragment(), refusal=refusal)
+    return _screen(request.form, visit, parts=_fragment())
 
 
 @bp.post("/counter")
 @login_required
 def file() -> ResponseReturnValue:
-    """Takes the matter in and files it in one go; a refusal comes back with everything that was typed."""
+    """Takes all matters in and files them in one go; a refusal comes back with everything that was typed."""
     session, actor = db_session(), current_actor()
-    item, form, left_out = _chosen(session, request.form.get("item", ""), _resident_quietly())
-    data: dict[str, Any] = {
-        "item": request.form.get("item", ""),
-        **{name: request.form.get(name, "") for name in PERSON},
-    }
-    lines = read_lines(item) if item is not None else []
+    one = view.one_form_of(session, request.form)
+    resident = _resident(request.form.get("applicant_id_number", ""))
+    form, left_out = view.form_of(one, request.form, resident)
+    person = {name: request.form.get(name, "") for name in PERSON}
     try:
-        _require_choice(item, data)
+        _require_choice(one, person)
+        _nothing_vanished(one, request.form)
         with session.begin_nested():
-            case = actions.create(
-                session, actor, "case", {**data, **(posted(form) if form is not None else {}), "materials": lines}
+            visit = _begun()
+            cases = intake.file(
+                session,
+                actor,
+                visit,
+                one,
+                person,
+                {**posted(form), **_answered(one, left_out)},
+                _brought(one),
+                {name: request.form.get(name, "") for name in AGENT},
+                [field.short_name for field in form],
             )
-            assert isinstance(case, Case)
-            _store_files(case)
-            actions.perform(case, "submit", actor)
+            for case in cases:
+                _store_files(one, case)
+                _take_over(one, case)
+            intake.share_papers(one, cases)
     except Refusal as refusal:
         if refusal.status not in (403, 422):
             raise
-        return _screen(refusal=refusal, left_out=left_out, status=422)
-    flash(_("已收件 %(number)s：%(title)s。", number=case.number, title=case.title), "success")
-    if case_routing.must_carry(session, case):
-        unit = case_routing.deciding_unit(session, case).name
-        flash(
-            _("“%(title)s”由街道受理：请签代办委托书，开代办单转交%(unit)s。", title=case.title, unit=unit)
-            if case.item.accept_level == "street"
-            else _("“%(title)s”由%(unit)s受理：请签代办委托书，开代办单转交过去。", title=case.title, unit=unit),
-            "info",
-        )
-    return redirect(url_for("content.show", uid=case.uid), 303)
+        session.expire_all()
+        return _screen(request.form, _visit(), refusal=refusal, left_out=left_out, status=422)
+    for case in cases:
+        flash(_("已收件 %(number)s：%(title)s。", number=case.number, title=case.title), "success")
+    return redirect(url_for("cases.visit", uid=visit.uid), 303)
 
 
-def _require_choice(item: ServiceItem | None, data: dict[str, Any]) -> None:
+def _visit() -> CounterVisit | None:
+    """The visit on the screen, once something of it was saved or filed."""
+    uid = request.form.get("visit", "")
+    return intake.find(db_session(), current_actor(), uid) if uid else None
+
+
+def _begun() -> CounterVisit:
+    session, actor = db_session(), current_actor()
+    return intake.begin(session, actor, uid=request.form.get("visit", ""), ticket_uid=view.ticket_uid(session, actor))
+
+
+def _filed() -> int:
+    count = request.form.get("filed", "")
+    return int(count) if count.isdecimal() and len(count) < 4 else 0
+
+
+def _fragment() -> bool:
+    return request.headers.get("X-Fragment") is not None
+
+
+def _typed_now() -> dict[str, list[str]]:
+    """Everything on the screen but the keys of the form itself."""
+    return {
+        name: values
+        for name, values in request.form.lists()
+        if name not in ("csrf_token", "_once", "visit", "filed") and any(value.strip() for value in values)
+    }
+
+
+def _require_choice(one: Any, person: dict[str, str]) -> None:
     """Without an item nothing else can be checked; what is plainly empty is told with it."""
-    if item is not None:
+    gone = [code for code in request.form.getlist("item") if code and code not in {i.code for i in one.items}]
+    if one.items and not gone:
         return
-    errors = {"item": _("请选要办的事项。")}
-    if not data["applicant_id_number"].strip():
+    errors = {"item": view.gone_sentence(gone) if gone else _("请选要办的事项。")}
+    if not person["applicant_id_number"].strip():
         errors["applicant_id_number"] = _("请填写身份证号码。")
     raise InvalidInput("".join(errors.values()), errors)
 
 
-def read_lines(item: ServiceItem) -> list[dict[str, Any]]:
-    """The materials that were ticked or uploaded."""
-    lines = []
-    for record in catalogue.item(item.code).materials:
-        name = f"m-{record.id}"
+def _nothing_vanished(one: Any, typed: Any) -> None:
+    """A box that the form lost while it was being filled: what was typed in it is not dropped in silence."""
+    lost = view.vanished(one, typed)
+    if lost and not typed.get("vanished_seen"):
+        named = "、".join(f"“{title}”" for _name, title, _value in lost)
+        raise InvalidInput(
+            _("这张表刚改过，%(named)s已经不用填了。填过的内容还列在下面，看过后勾“不用了”，再收件。", named=named),
+            {"vanished_seen": _("%(named)s已经不用填了，请看过后勾选。", named=named)},
+        )
+
+
+def _answered(one: Any, left_out: dict[str, str]) -> dict[str, Any]:
+    """What the page did not ask because the person pane knows it; what a program sent all the same is taken as it is."""
+    return {name: request.form[name] for name in left_out if request.form.get(name)}
+
+
+def _brought(one: Any) -> dict[str, dict[str, Any]]:
+    """The papers that were ticked or scanned, by slot; what comes from elsewhere is laid in afterwards."""
+    found = {}
+    for slot in one.slots:
+        name = f"m-{slot.key}"
         if request.form.get(f"{name}-provided") or uploaded(f"{name}-file"):
-            lines.append(
-                {
-                    "code": record.id,
-                    "provided": True,
-                    "original": request.form.get(f"{name}-form") == "original",
-                    "sheets": request.form.get(f"{name}-sheets") or 1,
-                }
-            )
-    return lines
+            found[slot.key] = {
+                "provided": True,
+                "original": request.form.get(f"{name}-form") == "original",
+                "sheets": request.form.get(f"{name}-sheets") or 1,
+            }
+    return found
 
 
-def _store_files(case: Case) -> None:
+def _store_files(one: Any, case: Case) -> None:
     session, actor = db_session(), current_actor()
-    for slot in case.materials:
-        for one in uploaded(f"m-{slot.code}-file")[:10]:
-            files.store_document(session, case, actor, one.read(), one.filename or "", "material", material=slot)
+    for slot in one.slots:
+        record = next((record for code, record in slot.serves if code == case.item.code), None)
+        material = next((m for m in case.materials if record is not None and m.code == record.id), None)
+        if material is None or slot.serves[0][0] != case.item.code:
+            continue
+        for one_file in uploaded(f"m-{slot.key}-file")[:10]:
+            # A paper for several matters is read once and then stands at its beginning again for nobody else.
+            data = one_file.read()
+            files.store_document(session, case, actor, data, one_file.filename or "", "material", material=material)
     materials.note_uploads(session, case)
+
+
+def _take_over(one: Any, case: Case) -> None:
+    """Papers on record here or at the platform, as the clerk pressed."""
+    session, actor = db_session(), current_actor()
+    for slot in one.slots:
+        way, _colon, which = request.form.get(f"m-{slot.key}-take", "").partition(":")
+        record = next((record for code, record in slot.serves if code == case.item.code), None)
+        material = next((m for m in case.materials if record is not None and m.code == record.id), None)
+        if material is None or record is None or material.provided or not which:
+            continue
+        if way == "record" and which.isdecimal():
+            on_record.take_over(session, actor, case, material, int(which), consent=bool(request.form.get("consent")))
+        elif way == "shared":
+            data_sharing.take_over(session, actor, case, material, which, record.kind)
 
 
 def _resident(text: str) -> Resident | None:
     return residents.find_by_id_number(db_session(), text) if questions.parse(text) is not None else None
 
 
-def _resident_quietly() -> Resident | None:
-    """For deciding which questions to ask; nothing of the person is shown by it."""
-    return _resident(request.form.get("applicant_id_number", ""))
-
-
-def _chosen(
-    session: Any, code: str, resident: Resident | None
-) -> tuple[ServiceItem | None, FlaskForm | None, dict[str, str]]:
-    item = next((i for i in cases.items_on_offer(session) if i.code == code), None)
-    if item is None:
-        return None, None, {}
-    form = catalogue.form(catalogue.item(code).form)
-    number = questions.parse(request.form.get("applicant_id_number", ""))
-    return item, questions.ask(form, number, resident), questions.answered(form, number, resident)
-
-
 def _screen(
+    typed: Any,
+    visit: CounterVisit | None,
     *,
-    item_code: str = "",
     parts: bool = False,
     looked: bool = False,
     refusal: Refusal | None = None,
@@ -167,145 +289,14 @@ def _screen(
     status: int = 200,
 ) -> ResponseReturnValue:
     session, actor = db_session(), current_actor()
-    typed = {name: request.form.get(name, "") for name in PERSON}
-    resident = _resident_quietly()
-    item, form, _left = _chosen(session, request.form.get("item", item_code), resident)
-    errors = place_errors(refusal, form, left_out or {}) if refusal is not None else []
-    page = {
-        "item": _item_view(item) if item is not None else None,
-        "form": form,
-        "typed": typed,
-        "person": _person_view(resident, typed["applicant_id_number"], looked),
-        "materials": _slots(item) if item is not None else [],
-        "errors": errors,
-        "wrong": {e["field"]: e["message"] for e in errors if e["field"]},
-        "look_url": url_for("cases.look"),
-    }
+    page = view.page(session, actor, typed, visit, looked=looked, refusal=refusal, left_out=left_out or {})
     if parts:
         return render_template("cases/_counter_parts.html", **page)
-    return render_template("cases/counter.html", groups=_groups(session, item), unit=actor.unit_name, **page), status
-
-
-def place_errors(refusal: Refusal, form: FlaskForm | None, left_out: dict[str, str]) -> list[dict[str, str]]:
-    """Each message beside the box it is about; a known answer is mended where the person stands."""
-    found = []
-    for name, message in refusal.errors.items():
-        field = left_out.get(name, name)
-        if name.startswith("applicant."):
-            # The pane has one address; the household address is asked by the item's own form.
-            field = name.replace(".", "_", 1).replace("household_address", "address")
-        elif name.startswith("materials"):
-            field = "materials"
-        if form is not None and field in form:
-            form[field].errors = [*form[field].errors, message]
-        found.append({"field": field, "message": message})
-    return found or [{"field": "", "message": refusal.detail}]
-
-
-def _item_view(item: ServiceItem) -> Any:
-    """How this item runs from this very counter: decided here, accepted here, or carried on."""
-    shown, actor = offer(catalogue.item(item.code), True), current_actor()
-    at_street = any(h.role == "window_clerk" for h in actor.held)
-    if shown.record.accept_level != "village" and not at_street:
-        way, tone = _("本站收件，街道受理：收件后开代办单转交"), "needs"
-    elif shown.direct and not at_street:
-        way, tone = _("直接办理：本站受理，当场决定"), "done"
-    elif at_street:
-        way, tone = _("直接受理：本中心受理，后台审核审批"), "done"
-    else:
-        way, tone = _("本站受理，街道决定：受理后转后台或开代办单"), "running"
-    return SimpleNamespace(code=item.code, name=shown.name, offer=shown, way=way, tone=tone, guide_url=shown.url)
-
-
-def _groups(session: Any, chosen: ServiceItem | None) -> list[Any]:
-    groups: dict[str, Any] = {}
-    schemes = catalogue.schemes()
-    for item in cases.items_on_offer(session):
-        record = catalogue.item(item.code)
-        category = schemes.by_id.get(record.category or "")
-        group = groups.setdefault(
-            record.category or "",
-            SimpleNamespace(name=name_of(category) if category else _("其他单位和地区的事项"), items=[]),
-        )
-        group.items.append(
-            SimpleNamespace(
-                code=item.code,
-                name=name_of(record),
-                direct=record.direct,
-                placeholder=record.placeholder,
-                street=record.accept_level != "village",
-                chosen=chosen is not None and chosen.code == item.code,
-                words=f"{record.name} {record.name_en} {record.id}".lower(),
-            )
-        )
-    return list(groups.values())
-
-
-def _slots(item: ServiceItem) -> list[Any]:
-    slots = []
-    for record in catalogue.item(item.code).materials:
-        name = f"m-{record.id}"
-        slots.append(
-            SimpleNamespace(
-                code=record.id,
-                field=name,
-                name=record.name,
-                critical=record.critical,
-                when=record.when,
-                copies=record.copies,
-                kind=record.form,
-                form_word=str(FORM_WORDS[record.form]),
-                provided=bool(request.form.get(f"{name}-provided")),
-                sheets=request.form.get(f"{name}-sheets") or record.copies,
-                form=request.form.get(f"{name}-form") or ("original" if record.form == "original" else "copy"),
-            )
-        )
-    return slots
-
-
-def _person_view(resident: Resident | None, text: str, looked: bool) -> Any:
-    """Known data, masked but for the name: the clerk has the card in hand and compares."""
-    if not text.strip():
-        return None
-    try:
-        number = questions.IdNumber.parse(text)
-    except InvalidIdNumber as wrong:
-        # Half a number is no mistake yet: the clerk is still typing.
-        whole = looked or len("".join(text.split())) >= 18
-        return SimpleNamespace(problem=wrong.detail, found=False, number=None) if whole else None
-    view = SimpleNamespace(
-        problem="",
-        found=resident is not None,
-        sex=number.sex_zh,
-        age=number.age_on(clock.local_day(now())),
-        number=number.masked,
-        name="",
-        phone="",
-        address="",
-        open=[],
-    )
-    if resident is not None and looked:
-        view.name = resident.name
-    if resident is not None:
-        view.phone = mask_phone(resident.phone) if resident.phone else ""
-        view.address = mask_address(resident.address) if resident.address else ""
-        view.open = _open_cases(resident)
-    return view
-
-
-def _open_cases(resident: Resident) -> list[Any]:
-    """What this person already has running here, so that nobody files it twice."""
-    session, actor = db_session(), current_actor()
-    statement = access.visible(
-        select(Case).where(Case.applicant_id == resident.id, Case.closed_at.is_(None)), actor, Case
-    )
-    found = session.scalars(statement.order_by(Case.id.desc()).limit(LAST_CASES))
-    return [
-        SimpleNamespace(
-            number=c.number,
-            title=c.title,
-            url=url_for("content.show", uid=c.uid),
-            state=present.state_view(library.of(c, session).states[c.state]),
-        )
-        for c in found
-    ]
+    waiting = [one for one in intake.unfinished(session, actor) if visit is None or one.uid != visit.uid]
+    return render_template(
+        "cases/counter.html",
+        groups=view.groups(session, page["chosen_codes"]),
+        unit=actor.unit_name,
+        parked=[view.parked(one) for one in waiting],
+        **page,
+    ), status

@@ -23,7 +23,7 @@ from models.resident import Resident
 from process import clock, outbox, registry
 from process.access import Actor
 from process.registry import Step
-from services import case_routing, materials
+from services import case_routing, materials, owed
 from services.messages import colleagues, contact, facts, telling
 from services.messages.wording import Facts
 
@@ -92,12 +92,25 @@ def accepted(session: Session, case: Case, event: str, actor: Actor, step: Step 
         "accepted_owing",
         replace(facts.owed(session, case, due, today), agency=case_routing.accepting_unit(case, actor)),
     )
+    lines = owed.of_case(session, case)
+    for day in sorted({line.due for line in lines} or {due}):
+        remind_before(session, case, day)
+
+
+def remind_before(session: Session, case: Case, due: date) -> None:
+    """Each date of a promise has its own reminders: 3 days and 1 day before."""
     for days in messages().owed_days:
         at = clock.end_of(due - timedelta(days=days + 1)) + timedelta(hours=REMIND_AT)
         if at > now():
             outbox.put(
                 session, REMIND, district=case.district, delay=at - now(), uid=case.uid, due=due.isoformat(), days=days
             )
+
+
+def lapsed(session: Session, case: Case, due: date) -> None:
+    """The day has gone by: what is owed, and that there is one extension."""
+    found = facts.owed(session, case, due, clock.local_day(now()))
+    resident(session, case, "owed_lapsed", found, once=f"{case.uid}:{due.isoformat()}:lapsed")
 
 
 def _owed_until(case: Case) -> date | None:
@@ -108,12 +121,13 @@ def _owed_until(case: Case) -> date | None:
 def remind(session: Session, args: Mapping[str, Any]) -> bool:
     """The worker's call some days before a promise ends: said only while something is still owed under this very promise."""
     case = session.scalar(select(Content).where(Content.uid == args["uid"]).with_for_update(of=Content))
-    if not isinstance(case, Case) or case.closed_at is not None or _owed_until(case) != date.fromisoformat(args["due"]):
+    if not isinstance(case, Case) or case.closed_at is not None:
         return False
     due, today = date.fromisoformat(args["due"]), clock.local_day(now())
-    if today > due or not materials.owed(case):
+    still = owed.due_on(session, case, due)
+    if today > due or not still:
         return False
-    found = facts.owed(session, case, due, today)
+    found = replace(facts.owed(session, case, due, today), lines=tuple((m.name, "") for m in still))
     return resident(session, case, "owed_soon", found, f"{case.uid}:{due.isoformat()}:{args['days']}") is not None
 
 

@@ -8,34 +8,102 @@ function part(root, name) {
 }
 
 // One request for the parts that change; files stay out of it, and so does the key that makes the real submit single.
-async function look(names) {
+async function look(names, where = form.dataset.look) {
   const turn = ++running;
-  const body = new FormData(form);
-  for (const [name, value] of [...body.entries()]) if (value instanceof File || name === "_once") body.delete(name);
-  const wanted = names.includes("person") ? `${form.dataset.look}?person=1` : form.dataset.look;
+  const wanted = names.includes("person") ? `${where}?person=1` : where;
   let answer;
   try {
-    answer = await fetch(wanted, { method: "POST", body, headers: { "X-Fragment": "1" }, credentials: "same-origin" });
+    answer = await fetch(wanted, { method: "POST", body: typed(), headers: { "X-Fragment": "1" }, credentials: "same-origin" });
   } catch (offline) {
     return;
   }
-  if (!answer.ok || turn !== running) return;
+  if (!answer.ok || answer.redirected || turn !== running) return;
   const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const name of names) {
     const fresh = part(parsed, name);
     const old = part(form, name);
     if (!fresh || !old) continue;
-    const typed = valuesIn(old);
+    const held = valuesIn(old);
+    const files = filesIn(old);
+    const focused = old.contains(document.activeElement) ? document.activeElement.name : "";
     old.replaceWith(document.importNode(fresh, true));
-    refill(part(form, name), typed);
+    refill(part(form, name), held);
+    putBack(part(form, name), files);
+    if (focused) part(form, name).querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
   }
   afterLook(names);
+}
+
+function typed() {
+  const body = new FormData(form);
+  for (const [name, value] of [...body.entries()]) if (value instanceof File || name === "_once") body.delete(name);
+  return body;
+}
+
+// Scans that were chosen stay chosen when the list is drawn anew.
+function filesIn(root) {
+  return [...root.querySelectorAll('input[type="file"]')].filter((field) => field.files.length);
+}
+
+function putBack(root, fields) {
+  for (const field of fields) {
+    const fresh = root.querySelector(`[name="${CSS.escape(field.name)}"]`);
+    if (!fresh) continue;
+    fresh.files = field.files;
+    nameFiles(fresh);
+  }
+}
+
+// Saved at the server while somebody types: the browser may die, the session may end, the power may go.
+const PAUSE = 700;
+let waiting = 0;
+let saving = false;
+let again = false;
+
+function saveSoon() {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => save(), PAUSE);
+}
+
+async function save(leaving = false) {
+  clearTimeout(waiting);
+  if (saving && !leaving) {
+    again = true;
+    return;
+  }
+  saving = true;
+  const body = typed();
+  form.dispatchEvent(new CustomEvent("daiban:sending"));
+  let kept = null;
+  try {
+    const answer = await fetch(form.dataset.keep, { method: "POST", body, credentials: "same-origin", keepalive: leaving === true });
+    if (answer.ok && !answer.redirected) kept = await answer.json();
+  } catch (offline) {
+    kept = null;
+  }
+  saving = false;
+  tellKept(kept);
+  if (again) {
+    again = false;
+    saveSoon();
+  }
+}
+
+function tellKept(kept) {
+  const line = form.querySelector("[data-kept]");
+  line.hidden = false;
+  line.classList.toggle("tone-late", !kept);
+  line.textContent = kept ? line.dataset.keptWords.replace("{when}", kept.saved) : line.dataset.lostWords;
+  if (!kept) return;
+  const first = form.dataset.draft === "counter";
+  form.dispatchEvent(new CustomEvent("daiban:kept", { detail: `counter-${kept.visit}` }));
+  if (first) history.replaceState(null, "", `${form.dataset.here}?visit=${encodeURIComponent(kept.visit)}`);
 }
 
 function valuesIn(root) {
   const found = new Map();
   for (const field of root.querySelectorAll("input, select, textarea")) {
-    if (field.type === "file" || field.type === "hidden") continue;
+    if (field.type === "file" || field.type === "hidden" || field.dataset.take !== undefined) continue;
     found.set(field.name, field.type === "checkbox" ? field.checked : field.value);
   }
   return found;
@@ -58,14 +126,15 @@ function afterLook(names) {
   }
   const matter = part(form, "matter");
   const chosen = form.querySelector("[data-chosen]");
-  if (matter.dataset.itemName) chosen.textContent = matter.dataset.itemName;
+  chosen.textContent = matter.dataset.itemName || chosen.dataset.none;
   count();
+  if (part(form, "materials").hasAttribute("data-asking")) setTimeout(() => look(["materials"]), 1500);
 }
 
 function count() {
   const slots = [...form.querySelectorAll("[data-slot]")];
   const line = form.querySelector("[data-slot-count]");
-  const have = slots.filter((box) => box.checked).length;
+  const have = slots.filter((box) => box.checked || box.closest(".slot").querySelector("[data-take]:checked")).length;
   line.textContent = slots.length ? line.dataset.words.replace("{have}", have).replace("{all}", slots.length) : "";
 }
 
@@ -76,11 +145,15 @@ function watchIdNumber() {
     const now = box.value.replace(/\s/g, "");
     if (now === last) return;
     last = now;
-    if (now.length === WHOLE) look(["person", "matter"]);
+    if (now.length === WHOLE) look(["person", "matter", "materials"]);
     else part(form, "person").replaceChildren();
   });
   box.addEventListener("change", () => {
     if (last && last.length !== WHOLE) look(["person"]);
+  });
+  // Somebody new: whether the same name is known under another number.
+  form.elements.applicant_name.addEventListener("change", () => {
+    if (last.length === WHOLE && !part(form, "person").querySelector(".known--found")) look(["person"]);
   });
   // Readers of ID cards type the number and press Enter; that must not send the form.
   box.addEventListener("keydown", (event) => {
@@ -127,19 +200,26 @@ function watchItems() {
     if (event.key !== "Enter") return;
     first.checked = true;
     first.dispatchEvent(new Event("change", { bubbles: true }));
+    filter.value = "";
+    show();
     take().then(firstQuestion);
   });
-  // Arrow keys walk the radios without choosing for good; a click or Enter takes the item.
-  chooser.addEventListener("click", (event) => {
-    if (event.target.matches('input[name="item"]') && event.detail > 0) take();
+  // Every tick adds a matter or takes it away; Enter on one closes the list.
+  chooser.addEventListener("change", (event) => {
+    if (event.target.matches('input[name="item"]') && document.activeElement !== filter) look(["matter", "materials"]);
   });
   chooser.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches('input[name="item"]')) return;
     event.preventDefault();
-    take();
+    event.target.checked = true;
+    take().then(firstQuestion);
   });
-  chooser.addEventListener("change", (event) => {
-    if (event.target.matches('input[name="item"]') && !chooser.open) look(["matter", "materials"]);
+  form.addEventListener("click", (event) => {
+    const remove = event.target.closest("[data-remove]");
+    if (!remove) return;
+    form.querySelector(`input[name="item"][value="${CSS.escape(remove.dataset.remove)}"]`).checked = false;
+    form.dispatchEvent(new Event("input", { bubbles: true }));
+    look(["matter", "materials"]);
   });
   form.querySelector("[data-choose]").addEventListener("click", () => {
     chooser.open = true;
@@ -148,25 +228,41 @@ function watchItems() {
   });
 }
 
+// The first box that is still empty: with a second matter chosen the answered ones are not walked through again.
 function firstQuestion() {
-  const next = part(form, "matter").querySelector("input, select, textarea") || form.querySelector("[data-slot]");
+  const boxes = [...part(form, "matter").querySelectorAll(".intake input:not([type=hidden]), .intake select, .intake textarea")];
+  const next = boxes.find((box) => !box.value) || form.querySelector("[data-slot]");
   if (next) next.focus();
+}
+
+function nameFiles(field) {
+  const label = field.closest(".slot__file");
+  label.classList.toggle("has-file", field.files.length > 0);
+  label.querySelector("[data-file-words]").textContent = [...field.files].map((file) => file.name).join("、").slice(0, 24);
+  if (field.files.length) field.closest(".slot").querySelector("[data-slot]").checked = true;
 }
 
 function watchMaterials() {
   form.querySelector("[data-slots]").addEventListener("click", () => {
     const boxes = [...form.querySelectorAll("[data-slot]")];
-    const next = boxes.find((box) => !box.checked) || boxes[0];
+    const at = boxes.indexOf(document.activeElement);
+    // From one to the next; what lies here already is passed over.
+    const rest = [...boxes.slice(at + 1), ...boxes.slice(0, at + 1)];
+    const next = rest.find((box) => !box.checked && !box.closest(".slot").querySelector("[data-take]:checked")) || boxes[0];
     if (next) next.focus();
   });
-  form.addEventListener("change", (event) => {
-    if (event.target.type === "file") {
-      const label = event.target.closest(".slot__file");
-      label.classList.toggle("has-file", event.target.files.length > 0);
-      label.querySelector("[data-file-words]").textContent = [...event.target.files].map((file) => file.name).join("、").slice(0, 24);
-      const tick = event.target.closest(".slot").querySelector("[data-slot]");
-      if (event.target.files.length) tick.checked = true;
+  form.addEventListener("click", (event) => {
+    if (event.target.closest("[data-take-all]")) {
+      const consent = form.elements.consent;
+      if (consent) consent.checked = true;
+      for (const box of form.querySelectorAll("[data-take]")) box.checked = box.value.startsWith("record:") || box.checked;
+      form.dispatchEvent(new Event("input", { bubbles: true }));
+      count();
     }
+    if (event.target.closest("[data-ask]")) look(["materials"], form.dataset.share);
+  });
+  form.addEventListener("change", (event) => {
+    if (event.target.type === "file") nameFiles(event.target);
     count();
   });
 }
@@ -174,7 +270,9 @@ function watchMaterials() {
 // A draft brings back ID number and item before their questions are on the page; fetch those, then fill them.
 async function catchUp() {
   const chosen = form.querySelector('input[name="item"]:checked');
-  if (!chosen || part(form, "matter").dataset.item === chosen.value) return;
+  const all = [...form.querySelectorAll('input[name="item"]:checked')].map((box) => box.value);
+  const shown = part(form, "matter").dataset.item.split(" ").filter(Boolean);
+  if (!chosen || (all.length === shown.length && all.every((code) => shown.includes(code)))) return;
   form.querySelector("[data-chooser]").open = false;
   await look(["person", "matter", "materials"]);
   const kept = localStorage.getItem(`daiban-draft:${document.documentElement.dataset.user || ""}:${form.dataset.draft}`);
@@ -198,4 +296,15 @@ if (form) {
   watchMaterials();
   count();
   catchUp();
+  form.addEventListener("input", saveSoon);
+  form.addEventListener("change", saveSoon);
+  let sent = false;
+  form.addEventListener("submit", () => {
+    sent = true;
+    clearTimeout(waiting);
+  });
+  addEventListener("pagehide", () => {
+    if (waiting && !sent) save(true);
+  });
+  if (part(form, "materials").hasAttribute("data-asking")) look(["materials"]);
 }

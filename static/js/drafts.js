@@ -19,6 +19,14 @@ export function startDrafts() {
     restore(form);
     form.addEventListener("input", () => save(form));
     form.addEventListener("change", () => save(form));
+    // The server has everything that was sent: only what is typed after that is kept here.
+    form.addEventListener("daiban:sending", () => { form.sentValues = values(form); });
+    form.addEventListener("daiban:kept", (event) => {
+      localStorage.removeItem(place(form.dataset.draft));
+      form.dataset.draft = event.detail;
+      form.initialValues = form.sentValues;
+      if (JSON.stringify(values(form)) !== JSON.stringify(form.sentValues)) save(form);
+    });
     form.addEventListener("submit", () => {
       save(form);
       const sent = { key: place(form.dataset.draft), from: location.pathname };

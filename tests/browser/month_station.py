@@ -46,7 +46,8 @@ def take_in(month: Month, office: Both) -> None:
     clerk.see("综合受理-社区-填好")
     with page.expect_navigation():
         page.keyboard.press("F9")
-    clerk.see("办件-社区收下", "已收件")
+    clerk.see("来访-社区收下", "已收件")
+    clerk.go(clerk.page.locator("[data-case]").get_attribute("href") or "")
     office.things["case"] = uid_of(clerk)
 
 

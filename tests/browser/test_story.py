@@ -73,7 +73,8 @@ def test_a_senior_card_comes_home(office: Office) -> None:
 def test_a_registration_is_taken_in_with_the_keyboard(office: Office) -> None:
     window = office.person("window.clerk")
     take_in(window)
-    window.see("办件-已收件", "已收件", "生育登记服务卡")
+    window.see("来访-已收件", "已收件", "生育登记服务卡", "1 件事 · 跑 1 次 · 1 个窗口")
+    window.go(window.page.locator("[data-case]").get_attribute("href") or "")
     case, number = uid_of(window), number_of(window)
     window.press("受理")
     # A wide screen has all four stages above the steps, a phone names the present one.

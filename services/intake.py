@@ -1,0 +1,450 @@
+"""一次来访: everything one person came for, taken in together. One visit is one trip to one window; what was typed is never lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from catalogue import loader as catalogue
+from models.agency import Agency
+from models.base import now
+from models.case import Case, ServiceItem
+from models.counter import CounterMatter, CounterVisit
+from models.resident import Resident
+from process import clock, engine, journal
+from process.access import Actor
+from process.identity import IdNumber
+from process.inputs import clean_text
+from process.refusals import Forbidden, InvalidInput, NotFound, Refusal
+from services import actions, intake_hall, letters, materials, residents
+from services.one_form import OneForm
+
+# A proposal: so many matters in one go; nobody brings more, and the screen stays readable.
+MOST_MATTERS = 8
+# What somebody typed and then left lying is kept as long as the case number of the day matters.
+PARKED = 20
+AGENT = "_agent"
+UID = re.compile(r"[A-Za-z0-9_-]{22}")
+AGENT_FIELDS = ("name", "id_number", "phone", "relation", "until")
+LONGEST_DRAFT = 60_000
+
+
+# --- The visit and what was typed
+
+
+def load(session: Session, actor: Actor, uid: str) -> CounterVisit:
+    """A visit of this clerk's own window, or of a colleague in the same unit; others answer like none."""
+    found = session.scalar(select(CounterVisit).where(CounterVisit.uid == uid))
+    if found is None or found.unit_id != actor.unit_id:
+        raise NotFound("没有找到这次来访。它可能是别的窗口接待的，请从“综合受理”重新开始。")
+    return found
+
+
+def find(session: Session, actor: Actor, uid: str) -> CounterVisit | None:
+    """The visit a screen belongs to; none while nothing of it was saved."""
+    there = session.scalar(select(CounterVisit.id).where(CounterVisit.uid == uid))
+    return load(session, actor, uid) if there is not None else None
+
+
+def unfinished(session: Session, actor: Actor) -> list[CounterVisit]:
+    """What this clerk typed and has not filed, newest first: after a power cut it is there."""
+    return list(
+        session.scalars(
+            select(CounterVisit)
+            .where(
+                CounterVisit.clerk_id == actor.person_id,
+                CounterVisit.unit_id == actor.unit_id,
+                CounterVisit.status == "open",
+                CounterVisit.saved_at.is_not(None),
+            )
+            .order_by(CounterVisit.saved_at.desc())
+            .limit(PARKED)
+        )
+    )
+
+
+def at_counter(session: Session, actor: Actor) -> CounterVisit | None:
+    """The visit in hand: open and not finished, whether something is typed or filed."""
+    return session.scalar(
+        select(CounterVisit)
+        .where(
+            CounterVisit.clerk_id == actor.person_id,
+            CounterVisit.unit_id == actor.unit_id,
+            CounterVisit.status == "open",
+        )
+        .order_by(CounterVisit.id.desc())
+        .limit(1)
+    )
+
+
+def begin(
+    session: Session, actor: Actor, *, uid: str = "", ticket_uid: str | None = None, window: str = ""
+) -> CounterVisit:
+    """Somebody sits down at the window. The screen brings its own `uid`, so that two requests of one screen mean one visit."""
+    if uid:
+        there = session.scalar(select(CounterVisit).where(CounterVisit.uid == uid))
+        if there is not None:
+            return load(session, actor, uid)
+        if not UID.fullmatch(uid):
+            raise InvalidInput("页面已经过期，请刷新“综合受理”后再收件，填过的内容都在。")
+    if actor.unit_id is None or actor.person_id is None:
+        raise Forbidden("您的账号没有所在的单位，不能在窗口收件。请管理员先补上所在单位。")
+    visit = CounterVisit(
+        district=session.get_one(Agency, actor.unit_id).district,
+        unit_id=actor.unit_id,
+        clerk_id=actor.person_id,
+        ticket_uid=ticket_uid,
+        window=window[:20],
+        **({"uid": uid} if uid else {}),
+    )
+    try:
+        with session.begin_nested():
+            session.add(visit)
+    except IntegrityError:
+        # Saved and filed in the same moment: the other request was a moment earlier.
+        return load(session, actor, uid)
+    return visit
+
+
+def save_draft(
+    session: Session, actor: Actor, visit: CounterVisit, typed: Mapping[str, Sequence[str]], filed: int | None = None
+) -> datetime:
+    """Keeps what stands on the screen. Only whoever sits there writes: two windows do not overwrite each other.
+
+    `filed` is how many matters the screen knew: a save that was on its way while they were filed brings nothing back."""
+    if visit.clerk_id != actor.person_id:
+        raise Forbidden("这次来访由别的同事接待，您填的没有存进去。请同事接着办，或另起一位。")
+    if visit.status != "open":
+        raise InvalidInput("这次来访已经办完，不再存草稿。要接着办请按“叫下一位”或从工作台打开这件。")
+    if filed is not None and filed < len(visit.matters):
+        return now()
+    kept = {str(name)[:120]: [str(one)[:2_000] for one in values][:40] for name, values in typed.items()}
+    if sum(len(name) + sum(map(len, values)) for name, values in kept.items()) > LONGEST_DRAFT:
+        raise InvalidInput("填的内容太长，没有存成草稿。请先收件，再把长的内容放进附件。")
+    at = now()
+    visit.draft, visit.saved_at = kept, at
+    session.flush()
+    return at
+
+
+def forget_draft(visit: CounterVisit) -> None:
+    """Filed, or not wanted any more."""
+    visit.draft, visit.saved_at = None, None
+
+
+def drop(session: Session, actor: Actor, visit: CounterVisit) -> None:
+    """不要了: a visit in which nothing was filed is over; with matters filed only the typed rest goes."""
+    if visit.clerk_id != actor.person_id:
+        raise Forbidden("这份草稿是别的同事填的，不由您清掉。")
+    forget_draft(visit)
+    if not visit.matters:
+        visit.status, visit.closed_at = "dropped", now()
+    session.flush()
+
+
+# --- Taking in
+
+
+@dataclass(frozen=True)
+class Agent:
+    """Who came in the applicant's place, with the letter seen at the counter."""
+
+    name: str
+    number: IdNumber
+    phone: str
+    relation: str
+    until: date
+
+
+def file(
+    session: Session,
+    actor: Actor,
+    visit: CounterVisit,
+    one: OneForm,
+    person: Mapping[str, str],
+    answers: Mapping[str, Any],
+    brought: Mapping[str, Mapping[str, Any]],
+    agent_typed: Mapping[str, str] | None = None,
+    asked: Iterable[str] = (),
+) -> list[Case]:
+    """All matters or none: every mistake of every matter is told at once, and each case is filed by its own step.
+
+    `asked` are the boxes that stood on the screen: an empty one that must be filled is told with the other mistakes."""
+    if len(one.items) > MOST_MATTERS:
+        raise InvalidInput(
+            f"一次最多办 {MOST_MATTERS} 件，现在选了 {len(one.items)} 件。请分两次收。", {"item": "太多了"}
+        )
+    on_screen = set(asked)
+    errors = {
+        q.field.name: f"请填写“{q.field.title['zh']}”。"
+        for q in one.questions
+        if q.field.required and q.field.name in on_screen and answers.get(q.field.name) in (None, "", [])
+    }
+    agent = None
+    try:
+        agent = read_agent(agent_typed or {}, str(person.get("applicant_id_number") or ""))
+    except InvalidInput as refusal:
+        errors |= refusal.errors
+    cases: list[Case] = []
+    for item in one.items:
+        try:
+            cases.append(_file_one(session, actor, one, item, person, answers, brought))
+        except Refusal as refusal:
+            if refusal.status not in (403, 422) or not refusal.errors:
+                raise
+            errors |= {one.box_of(item.code, name): text for name, text in refusal.errors.items()}
+    if errors:
+        raise InvalidInput("请更正：" + "".join(f"{text.rstrip('。')}。" for text in errors.values()), errors)
+    _join(session, visit, cases)
+    if agent is not None:
+        _represent(session, actor, visit, cases, agent)
+    intake_hall.note(session, actor, visit.ticket_uid, cases)
+    forget_draft(visit)
+    session.flush()
+    return cases
+
+
+def _file_one(
+    session: Session,
+    actor: Actor,
+    one: OneForm,
+    item: ServiceItem,
+    person: Mapping[str, str],
+    answers: Mapping[str, Any],
+    brought: Mapping[str, Mapping[str, Any]],
+) -> Case:
+    lines = [
+        {**line, "code": record.id, "original": bool(line.get("original")) and slot.serves[0][0] == item.code}
+        for slot in one.slots
+        for code, record in slot.serves
+        if code == item.code and (line := brought.get(slot.key)) is not None
+    ]
+    data = {"item": item.code, **person, **one.answers(answers, item.code), "materials": lines}
+    case = actions.create(session, actor, "case", data)
+    assert isinstance(case, Case)
+    actions.perform(case, "submit", actor)
+    return case
+
+
+def _join(session: Session, visit: CounterVisit, cases: Sequence[Case]) -> None:
+    for case in cases:
+        if visit.resident_id is not None and visit.resident_id != case.applicant_id:
+            words = "这次来访已为另一位申请人收了件。请先办完这位，再叫下一位。"
+            raise InvalidInput(words, {"applicant_id_number": words})
+        visit.resident_id = case.applicant_id
+        visit.matters.append(CounterMatter(case_id=case.id, position=len(visit.matters) + 1))
+        session.flush()
+
+
+def share_papers(one: OneForm, cases: Sequence[Case]) -> None:
+    """A paper that serves several matters lies in the first; the others say where to look."""
+    by_item = {case.item.code: case for case in cases}
+    for slot in one.slots:
+        (first_code, first), *others = slot.serves
+        holder = by_item.get(first_code)
+        given = next((m for m in holder.materials if m.code == first.id), None) if holder else None
+        if holder is None or given is None or not given.provided:
+            continue
+        for code, record in others:
+            taken = next((m for m in by_item[code].materials if m.code == record.id), None) if code in by_item else None
+            if taken is not None and taken.provided:
+                taken.source, taken.source_material_id = "visit", given.id
+                taken.source_words = f"同一次来访已交，原件或扫描件在 {holder.number}"
+
+
+def of_case(session: Session, case: Case) -> CounterVisit | None:
+    """The visit in which a case was taken in."""
+    return session.scalar(
+        select(CounterVisit)
+        .join(CounterMatter, CounterMatter.visit_id == CounterVisit.id)
+        .where(CounterMatter.case_id == case.id)
+    )
+
+
+# --- Somebody comes for somebody else
+
+
+def read_agent(typed: Mapping[str, str], principal: str) -> Agent | None:
+    """No letter, no acceptance: the agent's card and the letter were both seen, or nobody acts here."""
+    given = {name: " ".join(str(typed.get(f"agent_{name}") or "").split()) for name in AGENT_FIELDS}
+    seen = bool(typed.get("agent_letter"))
+    if not any(given.values()) and not seen:
+        return None
+    errors: dict[str, str] = {}
+    number: IdNumber | None = None
+    until: date | None = None
+    try:
+        number = IdNumber.parse(given["id_number"])
+    except InvalidInput as refusal:
+        errors["agent_id_number"] = f"代办人{refusal.detail}"
+    try:
+        name = clean_text(given["name"], residents.LONGEST_NAME)
+        relation = clean_text(given["relation"], 30)
+    except ValueError as problem:
+        name, relation = "", ""
+        errors["agent_name"] = f"代办人姓名或关系{problem}。"
+    if not name and "agent_name" not in errors:
+        errors["agent_name"] = "请填写代办人姓名。"
+    today = clock.local_day(now())
+    try:
+        until = date.fromisoformat(given["until"]) if given["until"] else today
+    except ValueError:
+        errors["agent_until"] = "委托书有效期请写成 2026-03-05 的样子，且必须存在。"
+    if until is not None and until < today:
+        errors["agent_until"] = "委托书已经过期，不能代办。请申请人重新签委托书。"
+    if not seen:
+        errors["agent_letter"] = "没有委托书不能收件。请核对委托书原件后勾选；没带的，可打印空白委托书请申请人签。"
+    if number is not None and number.value == "".join(principal.split()).upper():
+        errors["agent_id_number"] = "代办人就是申请人本人，不用委托书。请清空代办人一栏。"
+    if errors or number is None or until is None:
+        raise InvalidInput("代办人的信息有误：" + "".join(errors.values()), errors)
+    return Agent(name, number, given["phone"], relation, until)
+
+
+def _represent(session: Session, actor: Actor, visit: CounterVisit, cases: Sequence[Case], agent: Agent) -> None:
+    """Writes down who acts for whom; one person never acts for both sides of a matter."""
+    index = Resident.index_of(agent.number.value)
+    for case in cases:
+        _one_side(session, case, agent, index)
+    visit.agent = {
+        "name": agent.name,
+        "id_number": agent.number.value,
+        "phone": agent.phone,
+        "relation": agent.relation,
+        "until": agent.until.isoformat(),
+    }
+    visit.agent_index = index
+    for case in cases:
+        letter = letters.seen_at_counter(session, case, agent.name, agent.until)
+        case.private = {**(case.private or {}), AGENT: {**visit.agent, "letter": letter.id}}
+        journal.record(session, "case:agent", actor, content=case, details={"letter": letter.id})
+
+
+def _one_side(session: Session, case: Case, agent: Agent, index: str) -> None:
+    """双方代理: the same agent already acts, in an open case of this item, for the other person named in this form."""
+    others = {
+        str(value): name
+        for name, value in case.values.items()
+        if name.endswith("id_number") and value and case.applicant is not None and value != case.applicant.id_number
+    }
+    if not others:
+        return
+    indexes = [Resident.index_of(number) for number in others if number != agent.number.value]
+    if not indexes:
+        return
+    other = session.scalars(
+        select(Case)
+        .join(CounterMatter, CounterMatter.case_id == Case.id)
+        .join(CounterVisit, CounterVisit.id == CounterMatter.visit_id)
+        .join(Resident, Resident.id == Case.applicant_id)
+        .where(
+            CounterVisit.agent_index == index,
+            Case.item_id == case.item_id,
+            Case.closed_at.is_(None),
+            Case.id != case.id,
+            Resident.id_index.in_(indexes),
+        )
+        .limit(1)
+    ).first()
+    if other is not None:
+        words = (
+            f"{agent.name}已在 {other.number} 里代理这件事的另一方，同一人不能同时代理双方。"
+            "请申请人本人来办，或换一位代办人。"
+        )
+        raise InvalidInput(words, {"agent_id_number": words})
+
+
+# --- What is done with the matters
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step of the visit did with one matter."""
+
+    case: Case
+    done: tuple[str, ...] = ()
+    sentence: str = ""
+
+
+def accept_all(session: Session, actor: Actor, visit: CounterVisit) -> list[Outcome]:
+    """受理 for each that is complete; each refusal is a sentence beside its matter and stops no other."""
+    found = []
+    for matter in visit.matters:
+        case = matter.case
+        if case.state != "submitted":
+            continue
+        try:
+            with session.begin_nested():
+                actions.perform(case, "accept", actor)
+            found.append(Outcome(case, ("accept",)))
+        except Refusal as refusal:
+            session.refresh(case)
+            found.append(Outcome(case, (), refusal.detail))
+    return found
+
+
+def settle(session: Session, actor: Actor, case: Case) -> Outcome:
+    """当场办结: every step up to the result that this person may take and that is lawful; what stops it is said.
+
+    Two people stay two people: who reviewed does not approve, the engine's guards decide as always."""
+    done: list[str] = []
+    sentence = ""
+    for verb in ("accept", "review", "approve", "issue"):
+        if verb not in {t.id for t in engine.available(case, actor)}:
+            continue
+        try:
+            with session.begin_nested():
+                inputs: dict[str, Any] = {}
+                if verb == "review":
+                    inputs = {
+                        "materials": [
+                            {"code": m.code, "verdict": "accepted"}
+                            for m in case.materials
+                            if m.provided and not m.verdict
+                        ]
+                    }
+                actions.perform(case, verb, actor, inputs)
+            done.append(verb)
+        except Refusal as refusal:
+            session.refresh(case)
+            sentence = refusal.detail
+            break
+    return Outcome(case, tuple(done), sentence or waits_for(case))
+
+
+def waits_for(case: Case) -> str:
+    """Who is next, in a sentence the clerk can say to the visitor."""
+    return {
+        "submitted": "还没有受理：请看缺什么。",
+        "accepted": "等审核。请后台审核的同事当场审，或交后台。",
+        "accepted_deferred": "等审核，欠的材料补齐后才能发证。",
+        "reviewed": "等审批。审核过的人不能审批，请另一位同事在自己的工作台上按“审批同意”。",
+        "approved": "等发证。",
+    }.get(case.state, "")
+
+
+def close(session: Session, actor: Actor, visit: CounterVisit) -> None:
+    """办完: the visitor gets up. Nothing may be left typed and unfiled without somebody saying so."""
+    if visit.draft and any(value for name, values in visit.draft.items() if name != "visit" for value in values):
+        raise InvalidInput("这位还有填了没收的内容。请先收件，或按“不要了”清掉，再叫下一位。")
+    if visit.status == "open":
+        visit.status, visit.closed_at = "closed", now()
+        session.flush()
+        intake_hall.finish(session, actor, visit.ticket_uid, [m.case for m in visit.matters])
+
+
+def is_instant(case: Case) -> bool:
+    """The catalogue says that this item may be decided at the counter."""
+    return catalogue.item(case.item.code).modes.instant
+
+
+def missing_lines(case: Case) -> list[tuple[str, bool]]:
+    """What is not there, with whether it may come later."""
+    return [(m.name, not m.critical) for m in materials.missing(case)]
