@@ -86,7 +86,7 @@ class Certificate(Content):
 
     case: Mapped[Case] = relationship(foreign_keys=[case_id])
     # A certificate names its paper and a paper its certificate: without post_update, changing both in one flush is a cycle.
-    paper: Mapped[Paper | None] = relationship(foreign_keys=[paper_id], post_update=True)
+    paper: Mapped[Paper | None] = relationship(foreign_keys=[paper_id], viewonly=True)
     replaces: Mapped[Certificate | None] = relationship(remote_side="Certificate.id", foreign_keys=[replaces_id])
 
     __mapper_args__ = {"polymorphic_identity": "certificate", "inherit_condition": id == Content.id}

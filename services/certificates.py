@@ -184,13 +184,13 @@ def freeze_certificate(step: Step) -> None:
         case_routing.above(certificate.place, "street", "town") or certificate.place,
     )
     year, value = numbers.draw(step.session, letters, street.id, step.at)
-    certificate.number = numbers.certificate(letters, street.code, year, value)
-    certificate.issued_on = step.at
-    certificate.valid_until = last_day(certificate, data, step.at)
-    paper = papers_out.freeze(occasion, certificate.paper_kind, {**data, "number": certificate.number})
-    certificate.paper_id = paper.id
-    certificate.search_text = f"{certificate.number} {certificate.search_text}"[:500]
-    step.details["number"] = certificate.number
+    number = numbers.certificate(letters, street.code, year, value)
+    paper = papers_out.freeze(occasion, certificate.paper_kind, {**data, "number": number})
+    # All at once and after the paper, so that a batch of a thousand writes each row once.
+    certificate.number, certificate.paper_id = number, paper.id
+    certificate.issued_on, certificate.valid_until = step.at, last_day(certificate, data, step.at)
+    certificate.search_text = f"{number} {certificate.search_text}"[:500]
+    step.details["number"] = number
 
 
 def last_day(certificate: Certificate, data: dict[str, Any], at: datetime) -> date | None:

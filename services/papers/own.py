@@ -96,7 +96,10 @@ def _once(session: Session, row: PaperFolder | PaperEdition) -> None:
 
 def keep(session: Session, paper: definition.Paper) -> None:
     """The files of the version that a paper is just being frozen with, shipped ones too: an update takes nothing away."""
-    if session.get(PaperEdition, paper.version) is not None:
+    found = session.get(PaperEdition, paper.version)
+    if found is not None:
+        # Held on to while the transaction lasts: a batch asks for the same one hundreds of times.
+        session.info["edition"] = found
         return
     if definition.version_of(paper.folder, paper.folder.parent / definition.COMMON) != paper.version:
         # The software was exchanged under this running process; the next one keeps what it reads.
