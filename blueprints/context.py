@@ -19,7 +19,7 @@ from models.person import Person
 from process import access
 from process.access import NOBODY, Actor
 from process.refusals import NotFound
-from services import actions
+from services import actions, unprintable
 
 T = TypeVar("T", bound=Content)
 
@@ -92,6 +92,7 @@ def init_app(app: Flask) -> None:
     app.context_processor(_page_context)
     # Macros are imported without the page's context, and every form they draw needs its key.
     app.jinja_env.globals["once_token"] = once_token
+    app.jinja_env.globals["unprintable"] = unprintable.wanting
 
 
 def _page_context() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from models.crypto import vault
 from models.ledger import IdempotencyKey
 from process import releases, transactions
 from process.refusals import Conflict, IdempotencyMismatch
+from services import unprintable
 from services.papers import own
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -64,6 +65,7 @@ def init_app(app: Flask) -> None:
 
 def _begin() -> None:
     transactions.set_writing(request.method not in SAFE)
+    unprintable.begin(lambda: request.values.get("by_hand") == "y")
 
 
 def take_up_releases() -> None:

@@ -123,9 +123,22 @@ def make(step: Step, paper_id: str) -> Paper | None:
     data = collect(occasion, paper_id)
     if data is None:
         return None
+    data = _printable(occasion, paper_id, data, step.details)
     if paper_id in _numbered:
         data["number"] = _numbered[paper_id](occasion, data)
     return freeze(occasion, paper_id, data)
+
+
+def _printable(occasion: Occasion, paper_id: str, data: dict[str, Any], details: dict[str, Any]) -> dict[str, Any]:
+    """Stops here, before a number is spent, when a character has no glyph; what was agreed to be written by hand is on record."""
+    from services import unprintable
+    from services.papers.definition import load
+
+    settled = unprintable.settle(load(paper_id), plain(data), occasion.inputs)
+    if not settled.by_hand:
+        return data
+    details["by_hand"] = sorted({*details.get("by_hand", ()), *settled.by_hand})
+    return settled.data
 
 
 def make_paper(step: Step, paper_id: str) -> None:
@@ -145,8 +158,9 @@ def print_now(session: Session, content: Content, actor: Actor, paper_id: str, a
     data = collect(occasion, paper_id)
     if data is None:
         raise NotFound("这件现在没有这种文书。")
-    paper = freeze(occasion, paper_id, data)
-    journal.record(session, "paper:print", actor, content=content, details={"paper": paper_id}, at=occasion.at)
+    details: dict[str, Any] = {"paper": paper_id}
+    paper = freeze(occasion, paper_id, _printable(occasion, paper_id, data, details))
+    journal.record(session, "paper:print", actor, content=content, details=details, at=occasion.at)
     return paper
 
 

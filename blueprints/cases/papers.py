@@ -22,7 +22,7 @@ from models.case import Case
 from models.paper import Paper
 from process import access, clock
 from process.library import library
-from process.refusals import Forbidden, InvalidInput, NotFound
+from process.refusals import Forbidden, InvalidInput, NotFound, RequirementUnmet
 from process.words import N_
 from services import (
     certificates,
@@ -76,7 +76,10 @@ def make_paper(uid: str, paper: str) -> ResponseReturnValue:
     case = _case(uid)
     if paper not in MADE_HERE:
         raise NotFound(_("这种文书由办理步骤自动生成，不在这里打印。"))
-    made: Paper = papers_out.print_now(db_session(), case, current_actor(), paper)
+    try:
+        made: Paper = papers_out.print_now(db_session(), case, current_actor(), paper)
+    except RequirementUnmet as refusal:
+        return _page(case, problem=refusal.detail), 422
     return redirect(url_for("certificates.paper", uid=made.uid), 303)
 
 
@@ -110,9 +113,10 @@ def send_inquiry(uid: str) -> ResponseReturnValue:
                 current_actor(),
                 {"addressee": form.addressee.data, "signature": form.signature.data or None},
             )
-    except InvalidInput as refusal:
+    except (InvalidInput, RequirementUnmet) as refusal:
+        session.expire_all()
         show_refusal(form, refusal)
-        return _page(case, inquiry=form), 422
+        return _page(_case(uid), inquiry=form), 422
     flash(_("调查函 %(number)s 已发出。", number=inquiry.fields["letter_number"]), "success")
     return redirect(url_for("content.show", uid=inquiry.uid), 303)
 
@@ -140,7 +144,9 @@ def _inquiry_form(case: Case) -> InquiryForm:
     return form
 
 
-def _page(case: Case, *, records: RecordsForm | None = None, inquiry: InquiryForm | None = None) -> str:
+def _page(
+    case: Case, *, records: RecordsForm | None = None, inquiry: InquiryForm | None = None, problem: str = ""
+) -> str:
     session, actor = db_session(), current_actor()
     kind = certificates.paper_kind(case)
     kept = record_check.of(case)
@@ -172,6 +178,7 @@ def _page(case: Case, *, records: RecordsForm | None = None, inquiry: InquiryFor
         inquiries=_inquiries(case),
         inquiry=(inquiry or _inquiry_form(case)) if may_ask else None,
         statement=_statement(case),
+        problem=problem,
         drafts=_drafts(case, kind),
         may_print=access.may(actor, "print", case, session),
     )

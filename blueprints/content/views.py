@@ -78,8 +78,8 @@ def page_of(
     if failed is not None:
         errors = failed[2]
         for act in acts:
-            if act.id == failed[0] and failed[1] is not None:
-                act.form, act.open = failed[1], True
+            if act.id == failed[0]:
+                act.form, act.open = failed[1] or act.form, True
     kind = request.args.get("show", "")
     deadline = present.deadline_view(session, content, definition, explain=True, full=full)
     holder = (
