@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from config import ROOT
+from process import key_usage
 
 # Phones refuse server certificates of a private authority that hold longer.
 SERVER_DAYS = 397
@@ -86,7 +87,7 @@ def _authority(
         _blank(name, name, key, at, AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.NameConstraints(permitted, None), critical=True)
-        .add_extension(_usage(sign_certificates=True), critical=True)
+        .add_extension(key_usage.authority(), critical=True)
         .sign(key, hashes.SHA256())
     )
     _write(folder, "ca", certificate, key)
@@ -107,7 +108,7 @@ def _server(
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(wanted), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(_usage(sign_certificates=False), critical=True)
+        .add_extension(key_usage.server(), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority[1].public_key()), critical=False)
         .sign(authority[1], hashes.SHA256())
     )
@@ -127,20 +128,6 @@ def _blank(
         .not_valid_before(at - timedelta(hours=24))
         .not_valid_after(at + timedelta(days=days - 1))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-
-
-def _usage(*, sign_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not sign_certificates,
-        key_cert_sign=sign_certificates,
-        crl_sign=sign_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
     )
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from flask import url_for
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, or_, select
 from sqlalchemy.orm import Session
 
 from blueprints.api import lines
@@ -31,6 +31,9 @@ from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 from process.numbers import CHINA
 from services import side_by_side, visits
 
+# Kinds of fields that name another thing, and what is kept beside the fields of a type and names one.
+NAMING = ("case",)
+REFERENCES = frozenset({"case", "parent"})
 MASKS = {"id_number": mask_id_number, "phone": mask_phone, "person_name": mask_name, "address": mask_address}
 
 
@@ -149,11 +152,7 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
     rights = field_access.rights(session, content, actor, full=full)
     values, masked = fields(content, full=full, rights=rights)
     hidden = visits.hidden(session, content, actor).intersection(values)
-    # Another thing is named only to whoever may see it.
-    case_uid = values.get("case")
-    named = access.visible(select(Content.id).where(Content.uid == case_uid), actor)
-    if isinstance(case_uid, str) and session.scalar(named) is None:
-        hidden = hidden | {"case"}
+    hidden = hidden | _unnamed(session, content, actor, values)
     values, masked = {name: value for name, value in values.items() if name not in hidden}, sorted({*masked, *hidden})
     names, tongue = Names(session, content, actor), language()
     return _head(session, content) | {
@@ -179,6 +178,20 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
         "related": related(session, content, actor),
         "form": form(content),
     }
+
+
+def _unnamed(session: Session, content: Content, actor: Actor, values: Mapping[str, Any]) -> set[str]:
+    """The fields that name another thing which this reader may not see: nobody learns of a thing through another one."""
+    naming = {spec.name for spec in library.type(content.type).fields if spec.kind in NAMING} | REFERENCES
+    asked = {name: value for name in naming if isinstance(value := values.get(name), str) and value}
+    if not asked:
+        return set()
+    marks = asked.values()
+    known = access.visible(
+        select(Content.uid, Content.number).where(or_(Content.uid.in_(marks), Content.number.in_(marks))), actor
+    )
+    seen = {mark for row in session.execute(known) for mark in row if mark}
+    return {name for name, value in asked.items() if value not in seen}
 
 
 def _head(session: Session, content: Content) -> dict[str, Any]:
@@ -264,9 +277,6 @@ def _add_answers(content: Content, values: dict[str, Any], masked: list[str], *,
     own = {spec.name for spec in library.type(content.type).fields}
     for name, value in content.values.items():
         if name in own or name in values or name in masked or (name.startswith("_") and not full):
-            continue
-        if name == "parent":
-            # `related` names it to whoever may see it; who only answers a part need not know the whole.
             continue
         question = questions.get(name)
         kind = question.kind if question else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,11 +15,12 @@ from flask_login import login_required
 from blueprints.context import current_actor, db_session, load_or_404
 from blueprints.errands.bp import bp
 from blueprints.grid.forms import Box, attempt, page
+from extensions import limiter
 from models.base import now
 from models.errand import Errand
 from models.person import CourierProfile
 from process import clock
-from process.refusals import Forbidden
+from process.refusals import Forbidden, Refusal
 from services import actions, courier_record, couriers, errand_board, errand_posting, places
 
 
@@ -63,6 +65,19 @@ def courier(username: str) -> ResponseReturnValue:
     )
 
 
+def _answered(
+    username: str, act: Callable[[], object], said: Callable[[object], str]
+) -> tuple[ResponseReturnValue | None, Refusal | None]:
+    """A form of the courier's page that was sent: done, it leads back there; refused, it is shown again with the reason."""
+    if request.method != "POST":
+        return None, None
+    done, refusal = attempt(lambda: (act(),))
+    if done is None:
+        return None, refusal
+    flash(said(done[0]), "success")
+    return redirect(url_for("errands.courier", username=username), 303), None
+
+
 def _communities(profile: CourierProfile) -> list[Any]:
     session = db_session()
     return couriers.communities(session, places.street_above(session, profile.point.path))
@@ -102,14 +117,12 @@ def register_courier() -> ResponseReturnValue:
 @login_required
 def describe_courier(username: str) -> ResponseReturnValue:
     """The station's side: point, training, how many at once."""
-    actor, session, refusal = current_actor(), db_session(), None
+    actor, session = current_actor(), db_session()
     profile = couriers.load(session, actor, username)
-    if request.method == "POST":
-        done, refusal = attempt(lambda: (couriers.describe(session, actor, profile, request.form), True)[1])
-        if done:
-            flash(_("已保存。"), "success")
-            return redirect(url_for("errands.courier", username=username), 303)
-    return page(
+    done, refusal = _answered(
+        username, lambda: couriers.describe(session, actor, profile, request.form), lambda _done: _("已保存。")
+    )
+    return done or page(
         _("%(name)s：站点、培训和上限", name=profile.person.name),
         [
             Box(
@@ -138,13 +151,13 @@ def describe_courier(username: str) -> ResponseReturnValue:
 @login_required
 def tell_courier(username: str) -> ResponseReturnValue:
     """When, where and what for: by themselves, or written down for them by the station."""
-    actor, session, refusal = current_actor(), db_session(), None
+    actor, session = current_actor(), db_session()
     profile = couriers.load(session, actor, username)
-    if request.method == "POST":
-        done, refusal = attempt(lambda: (couriers.tell(session, actor, profile, request.form), True)[1])
-        if done:
-            flash(_("已保存，派单时会按这个考虑。"), "success")
-            return redirect(url_for("errands.courier", username=username), 303)
+    done, refusal = _answered(
+        username,
+        lambda: couriers.tell(session, actor, profile, request.form),
+        lambda _done: _("已保存，派单时会按这个考虑。"),
+    )
     hint = _("例如 8:30-11:30、14:00-17:00；不来的日子空着")
     boxes = [
         Box(
@@ -175,7 +188,7 @@ def tell_courier(username: str) -> ResponseReturnValue:
         ),
         Box("unlisted", _("公开的名单上不写我的名字"), "checkbox", bool(profile.unlisted), required=False),
     ]
-    return page(
+    return done or page(
         _("%(name)s：什么时候能来", name=profile.person.name),
         boxes,
         submit=_("保存"),
@@ -189,14 +202,14 @@ def tell_courier(username: str) -> ResponseReturnValue:
 @login_required
 def courier_away(username: str) -> ResponseReturnValue:
     """Days on which they cannot come."""
-    actor, session, refusal = current_actor(), db_session(), None
+    actor, session = current_actor(), db_session()
     profile = couriers.load(session, actor, username)
-    if request.method == "POST":
-        made, refusal = attempt(lambda: couriers.be_away(session, actor, profile, request.form))
-        if made is not None:
-            flash(_("记下了，这几天不会派单。"), "success")
-            return redirect(url_for("errands.courier", username=username), 303)
-    return page(
+    done, refusal = _answered(
+        username,
+        lambda: couriers.be_away(session, actor, profile, request.form),
+        lambda _made: _("记下了，这几天不会派单。"),
+    )
+    return done or page(
         _("%(name)s：哪几天不能来", name=profile.person.name),
         [
             Box("since", _("从哪一天"), "date"),
@@ -222,17 +235,14 @@ def courier_back(username: str, absence_id: int) -> ResponseReturnValue:
 @login_required
 def suspend_courier(username: str) -> ResponseReturnValue:
     """No errands for the time being; what is not fetched yet goes back on the board."""
-    actor, session, refusal = current_actor(), db_session(), None
+    actor, session = current_actor(), db_session()
     profile = couriers.load(session, actor, username)
-    if request.method == "POST":
-        concerned, refusal = attempt(lambda: couriers.suspend(session, actor, profile, request.form.get("reason", "")))
-        if concerned is not None:
-            flash(
-                _("已暂停接单，手上 %(n)s 单已处理。", n=concerned) if concerned else _("已暂停接单。"),
-                "success",
-            )
-            return redirect(url_for("errands.courier", username=username), 303)
-    return page(
+    done, refusal = _answered(
+        username,
+        lambda: couriers.suspend(session, actor, profile, request.form.get("reason", "")),
+        lambda n: _("已暂停接单，手上 %(n)s 单已处理。", n=n) if n else _("已暂停接单。"),
+    )
+    return done or page(
         _("%(name)s：暂停接单", name=profile.person.name),
         [Box("reason", _("原因"), "textarea", attrs={"maxlength": 200, "rows": 2})],
         submit=_("暂停接单"),
@@ -269,6 +279,7 @@ def ask_statement() -> ResponseReturnValue:
 
 
 @bp.route("/<uid>/thank", methods=["GET", "POST"])
+@limiter.limit("20/hour", methods=["POST"])
 @login_required
 def thank(uid: str) -> ResponseReturnValue:
     """A word of thanks for whoever came."""

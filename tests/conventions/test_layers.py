@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "blueprints": {"blueprints", "services", "process", "models", "catalogue", "extensions", "config", "jobs"},
     "jobs": {"jobs", "services", "process", "models", "catalogue", "extensions", "config", "app"},
     "cli": {"cli", "services", "process", "models", "catalogue", "extensions", "config", "jobs"},
-    "supervisor": {"supervisor", "config", "app"},
+    "supervisor": {"supervisor", "process", "config", "app"},
 }
 WEB = {
     "flask",
