@@ -263,14 +263,11 @@ def take_over(session: Session, actor: Actor, case: Case, slot: Material, uid: s
     request = session.scalar(select(SharingRequest).where(SharingRequest.uid == uid))
     applicant = case.applicant
     if request is None or request.state != "found" or request.kind != kind or now() - request.asked_at > YOUNG:
-        raise InvalidInput(
-            f"“{slot.name}”的数据共享结果不能用了，请重新查，或收纸质材料。", {f"m-{slot.code}": "请重新查"}
-        )
+        words = f"“{slot.name}”的数据共享结果不能用了，请重新查，或收纸质材料。"
+        raise InvalidInput(words, {f"m-{slot.code}": words})
     if applicant is None or request.resident_index != applicant.id_index:
-        raise InvalidInput(
-            f"“{slot.name}”的数据共享结果是另一个人的，没有采用。请重新查，或收纸质材料。",
-            {f"m-{slot.code}": "查到的不是这位申请人"},
-        )
+        words = f"“{slot.name}”的数据共享结果查到的不是这位申请人，没有采用。请重新查，或收纸质材料。"
+        raise InvalidInput(words, {f"m-{slot.code}": words})
     answered = (request.answered_at or request.asked_at).astimezone(CHINA)
     slot.provided, slot.sheets = True, max(slot.sheets or 0, 1)
     slot.source = "shared"

@@ -153,19 +153,15 @@ def take_over(session: Session, actor: Actor, case: Case, slot: Material, materi
     assert resident is not None
     if consent_of(session, resident) is None:
         if not consent:
-            raise InvalidInput(
-                "用以前交过的材料要本人同意。请问过本人后勾“本人同意”，不同意的请收纸质材料。",
-                {"consent": "请先问本人是否同意"},
-            )
+            words = "用以前交过的材料要本人同意。请问过本人后勾“本人同意”，不同意的请收纸质材料。"
+            raise InvalidInput(words, {"consent": words})
         agree(session, actor, resident)
     given = next(
         (one for one in offers(session, actor, resident, [case.item]).values() if one.material.id == material_id), None
     )
     if given is None or record_kind(case.item, slot.code) != record_kind(given.material.case.item, given.material.code):
-        raise InvalidInput(
-            f"“{slot.name}”不能再用以前的那份（已超过期限、被退回，或不是本人的）。请收纸质材料。",
-            {f"m-{slot.code}": "以前的这份不能再用"},
-        )
+        words = f"“{slot.name}”不能再用以前的那份（已超过期限、被退回，或不是本人的）。请收纸质材料。"
+        raise InvalidInput(words, {f"m-{slot.code}": words})
     if given.material.case.district != case.district:
         raise Forbidden("那份材料在别的区，不在本系统里，请收纸质材料。")
     for document in session.scalars(select(Document).where(Document.material_id == material_id)):
