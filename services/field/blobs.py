@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.base import now
@@ -54,10 +55,17 @@ def begin(session: Session, actor: Actor, sha256: object, size: object) -> Field
         raise Conflict(f"还有 {waiting} 张照片没有随表单报完，请先把待上报的报完再传新的。")
     person = session.get_one(Person, actor.person_id)
     district = person.unit.district if person.unit else ""
-    found = FieldBlob(person_id=person.id, district=district, sha256=sha256, size=size, created_at=now())
-    session.add(found)
-    session.flush()
-    return found
+    made = FieldBlob(person_id=person.id, district=district, sha256=sha256, size=size, created_at=now())
+    try:
+        with session.begin_nested():
+            session.add(made)
+    except IntegrityError:
+        # Asked twice at once: whoever came first has begun it.
+        first = _find(session, actor, sha256)
+        if first is None:
+            raise
+        return first
+    return made
 
 
 def add(session: Session, actor: Actor, sha256: str, start: int, data: bytes) -> FieldBlob:

@@ -27,6 +27,8 @@ async function start() {
   if (navigator.storage && navigator.storage.persist) navigator.storage.persist().catch(() => {});
   app.store = await openStore();
   app.guard = new Guard(app.store);
+  // Without a signal the time is that of the server as it was last heard, not that of this phone's clock.
+  app.offset = (await app.store.meta("offset")) || 0;
   const box = await app.guard.box();
   if (box) await unlock(box);
   else await signOn();
@@ -193,7 +195,14 @@ async function hurry() {
   tell(t("sending"));
   try {
     heard(await app.api.hello());
-    await app.sync.run();
+    try {
+      await app.sync.run();
+    } catch (trouble) {
+      if (trouble.slug !== "device-stale") throw trouble;
+      // Three weeks away: first the day as it is now, then what was done.
+      await refresh();
+      await app.sync.run();
+    }
     await refresh();
     tries = 0;
     app.trouble = "";
@@ -222,6 +231,8 @@ async function failed(trouble) {
     }
     if (trouble.status === 401) app.trouble = t("session_over");
     app.needsSignIn = trouble.status === 401 || trouble.slug === "device-stale";
+    // What was refused today may be allowed later, and nobody else asks again.
+    if (!app.needsSignIn) timer = setTimeout(hurry, 60000);
     return undefined;
   }
   if (!(trouble instanceof Offline)) throw trouble;

@@ -32,7 +32,14 @@ export class Sync {
       let batch = this.#batch(withoutPhotosToSend(ready), most);
       if (!batch.length) {
         const op = ready[0];
-        await this.#photos(op);
+        try {
+          await this.#photos(op);
+        } catch (trouble) {
+          // A photo that is not taken holds up the thing it belongs to, and nothing else.
+          if (!ofTheThing(trouble)) throw trouble;
+          await this.outbox.save({ ...op, state: REFUSED, sentence: trouble.detail, errors: trouble.errors });
+          this.said();
+        }
         const now = await this.outbox.get(op.op_id);
         if (!now || now.state !== WAITING) continue;
         batch = [now];
@@ -41,7 +48,7 @@ export class Sync {
       try {
         moved = await this.#push(batch);
       } catch (trouble) {
-        if (!(trouble instanceof Refused) || OF_THE_PHONE.has(trouble.slug) || trouble.status === 401) throw trouble;
+        if (!ofTheThing(trouble)) throw trouble;
         if (batch.length > 1) {
           most = Math.max(1, Math.floor(batch.length / 2));
           continue;
@@ -160,6 +167,8 @@ export class Sync {
     blob.whole = received >= bytes.length;
   }
 }
+
+const ofTheThing = (trouble) => trouble instanceof Refused && !OF_THE_PHONE.has(trouble.slug) && trouble.status !== 401;
 
 // What has nothing to send ahead of it, and builds on nothing that has.
 function withoutPhotosToSend(ready) {

@@ -24,6 +24,8 @@ from tests.servers import postgres
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.timeout(1800)
+
 STEPS = int(os.environ.get("SYNC_STEPS", "40"))
 FIRST = int(os.environ.get("SYNC_SEED", "1"))
 COUNTS = {
