@@ -168,6 +168,13 @@ def load_of(session: Session, actor: Actor) -> Load | None:
     return None if limit is None else Load(on_hand(session, actor.person_id), limit)
 
 
+def unlisted(session: Session, errands: Sequence[Errand]) -> frozenset[int]:
+    """Those on these cards whose name is not to hang in public."""
+    ids = {one.assignee_id for one in errands if one.assignee_id is not None}
+    found = select(CourierProfile.person_id).where(CourierProfile.person_id.in_(ids), CourierProfile.unlisted.is_(True))
+    return frozenset(session.scalars(found))
+
+
 def limits_of(session: Session, errands: Sequence[Errand]) -> dict[int, int]:
     """How many at once each courier on these cards may have."""
     ids = {one.assignee_id for one in errands if one.assignee_id is not None}
@@ -192,6 +199,8 @@ class Courier:
     limit: int
     done: int
     suspended: bool = False
+    # Their name hangs on no list but the dispatchers'.
+    unlisted: bool = False
 
     @property
     def full(self) -> bool:
@@ -261,6 +270,7 @@ def couriers(session: Session, street: Agency, day: date) -> list[Courier]:
             profile.trained_until is None or profile.trained_until < day,
             *_sums(sums, person.id, profile.errand_limit),
             suspended=profile.suspended_on is not None,
+            unlisted=bool(profile.unlisted),
         )
         for profile, person, point in rows
         if person.id in trained

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +27,7 @@ from process.field_rules import HIDDEN, MASKED
 from process.library import library
 from process.masking import mask_name
 from process.words import N_
-from services import certificates, handing_over, linked, visits
+from services import certificates, courier_record, handing_over, linked, visits
 from services.catalogue_items import record_of
 from services.errand_codes import code_for
 
@@ -54,6 +54,8 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
     code = code_for(content, actor) if isinstance(content, Errand) else None
     if code and sections:
         sections[0].facts.append(SimpleNamespace(label=_("收件确认码（只告诉收件人）"), value=code, wide=False))
+    if sections and isinstance(content, Errand):
+        sections[0].facts += _thanks(session, [content], actor)
     answer: dict[str, Any] = {
         "sections": sections,
         "papers": papers,
@@ -183,7 +185,29 @@ def _linked(session: Session, content: Content, actor: Actor) -> Any:
                 ),
             )
         )
+    brought = [one.uid for one in rows if one.type == "errand" and one.state == "confirmed"]
+    if brought and actor.person_id is not None:
+        facts += _thanks(session, session.scalars(select(Errand).where(Errand.uid.in_(brought))), actor)
     return SimpleNamespace(title=_("相关"), facts=facts, links=True)
+
+
+def _thanks(session: Session, errands: Iterable[Errand], actor: Actor) -> list[Any]:
+    """Where whoever was served may say a word to the courier who came; until it was said."""
+    return [
+        SimpleNamespace(
+            label=_("跑腿工送到了"),
+            wide=False,
+            value=SimpleNamespace(
+                number=_("谢谢跑腿工"),
+                url=url_for("errands.thank", uid=errand.uid),
+                state=SimpleNamespace(label=_("可以写一句话"), tone="waiting"),
+            ),
+        )
+        for errand in errands
+        if "applicant" in access.tokens(errand, actor)
+        and courier_record.may_thank(errand, actor)
+        and courier_record.thanks_of(session, errand) is None
+    ]
 
 
 def _materials(session: Session, case: Case, shown: bool) -> list[Any]:

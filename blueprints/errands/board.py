@@ -80,7 +80,9 @@ def _cards(actor: Actor, glance: Glance, load: Load | None, at: datetime, view: 
     session = db_session()
     shown = views.chosen(errand_board.board(session, actor, glance), view, actor, at)
     limits = errand_board.limits_of(session, shown) if view.by == "courier" else {}
-    return {"columns": cards.columns(session, actor, shown, glance, load, at, view=view, limits=limits)}
+    nameless = errand_board.unlisted(session, shown) if view.hall else frozenset()
+    drawn = cards.columns(session, actor, shown, glance, load, at, view=view, limits=limits, nameless=nameless)
+    return {"columns": drawn}
 
 
 def _etag(glance: Glance, actor: Actor, load: Load | None, view: View) -> str:

@@ -47,6 +47,7 @@ def columns(
     *,
     view: View,
     limits: Mapping[int, int],
+    nameless: frozenset[int] = frozenset(),
 ) -> list[Any]:
     """The board from left to right; a courier's own lane comes first."""
     hall = view.hall
@@ -63,7 +64,9 @@ def columns(
     }
     cards: dict[str, list[Any]] = {key: [] for key in (WAITING, *COLUMNS)}
     for errand in errands:
-        cards[COLUMN_OF.get(errand.state, WAITING)].append(card(session, errand, actor, at, hall=hall))
+        cards[COLUMN_OF.get(errand.state, WAITING)].append(
+            card(session, errand, actor, at, hall=hall, nameless=errand.assignee_id in nameless)
+        )
     made = []
     for key, states in COLUMNS.items():
         limited = load is not None and key == "claimed" and not hall
@@ -117,10 +120,11 @@ def _lanes(cards: list[Any], *, split: bool) -> list[Any]:
     return [*lanes, SimpleNamespace(title=_("别人的"), mine=False, cards=others)] if others else lanes
 
 
-def card(session: Session, errand: Errand, actor: Actor, at: datetime, *, hall: bool) -> Any:
+def card(session: Session, errand: Errand, actor: Actor, at: datetime, *, hall: bool, nameless: bool = False) -> Any:
+    """What stands on one card; `nameless`: it hangs in public, and the courier's name does not."""
     own = actor.person_id is not None and actor.person_id in (errand.assignee_id, errand.companion_id)
     tone, word = lateness(errand, at)
-    courier = errand.assignee.name if errand.assignee is not None and not own else None
+    courier = errand.assignee.name if errand.assignee is not None and not own and not nameless else None
     return SimpleNamespace(
         key=errand.uid,
         title=purposes(str(get_locale())).get(errand.purpose, "") if hall else errand.title,
@@ -136,12 +140,20 @@ def card(session: Session, errand: Errand, actor: Actor, at: datetime, *, hall: 
         mine=own and not hall,
         community=_community(errand),
         courier_id=errand.assignee_id,
-        courier_name=(mask_name(errand.assignee.name) if hall else errand.assignee.name) if errand.assignee else "",
+        courier_name=_lane_name(errand, hall, nameless),
         courier=mask_name(courier) if courier and hall else courier,
         actions=[]
         if hall
         else [_action(errand, t, actor) for t in engine.available(errand, actor) if t.id in ON_THE_CARD],
     )
+
+
+def _lane_name(errand: Errand, hall: bool, nameless: bool) -> str:
+    if errand.assignee is None:
+        return ""
+    if nameless:
+        return _("跑腿工")
+    return mask_name(errand.assignee.name) if hall else errand.assignee.name
 
 
 def _needs(errand: Errand) -> list[str]:

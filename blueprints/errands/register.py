@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -62,8 +63,11 @@ def couriers() -> ResponseReturnValue:
     today = clock.local_day(now())
     by_point: dict[str, list[Any]] = defaultdict(list)
     found = errand_board.couriers(session, street, today)
+    dispatches = actor.holds("errand_dispatcher", street.path)
     for courier in found:
-        by_point[courier.point.id].append(courier)
+        # Whoever wished it stands on this list without a name, except before the dispatchers and themselves.
+        named = dispatches or not courier.unlisted or courier.person_id == actor.person_id
+        by_point[courier.point.id].append(courier if named else replace(courier, name=_("不公开姓名"), username=""))
     nodes = [
         SimpleNamespace(
             id=node.id,
@@ -81,7 +85,7 @@ def couriers() -> ResponseReturnValue:
         nodes=nodes,
         total=len(found),
         expired=sum(c.expired for c in found),
-        may_register=actor.holds("errand_dispatcher", street.path),
+        may_register=dispatches,
         waiting=errand_board.without_role(session, street, [c.person_id for c in found]),
         board_url=url_for("errands.board"),
     )
