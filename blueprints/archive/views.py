@@ -163,7 +163,7 @@ def case(uid: str) -> ResponseReturnValue:
                 SimpleNamespace(
                     title=one.title,
                     number=one.number or "",
-                    kept=_(CLASSES[retention.of_paper(one.paper)]),
+                    kept=_(CLASSES[retention.of_paper(session, one)]),
                     note=_("已作废") if not one.valid else _("没有生成") if one.status == "failed" else "",
                 )
                 for one in dossier.papers_of(session, ids)

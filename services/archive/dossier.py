@@ -80,7 +80,8 @@ def keys(session: Session, case: Case) -> list[str]:
 
 def retention_of(session: Session, case: Case) -> str:
     ids = [one.id for one in things(session, case)]
-    return retention.of_dossier(session.scalars(select(Paper.paper).where(Paper.content_id.in_(ids)).distinct()))
+    versions = session.execute(select(Paper.paper, Paper.paper_version).where(Paper.content_id.in_(ids)).distinct())
+    return retention.longest(retention.of_version(session, paper, version) for paper, version in versions.all())
 
 
 def require_whole(session: Session, case: Case) -> None:
@@ -115,7 +116,7 @@ def gather(session: Session, entry: ArchiveEntry) -> Dossier:
                 paper.number or "",
                 _day(paper.created_at),
                 agency if paper.content_id == case.id else units[paper.content_id],
-                retention.of_paper(paper.paper),
+                retention.of_paper(session, paper),
                 "" if paper.valid else "已作废",
             )
         )

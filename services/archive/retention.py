@@ -9,9 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.archive import ArchiveEntry
+from models.paper import Paper
 from process.numbers import CHINA
 from process.refusals import RequirementUnmet
-from services.papers.definition import load
+from services.papers import own
 from services.papers.errors import DefinitionError
 from services.papers.terms import RETENTIONS
 
@@ -22,18 +23,23 @@ YEARS = {"30y": 30, "10y": 10}
 SHORTEST = "10y"
 
 
-def of_paper(paper_id: str) -> str:
-    """The class that the definition of a paper gives it; of a paper no longer defined the longest, for caution."""
+def of_paper(session: Session, paper: Paper) -> str:
+    """The class that its definition gave it when it was frozen, whatever is in force by now."""
+    return of_version(session, paper.paper, paper.paper_version)
+
+
+def of_version(session: Session, paper_id: str, version: str) -> str:
+    """The same of all papers of a version; of a paper no longer defined the longest, for caution."""
     try:
-        return load(paper_id).terms.retention
+        return own.definition_in(session, paper_id, version).terms.retention
     except DefinitionError:
         return CLASSES[0]
 
 
-def of_dossier(paper_ids: Iterable[str]) -> str:
+def longest(classes: Iterable[str]) -> str:
     """The dossier is kept as long as the paper in it that is kept longest."""
-    classes = {of_paper(one) for one in paper_ids} or {SHORTEST}
-    return next(one for one in CLASSES if one in classes)
+    found = set(classes) or {SHORTEST}
+    return next(one for one in CLASSES if one in found)
 
 
 def label(retention: str) -> str:

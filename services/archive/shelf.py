@@ -117,18 +117,19 @@ def pending(
 
 
 def _classes(session: Session, ids: Sequence[int]) -> dict[int, str]:
-    kinds: dict[int, set[str]] = {one: set() for one in ids}
-    own = select(Paper.content_id, Paper.paper).where(Paper.content_id.in_(ids))
-    for case_id, paper in session.execute(own):
-        kinds[case_id].add(paper)
+    versions: dict[int, set[tuple[str, str]]] = {one: set() for one in ids}
+    own = select(Paper.content_id, Paper.paper, Paper.paper_version).where(Paper.content_id.in_(ids))
+    for case_id, paper, version in session.execute(own):
+        versions[case_id].add((paper, version))
     theirs = (
-        select(Certificate.case_id, Paper.paper)
+        select(Certificate.case_id, Paper.paper, Paper.paper_version)
         .join(Paper, Paper.content_id == Certificate.id)
         .where(Certificate.case_id.in_(ids))
     )
-    for case_id, paper in session.execute(theirs):
-        kinds[case_id].add(paper)
-    return {one: retention.of_dossier(papers) for one, papers in kinds.items()}
+    for case_id, paper, version in session.execute(theirs):
+        versions[case_id].add((paper, version))
+    known = {one: retention.of_version(session, *one) for one in set().union(*versions.values())}
+    return {case_id: retention.longest(known[one] for one in found) for case_id, found in versions.items()}
 
 
 def groups(found: Sequence[Pending]) -> list[tuple[Agency, int, str, int]]:

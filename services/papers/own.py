@@ -110,19 +110,32 @@ def keep(session: Session, paper: definition.Paper) -> None:
 
 def definition_of(paper: issued.Paper) -> definition.Paper:
     """A frozen paper's own definition, whatever is in force by now."""
-    root = root_of(paper)
-    return definition.shipped(paper.paper, Path(root)) if root else definition.load(paper.paper)
+    return definition_in(_session(paper), paper.paper, paper.paper_version)
+
+
+def definition_in(session: Session, paper_id: str, version: str) -> definition.Paper:
+    """The definition that papers of this version were frozen with; of a version nobody kept, the one in force."""
+    root = _root_in(session, paper_id, version)
+    return definition.shipped(paper_id, Path(root)) if root else definition.load(paper_id)
 
 
 def root_of(paper: issued.Paper) -> str:
     """The folder a frozen paper must be drawn from when its version is no longer the one in force, else nothing."""
+    return _root_in(_session(paper), paper.paper, paper.paper_version)
+
+
+def _session(paper: issued.Paper) -> Session:
     session = object_session(paper)
     assert session is not None, "a frozen paper belongs to a session"
+    return session
+
+
+def _root_in(session: Session, paper_id: str, version: str) -> str:
     try:
-        if definition.load(paper.paper).version == paper.paper_version:
+        if definition.load(paper_id).version == version:
             return ""
     except DefinitionError:
         # A paper of the office's own that this process has not heard of yet.
         refresh(session, at_once=True)
-    edition = session.get(PaperEdition, paper.paper_version)
+    edition = session.get(PaperEdition, version)
     return str(_root(session, edition.digest)) if edition is not None else ""

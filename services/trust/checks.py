@@ -20,6 +20,7 @@ from process.clock import local_day
 from process.masking import mask_name
 from process.numbers import CHINA
 from process.words import N_
+from services.reports.scope import china_day
 from services.trust.claims import Facts
 
 VALID, REPLACED, VOID, EXPIRED, UNKNOWN_STATE = "valid", "replaced", "void", "expired", "unknown"
@@ -245,16 +246,22 @@ def figures(session: Session, actor: Actor, days: int = SHOWN_DAYS) -> Figures:
     for title, result, count, papers in rows:
         kinds.setdefault(title, {})[result] = count
         held[title] = held.get(title, 0) + papers
-    moments = session.scalars(
-        select(PaperCheck.at)
+    day = china_day(session, PaperCheck.at)
+    each = session.execute(
+        select(day, func.count())
+        .select_from(PaperCheck)
         .join(Paper, Paper.id == PaperCheck.paper_id)
         .where(PaperCheck.at >= since, Paper.content_id.in_(mine))
-    )
-    each: dict[date, int] = {}
-    for moment in moments:
-        each[local_day(moment)] = each.get(local_day(moment), 0) + 1
+        .group_by(day)
+        .order_by(day.desc())
+    ).all()
     missed = PaperCheck.at >= since, PaperCheck.result == UNKNOWN_STATE
     unknown = session.scalar(select(func.count()).select_from(PaperCheck).where(*missed)) or 0
     addresses = session.scalar(select(func.count(func.distinct(PaperCheck.address))).where(*missed)) or 0
     lines = [Line(kind, counts, held[kind]) for kind, counts in kinds.items()]
-    return Figures(sorted(lines, key=lambda line: -line.total), sorted(each.items(), reverse=True), unknown, addresses)
+    return Figures(
+        sorted(lines, key=lambda line: -line.total),
+        [(date.fromisoformat(str(when)), count) for when, count in each],
+        unknown,
+        addresses,
+    )

@@ -55,10 +55,13 @@ def test_nobody_else_archives(session, actor):
             shelf.require(session, actor(username), case)
 
 
-def test_the_dossier_is_kept_as_long_as_its_longest_paper():
-    assert retention.of_dossier(["handover_list"]) == "10y"
-    assert retention.of_dossier(["handover_list", "only_child_honour_certificate"]) == "permanent"
-    assert retention.of_dossier([]) == "10y" and retention.of_dossier(["no_such_paper"]) == "permanent"
+def test_the_dossier_is_kept_as_long_as_its_longest_paper(session):
+    def kept(*papers: str) -> str:
+        return retention.longest(retention.of_version(session, one, "") for one in papers)
+
+    assert kept("handover_list") == "10y"
+    assert kept("handover_list", "only_child_honour_certificate") == "permanent"
+    assert kept() == "10y" and kept("no_such_paper") == "permanent"
     assert retention.keep_until(2026, "10y") == date(2036, 12, 31)
     assert retention.keep_until(2026, "30y") == date(2056, 12, 31) and retention.keep_until(2026, "permanent") is None
 

@@ -16,6 +16,7 @@ from models.paper_template import PaperEdition, PaperRelease
 from process import engine
 from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, NotFound, Stale
 from services import actions, handing_over, paper_comparison, paper_names, paper_versions, papers_out
+from services.archive import dossier, retention, shelf
 from services.papers import definition, own, trial
 from services.papers.errors import DefinitionError
 from services.papers.prepared import issuing
@@ -283,3 +284,19 @@ def test_whose_certificate_it_is_follows_from_its_own_version(session, actor):
         folders.changed(folders.shipped(CARD), paper_yaml=lambda text: text.replace("kind: id_number", "kind: text")),
     )
     assert handing_over.holder_numbers(certificate) == numbers, "the husband may still collect it"
+
+
+def test_how_long_it_is_kept_follows_from_its_own_version(session, actor):
+    case, later = approved(session, actor), approved(session, actor, marriage_certificate_number="J330103-2025-009998")
+    engine.fire(certificate_of(session, case), "number", actor("issuer"))
+    before = certificate_of(session, case).paper
+    assert definition.load(CARD).terms.retention == "10y"
+    released(
+        session,
+        actor,
+        folders.changed(folders.shipped(CARD), paper_yaml=lambda text: text + "\nretention: permanent\n"),
+    )
+    engine.fire(certificate_of(session, later), "number", actor("issuer"))
+    assert retention.of_paper(session, before) == "10y" == dossier.retention_of(session, case)
+    assert retention.of_paper(session, certificate_of(session, later).paper) == "permanent"
+    assert shelf._classes(session, [case.id, later.id]) == {case.id: "10y", later.id: "permanent"}

@@ -130,6 +130,12 @@ def test_every_question_is_on_record_and_says_not_who(app, session, issued, acto
     assert [(line.kind, line.total, line.papers) for line in found.lines] == [(issued.paper.title, 2, 1)]
     assert (found.unknown, found.addresses) == (1, 1)
     assert checks.figures(session, actor("courier")).lines == []
+    # Half past four in the afternoon UTC is the next day on the wall.
+    rows[0].at = rows[1].at.replace(hour=15, minute=59) - timedelta(days=2)
+    rows[1].at = rows[0].at + timedelta(minutes=31)
+    session.flush()
+    days = checks.figures(session, actor("issuer")).days
+    assert days == [(rows[1].at.date() + timedelta(days=1), 1), (rows[0].at.date(), 1)]
 
 
 def test_the_issuer_sees_the_figures_and_a_courier_does_not(app, session, issued, client_as) -> None:
