@@ -20,6 +20,7 @@ FEATURES = (
     "errands",
     "field",
     "places",
+    "hall",
     "grid",
     "catalogue",
     "reports",

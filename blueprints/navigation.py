@@ -41,6 +41,13 @@ PLACES = (
         "counter",
         frozenset({"community_clerk", "window_clerk", "all_round_worker"}),
     ),
+    (
+        _l("大厅"),
+        _l("大厅"),
+        "hall.index",
+        "clock",
+        frozenset({"window_clerk", "lobby_manager", "filing_guide", "duty_leader", "applicant"}),
+    ),
     (_l("收件"), _l("收件"), "places.my_inbox", "inbox", frozenset(CASEWORK)),
     (_l("代办"), _l("代办"), "delegations.index", "delegation", frozenset(CASEWORK | WATCHING | {"delegate"})),
     (
@@ -154,6 +161,7 @@ BELOW = {
         *("paper_versions.upload", "paper_versions.show", "paper_versions.edit", "paper_versions.compare"),
     ),
     "access.grants": ("access.person", "access.give", "access.end", "access.substitution_for"),
+    "hall.index": ("hall.desk", "hall.strip", "hall.mine", "hall.period", "hall.layout", "hall.rules", "hall.leader_log"),
     "generic.index": ("generic.listed", "generic.new"),
     "exchange.index": (
         *("exchange.new", "exchange.letters", "exchange.terminal", "exchange.printed", "exchange.statistics"),

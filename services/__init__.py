@@ -56,6 +56,7 @@ REGISTERING = (
     "office_rules",
     "office_matters",
     "hall",
+    "point_items",
     "grid_members",
     "joint_stations",
     "exchange",

@@ -17,13 +17,12 @@ from process import access, clock
 from process.access import Actor
 from process.calendar_days import CalendarMissing
 from process.numbers import CHINA
-from process.refusals import Conflict, InvalidInput
+from process.refusals import InvalidInput, RequirementUnmet
 from services import opening
 from services.hall import tables
 
 WEEKDAYS = "一二三四五六日"
 OFFERED = 3
-# One open booking for one person and hall and day is enough: all matters go on one number.
 ONE_A_DAY = "一个号可以办多件事，"
 
 
@@ -55,6 +54,14 @@ def moment(raw: Any) -> datetime:
     """As a field keeps it, or as it is."""
     found = raw if isinstance(raw, datetime) else datetime.fromisoformat(str(raw))
     return found if found.tzinfo is not None else found.replace(tzinfo=CHINA)
+
+
+def typed(raw: str) -> datetime:
+    """As somebody typed it; nonsense is said."""
+    try:
+        return moment(raw)
+    except ValueError as problem:
+        raise InvalidInput("预约时间看不懂，请从空着的时间里选一个。", {"slot": "请选时间"}) from problem
 
 
 def _settings(session: Session, hall: Agency) -> tuple[int, int]:
@@ -120,25 +127,33 @@ def claim(session: Session, content: Content, start: datetime, at: datetime, *, 
     settings = tables.lock(session, hall)
     one = tables.ticket(session, content, at)
     slot = check(session, hall, one.service, start, at, error=error, own=one.slot)
-    if content.applicant_id is not None:
-        other = session.scalar(
-            select(Content.number)
-            .join(HallTicket, HallTicket.content_id == Content.id)
-            .where(
-                HallTicket.hall_id == hall.id,
-                HallTicket.day == clock.local_day(slot.start),
-                HallTicket.state == BOOKED,
-                HallTicket.slot.is_not(None),
-                Content.applicant_id == content.applicant_id,
-                Content.id != content.id,
-            )
-        )
-        if other is not None:
-            raise Conflict(f"您那天在{hall.name}已经约了一个号（{other}）。{ONE_A_DAY}不用再约；要换时间请“改约”。")
+    once_a_day(session, hall, content.applicant_id, slot.start, own=content.id)
     one.slot, one.slot_end = slot.start, slot.end
     one.day = clock.local_day(slot.start)
     session.flush()
     tables.turned(session, settings.agency_id)
+
+
+def once_a_day(
+    session: Session, hall: Agency, applicant_id: int | None, start: datetime, *, own: int | None = None
+) -> None:
+    """One booking for one person and hall and day is enough: all matters go on one number."""
+    if applicant_id is None:
+        return
+    other = session.scalar(
+        select(Content.number)
+        .join(HallTicket, HallTicket.content_id == Content.id)
+        .where(
+            HallTicket.hall_id == hall.id,
+            HallTicket.day == clock.local_day(start),
+            HallTicket.state == BOOKED,
+            HallTicket.slot.is_not(None),
+            Content.applicant_id == applicant_id,
+            Content.id != (own or 0),
+        )
+    )
+    if other is not None:
+        raise RequirementUnmet(f"您那天在{hall.name}已经约了一个号（{other}）。{ONE_A_DAY}不用再约；要换时间请“改约”。")
 
 
 def check(
@@ -183,7 +198,7 @@ def check(
             f"{say(start)}不在开放时间里（{spans}）。{offer(session, hall, letter, at, day)}", {error: "不在开放时间里"}
         )
     if not slot.free and own != slot.start:
-        raise Conflict(
+        raise RequirementUnmet(
             f"{say(slot.start)}的 {slot.of} 个号已经约满。{offer(session, hall, letter, at, day)}", {error: "已经约满"}
         )
     return slot

@@ -14,7 +14,7 @@ from models.content import Content
 from models.hall import AT_COUNTER, CALLED, HELD, MISSED, SERVING, WAITING, Hall, HallCounter, HallTicket
 from process import access, clock, journal
 from process.access import Actor
-from process.refusals import Conflict, Forbidden, InvalidInput, NotFound, RequirementUnmet
+from process.refusals import Forbidden, InvalidInput, NotFound, RequirementUnmet
 from services import actions
 from services.hall import booking, fairness, tables
 from services.hall.fairness import Waiting
@@ -60,7 +60,7 @@ def sit(session: Session, actor: Actor, counter_id: int) -> HallCounter:
         return counter
     if counter.person_id is not None:
         who = counter.person.name if counter.person else ""
-        raise Conflict(f"{counter.code}号窗口现在是{who}。请{who}先离开窗口，或另选一个窗口。")
+        raise RequirementUnmet(f"{counter.code}号窗口现在是{who}。请{who}先离开窗口，或另选一个窗口。")
     stand_up(session, actor)
     counter.person_id, counter.since = actor.person_id, now()
     session.flush()
@@ -113,7 +113,9 @@ def call_next(session: Session, actor: Actor, counter: HallCounter, at: datetime
         raise Forbidden(f"您没有坐在{counter.code}号窗口。请先选您今天的窗口，再叫号。")
     busy = at_counter(session, counter)
     if busy is not None:
-        raise Conflict(f"{counter.code}号窗口还有 {busy.ticket} 没有办完。请先办结、暂缓、转窗口或记过号，再叫下一个。")
+        raise RequirementUnmet(
+            f"{counter.code}号窗口还有 {busy.ticket} 没有办完。请先办结、暂缓、转窗口或记过号，再叫下一个。"
+        )
     chosen = next_for(session, hall, counter, at)
     if chosen is None:
         return None
@@ -275,7 +277,7 @@ def _of_uid(session: Session, actor: Actor, uid: str, *states: str) -> HallTicke
         raise NotFound()
     one = tables.ticket(session, content)
     if states and one.state not in states:
-        raise Conflict(f"{one.ticket or content.number} 已经不在这个状态，可能别的窗口刚办过。请刷新后再看。")
+        raise RequirementUnmet(f"{one.ticket or content.number} 已经不在这个状态，可能别的窗口刚办过。请刷新后再看。")
     return one
 
 

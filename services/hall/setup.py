@@ -13,7 +13,7 @@ from models.hall import AT_COUNTER, WAITING, Hall, HallCounter, HallService, Hal
 from process import clock, journal
 from process.access import Actor
 from process.inputs import clean_text
-from process.refusals import Conflict, InvalidInput, RequirementUnmet
+from process.refusals import InvalidInput, RequirementUnmet
 from process.words import N_
 from services import grid_rights, opening
 from services.hall import booking, fairness, tables
@@ -185,7 +185,7 @@ def end_service(session: Session, actor: Actor, hall_id: str, letter: str) -> No
         raise InvalidInput("没有这一队。")
     left = [one for one in tables.services(session, hall_id) if one.letter != letter]
     if not left:
-        raise Conflict("大厅至少要有一队，不能都停。")
+        raise RequirementUnmet("大厅至少要有一队，不能都停。")
     found.ended_on = clock.local_day(booking.now())
     session.flush()
     _record(session, "hall:service_end", actor, hall_id, {"letter": letter})

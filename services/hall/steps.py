@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from models.agency import Agency
 from models.base import now
 from models.content import Content
 from models.hall import AT_COUNTER, BOOKED, CALLED, DONE, HELD, LEFT, MISSED, SERVING, WAITING, HallCounter, HallTicket
@@ -16,7 +17,7 @@ from models.resident import Resident
 from process import clock, numbers, registry
 from process.access import Actor
 from process.library import library
-from process.refusals import Conflict, InvalidInput, RequirementUnmet
+from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
 from services import generic
 from services.hall import booking, fairness, tables
@@ -28,11 +29,17 @@ ELDERLY = 70
 @registry.creator(tables.TYPE)
 def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Content:
     """A booking or somebody who has just come in. The hall is locked before anything is numbered."""
-    nested = data.get("fields") if isinstance(data.get("fields"), Mapping) else {}
-    named = data.get("unit") or (nested or {}).get("unit")
-    hall = tables.agency(session, str(named)) if named else None
+    nested = data.get("fields")
+    given = {**data, **nested} if isinstance(nested, Mapping) else data
+    hall = session.get(Agency, str(given.get("unit"))) if given.get("unit") else None
     if hall is not None:
         tables.lock(session, hall)
+        if isinstance(given.get("slot"), str) and given["slot"]:
+            # Before anything is written, so that a refusal leaves nothing behind.
+            start = booking.typed(given["slot"])
+            letter = tables.letter_for(session, hall.id, str(given.get("item") or ""))
+            booking.check(session, hall, letter, start, now())
+            booking.once_a_day(session, hall, actor.resident_id, start)
     content = generic.create(session, actor, library.type(tables.TYPE), data)
     if (content.fields or {}).get("slot"):
         booking.claim(session, content, booking.moment(content.fields["slot"]), now())
@@ -131,7 +138,9 @@ def counter_free(step: Step) -> None:
         )
     )
     if busy is not None:
-        raise Conflict(f"{counter.code}号窗口还有 {busy} 没有办完。请先办结、暂缓、转窗口或记过号，再叫下一个。")
+        raise RequirementUnmet(
+            f"{counter.code}号窗口还有 {busy} 没有办完。请先办结、暂缓、转窗口或记过号，再叫下一个。"
+        )
 
 
 @registry.requirement("other_counter")
@@ -304,7 +313,7 @@ def gone(step: Step) -> None:
     tables.turned(step.session, one.hall_id)
 
 
-@registry.effect("book_it", writes=("slot",))
+@registry.effect("book_it")
 def book_it(step: Step) -> None:
     one = _row(step)
     step.content.fields = {**(step.content.fields or {}), "slot": step.inputs["new_slot"].isoformat()}

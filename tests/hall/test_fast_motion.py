@@ -9,6 +9,7 @@ import os
 import random
 from collections import Counter
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import select
@@ -118,6 +119,7 @@ class Day:
 
 
 @pytest.mark.req("S3-27")
+@pytest.mark.timeout(max(300, 3 * VISITORS))
 @pytest.mark.parametrize("rule", list(fairness.RULES))
 def test_a_day_in_fast_motion_forgets_nobody_and_adds_up(session: Session, rule: str):
     centre = centre_of(session)
@@ -157,7 +159,7 @@ def test_a_day_in_fast_motion_forgets_nobody_and_adds_up(session: Session, rule:
     for ticket in tickets:
         own = by_ticket[ticket.content_id]
         assert own[0].began_at == ticket.came_at and own[0].kind == "waiting"
-        assert all(a.ended_at == b.began_at for a, b in zip(own, own[1:], strict=False))
+        assert all(a.ended_at == b.began_at for a, b in pairwise(own))
         content = session.get_one(Content, ticket.content_id)
         assert sum(((p.ended_at - p.began_at) for p in own), timedelta()) == content.entered_at - ticket.came_at
 
@@ -168,7 +170,7 @@ def test_a_day_in_fast_motion_forgets_nobody_and_adds_up(session: Session, rule:
     assert handled == sum((p.ended_at - p.began_at for p in periods if p.kind == "serving"), timedelta())
     assert handled == sum((line.handled for line in found.people), timedelta())
     said = session.scalars(select(JournalEntry).where(JournalEntry.action == "queue_visit:call")).all()
-    assert len(said) == len(day.calls) == sum(1 for _ in day.calls)
+    assert len(said) == len(day.calls)
     print(
         f"{rule}: {VISITORS} visitors, {COUNTERS} counters, {len(day.calls)} calls, "
         f"mean wait {found.mean_wait:.1f} min, longest {found.longest_wait:.1f} min"

@@ -17,7 +17,7 @@ from models.hall import HallCounter, HallPeriod, HallTicket
 from models.ledger import JournalEntry
 from process import transactions
 from process.access import Actor
-from process.refusals import Conflict, Refusal
+from process.refusals import Refusal, RequirementUnmet
 from services import hall, installation
 from tests.hall.conftest import at, centre_of
 from tests.servers import postgres
@@ -153,7 +153,7 @@ def test_a_clerk_who_presses_twice_does_not_get_two_numbers(office: Engine):
         return called.ticket if called is not None else None
 
     got = all_at_once(office, press, 2)
-    told = [one for one in got if isinstance(one, Conflict)]
+    told = [one for one in got if isinstance(one, RequirementUnmet)]
     assert [one for one in got if isinstance(one, str)] == ["A001"]
     assert len(told) == 1 and "A001 没有办完" in told[0].detail
 
@@ -171,4 +171,4 @@ def test_two_clerks_who_sit_down_at_one_counter(office: Engine):
 
     got = all_at_once(office, sit, 2)
     assert got.count("sits") == 1
-    assert any(isinstance(one, Conflict) and "1号窗口现在是" in one.detail for one in got)
+    assert any(isinstance(one, RequirementUnmet) and "1号窗口现在是" in one.detail for one in got)
