@@ -15,6 +15,7 @@ from flask_login import login_required
 from blueprints import present
 from blueprints.catalogue.authority import rows as grant_rows
 from blueprints.context import current_actor, db_session
+from blueprints.hall import links as hall_pages
 from catalogue import loader as catalogue
 from models.agency import Agency
 from models.base import now
@@ -264,6 +265,7 @@ def _grid_work(agency: Agency) -> list[Any]:
     if jurisdiction.of(actor).administers(agency.path):
         found.append((_("改基本情况"), url_for("grid.point_details", place_id=agency.id)))
         found.append((_("上门时间和规定"), url_for("places.rules", place_id=agency.id)))
+        hall_pages.links(agency, found)
         if agency.kind != "grid":
             found.append((_("停办与接替"), url_for("places.successor", place_id=agency.id)))
     return [SimpleNamespace(label=label, url=url) for label, url in found]
