@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 from flask import url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
+from markupsafe import Markup, escape
 from sqlalchemy.orm import Session
 
 from blueprints.errands.views import View
@@ -27,6 +29,7 @@ from services.errand_kinds import NEEDS, carries_papers
 from services.errand_posting import purposes
 from services.errands import is_receiver
 
+_NUMBER = re.compile(r"(?<!\d)(?:1\d{10}|0\d{2,3}-?\d{7,8}|\d{8})(?!\d)")
 COLUMN_OF = {state: key for key, states in COLUMNS.items() for state in states}
 # Pressed on the board itself; the others ask for something first and lead to a page.
 AT_ONCE = ("claim", "claim_first", "join", "set_off", "start", "post", "reopen", "confirm")
@@ -287,6 +290,16 @@ def state_of(session: Session, errand: Errand) -> Any:
     return SimpleNamespace(label=title_of(state), tone=state.tone)
 
 
+def dialled(text: str) -> str:
+    """A telephone number that a thumb can press; nobody has to copy eleven digits in a stairwell."""
+    parts, last = [], 0
+    for found in _NUMBER.finditer(text):
+        digits = found[0].replace("-", "").replace(" ", "")
+        parts += [escape(text[last : found.start()]), Markup('<a href="tel:{}">{}</a>').format(digits, found[0])]
+        last = found.end()
+    return Markup("").join([*parts, escape(text[last:])])
+
+
 def facts(session: Session, errand: Errand, actor: Actor) -> list[tuple[str, str, str]]:
     """(icon, label, text): where from, where to, whom to ask; in full only for those who carry or answer for it."""
     full = access.may(actor, access.VIEW_FULL, errand, session)
@@ -301,5 +314,5 @@ def facts(session: Session, errand: Errand, actor: Actor) -> list[tuple[str, str
         ("pin", _("到"), where(errand.to_agency, errand.to_address)),
     ]
     if full and errand.contact:
-        lines.append(("phone", _("联系人"), errand.contact))
+        lines.append(("phone", _("联系人"), dialled(errand.contact)))
     return [(sign, label, text) for sign, label, text in lines if text]
