@@ -34,13 +34,13 @@ export async function outboxPage() {
 export async function conflictPage(_app, id) {
   const op = await state.outbox.get(id);
   if (!op || op.state === "done") return show(h("h1", { tabindex: -1 }, t("settled_title")), h("p", {}, op ? op.sentence : t("settled")), h("a", { class: "btn field-btn", href: "#/waiting" }, t("outbox")));
-  const typed = Object.entries(op.inputs).map(([name, value]) => [titleOf(op, name), told(value)]);
+  const typed = Object.entries(op.inputs).map(([name, value]) => [titleOf(op, name), asOnTheForm(op, name, value)]);
   const parts = [
     h("p", {}, h("a", { href: "#/waiting" }, t("outbox"))),
     h("h1", { tabindex: -1 }, op.title),
     op.about ? h("p", {}, op.about) : "",
     op.sentence ? h("div", { class: "flash flash--error", role: "alert" }, h("p", {}, op.sentence)) : h("p", {}, t(`op_${op.state}`)),
-    op.errors.length ? h("ul", {}, op.errors.map((one) => h("li", {}, `${titleOf(op, one.field)}：${one.message}`))) : "",
+    op.errors.length ? h("ul", {}, op.errors.map((one) => h("li", {}, titleOf(op, one.field) === one.field ? one.message : `${titleOf(op, one.field)}：${one.message}`))) : "",
   ];
   const clash = op.conflict;
   if (clash && clash.fields) parts.push(bothValues(op, clash));
@@ -130,6 +130,23 @@ function titleOf(op, name) {
   const step = thing && state.day.flows[thing.flow].steps[op.verb];
   const spec = step && step.inputs.find((one) => one.name === name);
   return spec ? spec.title : t(`field_${name}`) === `field_${name}` ? name : t(`field_${name}`);
+}
+
+// What was chosen by its name, as it stood on the form.
+function asOnTheForm(op, name, value) {
+  const day = state.day;
+  if (!day || typeof value !== "string") return told(value);
+  const log = day.log || {};
+  const thing = [...day.visits, ...day.errands, ...day.board].find((one) => one.uid === op.thing);
+  const step = thing && day.flows[thing.flow].steps[op.verb];
+  const spec = step && step.inputs.find((one) => one.name === name);
+  const lists = {
+    create: { grid: log.grids, duty: log.duties, kind: log.kinds, building: log.buildings, care: day.care.map((one) => [one.id, one.who]) },
+    review: { condition: day.conditions },
+    step: { [name]: spec && spec.options },
+  };
+  const found = ((lists[op.kind] || {})[name] || []).find(([key]) => String(key) === value);
+  return found ? found[1] : told(value);
 }
 
 function told(value) {

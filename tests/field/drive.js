@@ -47,7 +47,7 @@ async () => {
   };
 
   P.start = async (name, username, password, skew, pictures) => {
-    Object.assign(P, { name, username, password, skew, on: true, plan: [], held: [], sent: {}, names: {}, given: [], lost: [], made: [], day: null, box: null });
+    Object.assign(P, { name, username, password, skew, on: true, plan: [], held: [], sent: {}, names: {}, given: [], lost: [], made: [], day: null, box: null, uid: "", left: [] });
     P.pictures = [];
     for (const one of pictures) {
       const bytes = Uint8Array.from(atob(one), (letter) => letter.charCodeAt(0));
@@ -84,6 +84,9 @@ async () => {
     await P.typePassword();
     await P.api.hello();
     const answer = await P.api.post("device", { known: await P.guard.known(), label: P.name });
+    // Reported lost while it lay locked: what was sealed under the old secret nobody reads again.
+    if (P.uid && P.uid !== answer.device.uid) P.lost.push(...P.left);
+    P.uid = answer.device.uid;
     P.take(await P.guard.open(answer.device, answer.secret));
     await P.refresh();
   };
@@ -128,7 +131,10 @@ async () => {
     }
   };
 
+  const waiting = async () => (await P.outbox.open()).map((op) => op.about);
+
   P.signOut = async () => {
+    P.left = await waiting();
     P.plan = [];
     P.on = true;
     await P.guard.lock();
@@ -138,6 +144,7 @@ async () => {
 
   // Nobody touched it for longer than was set: the next look takes the key.
   P.idle = async () => {
+    P.left = await waiting();
     await P.store.setMeta("seen", Date.now() - 121 * 60000);
     if (await P.guard.box()) throw new Error("an idle phone kept its key");
     P.plan = [];
@@ -197,11 +204,12 @@ async () => {
       if (!(trouble instanceof Refused)) throw trouble;
       const slug = trouble.slug || String(trouble.status);
       if (slug === "device-lost") {
-        P.lost.push(...(await P.outbox.open()).map((op) => op.about));
+        P.left = await waiting();
         await P.guard.wipe();
         P.box = P.day = null;
       }
       if (slug === "device-closed" || slug === "device-unknown") {
+        P.left = await waiting();
         await P.guard.lock();
         P.box = P.day = null;
       }

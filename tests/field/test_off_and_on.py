@@ -79,7 +79,7 @@ def test_the_network_goes_off_and_on(
     phone.to("#/waiting")
     phone.page.evaluate("dispatchEvent(new Event('online'))")
     phone.line("有信号，都已上报")
-    assert phone.page.locator("[data-state]:not([data-state=done])").count() == 0
+    phone.page.locator("[data-state]:not([data-state=done])").first.wait_for(state="detached")
     assert phone.complaints == []
     session = fresh(session)
     assert sorted(session.scalars(select(GridLog.what))) == sorted(written)
