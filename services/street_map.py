@@ -96,4 +96,5 @@ class StreetMap:
             side = APART if spot.invented else 4 * NEAR
             grids = tuple((at.x, at.y) for at in (self.spot(grid) for grid in self._grids.get(one.id, ())))
             found.append(Cell(one, spot.x - side / 2, spot.y - side / 2, side, grids))
-        return found
+        # What was entered is drawn over what was not.
+        return sorted(found, key=lambda cell: -cell.side)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from types import SimpleNamespace
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
@@ -16,7 +17,7 @@ from blueprints.present import moment
 from models.base import now
 from process import clock
 from process.refusals import Refusal
-from services import errand_board, places, point_stock
+from services import errand_board, places, point_paper, point_stock
 
 
 @bp.get("/points")
@@ -94,7 +95,23 @@ def _shown(point_id: str, refusal: Refusal | None = None) -> str:
         refusal=refusal,
         typed=request.form,
         points_url=url_for("errands.points"),
+        list_url=url_for("errands.point_list", point_id=point_id),
     )
+
+
+@bp.get("/points/<point_id>/list.pdf")
+@login_required
+def point_list(point_id: str) -> ResponseReturnValue:
+    """The paper that whoever closes and whoever takes over sign."""
+    actor, session = current_actor(), db_session()
+    here = point_stock.load(session, actor, point_id)
+    answer = send_file(
+        io.BytesIO(point_paper.draw(point_paper.fields(session, actor, here))),
+        mimetype="application/pdf",
+        download_name=f"{here.name}交接清单.pdf",
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @bp.route("/counts/<int:check_id>/settle", methods=["GET", "POST"])

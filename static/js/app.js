@@ -77,6 +77,7 @@ async function startOnDemand() {
   if (document.querySelector("[data-signature]")) (await import("./signature.js")).startSignatures();
   if (document.querySelector("[data-photos]")) (await import("./photos.js")).startPhotos();
   if (document.querySelector("[data-board]")) (await import("./board.js")).startBoard();
+  if (document.querySelector("[data-positions]")) (await import("./positions.js")).startPositions();
   if (document.querySelector("[data-platform-filter]")) (await import("./unit_filter.js")).startUnitFilters();
 }
 

@@ -24,8 +24,8 @@ function watch(map) {
     const x = Number(box(id, "x").value), y = Number(box(id, "y").value);
     if (!box(id, "x").value || !box(id, "y").value || !Number.isFinite(x + y)) return;
     const found = spot(id), label = map.querySelector(`[data-label="${CSS.escape(id)}"]`);
-    found.setAttribute("cx", x / perUnit);
-    found.setAttribute("cy", y / perUnit);
+    found.setAttribute("cx", Math.round(x / perUnit));
+    found.setAttribute("cy", Math.round(y / perUnit));
     found.classList.remove("is-drawn");
     if (label) {
       label.setAttribute("x", x / perUnit + 12);
@@ -45,4 +45,5 @@ function watch(map) {
     box(chosen, "y").value = metres(event.clientY - seen.top, seen.height, size.height);
     box(chosen, "y").dispatchEvent(new Event("input", { bubbles: true }));
   });
+  map.dataset.ready = "";
 }
