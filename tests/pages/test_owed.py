@@ -1,0 +1,99 @@
+"""容缺台账: each owed paper with its own date, by fax, extended once, lapsed, and what a broken promise means."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from models.base import at_time, now
+from models.case import Case
+from models.promise import FaxPage, OwedMaterial
+from process import clock, engine
+from process.refusals import RequirementUnmet
+from services import owed
+from tests.pages.test_counter import photo
+from tests.services.fertility import ALL, BOOKLETS, opened
+
+WIFE_BOOK, HUSBAND_BOOK = BOOKLETS
+
+
+def day(session: Any, ahead: int) -> date:
+    return clock.calendar(session).add_working_days(clock.local_day(now()), ahead)
+
+
+def submitted(session: Any, actor: Any, without: tuple[str, ...] = BOOKLETS) -> Case:
+    case = opened(session, actor("window.clerk"), materials=[dict(m) for m in ALL if m["code"] not in without])
+    engine.fire(case, "submit", actor("window.clerk"))
+    session.commit()
+    return case
+
+
+def deferred(session: Any, actor: Any, client: Any) -> dict[str, OwedMaterial]:
+    case = submitted(session, actor)
+    dates = {f"due-{WIFE_BOOK}": day(session, 1).isoformat(), f"due-{HUSBAND_BOOK}": day(session, 2).isoformat()}
+    answer = client.post(f"/cases/{case.uid}/defer", data={**dates, "promise": "1", "supply_way": "fax"})
+    assert answer.status_code == 303, answer.text[-1500:]
+    session.expire_all()
+    return {line.material.code: line for line in session.scalars(select(OwedMaterial))}
+
+
+@pytest.mark.req("S2-12")
+def test_a_fax_is_laid_into_the_slot_it_answers(session, actor, client_as):
+    window = client_as("window.clerk")
+    lines = deferred(session, actor, window)
+    assert (lines[WIFE_BOOK].due, lines[HUSBAND_BOOK].due) == (day(session, 1), day(session, 2))
+    assert window.post("/promises/fax", data={"file": photo("传真.jpg"), "sender": "0571-1"}).status_code == 303
+    page = session.scalars(select(FaxPage)).one()
+    assert window.get(f"/promises/fax/{page.uid}/file").data.startswith(b"\xff\xd8")
+    nothing = window.post(f"/promises/fax/{page.uid}", data={})
+    assert nothing.status_code == 422 and "请先选这页传真补的是哪一份" in nothing.text
+    assert client_as("neighbour.clerk").get(f"/promises/fax/{page.uid}/file").status_code == 404
+    done = window.post(f"/promises/fax/{page.uid}", data={"slot": lines[WIFE_BOOK].uid})
+    assert done.status_code == 303
+    session.expire_all()
+    line = lines[WIFE_BOOK]
+    assert (line.state, line.supplied_way, line.material.source) == ("supplied", "fax", "fax")
+    assert line.material.provided and page.state == "matched"
+    assert window.post(f"/promises/fax/{page.uid}", data={"slot": lines[HUSBAND_BOOK].uid}).status_code == 409
+    assert "已补齐（传真）" in window.get("/promises?show=supplied").text
+
+
+def test_one_extension_then_the_promise_is_broken_and_blocks_the_next(session, actor, client_as):
+    window = client_as("window.clerk")
+    line = deferred(session, actor, window)[WIFE_BOOK]
+    longer = {"due": day(session, 2).isoformat(), "reason": "户口簿在外地"}
+    without = window.post(f"/promises/{line.uid}/extend", data={**longer, "reason": ""})
+    assert without.status_code == 422 and "请写延期的原因" in without.text
+    assert window.post(f"/promises/{line.uid}/extend", data=longer).status_code == 303
+    twice = window.post(f"/promises/{line.uid}/extend", data=longer)
+    assert twice.status_code == 409 and "已经延期过一次" in twice.text
+    session.expire_all()
+    assert line.promised_due == day(session, 1) and line.due == day(session, 2)
+    with at_time(clock.end_of(line.due) + timedelta(minutes=1)):
+        # The first date's row finds that it does not hold any more.
+        assert not owed.lapse(session, {"owed_id": line.id, "due": line.promised_due.isoformat()})
+        assert owed.lapse(session, {"owed_id": line.id, "due": line.due.isoformat()})
+        assert not owed.lapse(session, {"owed_id": line.id, "due": line.due.isoformat()})
+    session.commit()
+    assert line.state == "lapsed"
+    again = submitted(session, actor)
+    dates = {f"due-{code}": day(session, 1).isoformat() for code in BOOKLETS}
+    refused = window.post(f"/cases/{again.uid}/defer", data={**dates, "promise": "1"})
+    assert refused.status_code == 422 and "不能再容缺受理" in refused.text
+    with pytest.raises(RequirementUnmet, match="没有逾期未补"):
+        owed.promise_lapsed(type("Step", (), {"session": session, "content": again})())  # type: ignore[arg-type]
+
+
+def test_a_critical_paper_is_never_deferred(session, actor, client_as):
+    case = submitted(session, actor, without=("marriage_certificate",))
+    window = client_as("window.clerk")
+    assert "必备，不能容缺" in window.get(f"/cases/{case.uid}/defer").text
+    refused = window.post(
+        f"/cases/{case.uid}/defer",
+        data={"due-marriage_certificate": day(session, 1).isoformat(), "promise": "1", "reason": "忘在家里"},
+    )
+    assert refused.status_code == 422 and "关键材料，不能容缺受理" in refused.text and "忘在家里" in refused.text
+    assert session.scalars(select(OwedMaterial)).all() == []
