@@ -187,7 +187,8 @@ def _linked(session: Session, content: Content, actor: Actor) -> Any:
         )
     brought = [one.uid for one in rows if one.type == "errand" and one.state == "confirmed"]
     if brought and actor.person_id is not None:
-        facts += _thanks(session, session.scalars(select(Errand).where(Errand.uid.in_(brought))), actor)
+        errands = access.visible(select(Errand).where(Errand.uid.in_(brought)), actor, Errand)
+        facts += _thanks(session, session.scalars(errands), actor)
     return SimpleNamespace(title=_("相关"), facts=facts, links=True)
 
 
