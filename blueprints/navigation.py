@@ -161,7 +161,15 @@ BELOW = {
         *("paper_versions.upload", "paper_versions.show", "paper_versions.edit", "paper_versions.compare"),
     ),
     "access.grants": ("access.person", "access.give", "access.end", "access.substitution_for"),
-    "hall.index": ("hall.desk", "hall.strip", "hall.mine", "hall.period", "hall.layout", "hall.rules", "hall.leader_log"),
+    "hall.index": (
+        "hall.desk",
+        "hall.strip",
+        "hall.mine",
+        "hall.period",
+        "hall.layout",
+        "hall.rules",
+        "hall.leader_log",
+    ),
     "generic.index": ("generic.listed", "generic.new"),
     "exchange.index": (
         *("exchange.new", "exchange.letters", "exchange.terminal", "exchange.printed", "exchange.statistics"),

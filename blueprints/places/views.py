@@ -32,6 +32,7 @@ from services import (
     jurisdiction,
     places,
     points,
+    positions,
     role_grants,
     rosters,
     town_platforms,
@@ -266,6 +267,8 @@ def _grid_work(agency: Agency) -> list[Any]:
         found.append((_("改基本情况"), url_for("grid.point_details", place_id=agency.id)))
         found.append((_("上门时间和规定"), url_for("places.rules", place_id=agency.id)))
         hall_pages.links(agency, found)
+        if agency.kind in positions.KINDS or agency.kind in ("street", "town"):
+            found.append((_("地图位置"), url_for("places.place_positions", place_id=agency.id)))
         if agency.kind != "grid":
             found.append((_("停办与接替"), url_for("places.successor", place_id=agency.id)))
     return [SimpleNamespace(label=label, url=url) for label, url in found]

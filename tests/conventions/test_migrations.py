@@ -6,13 +6,14 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import flask_migrate
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import inspect, select, text
+from sqlalchemy import JSON, Boolean, Date, DateTime, Integer, inspect, select, text
 
 from app import create_app
 from extensions import db
@@ -106,6 +107,64 @@ def test_an_office_from_before_is_taken_along(empty: Flask) -> None:
     found = db.session.scalar(text("SELECT CAST(terms AS text) FROM content_search WHERE content_id = 1"))
     assert found is not None and "@open" in found and "@p:s" in found
     db.session.rollback()
+
+
+def test_what_was_owed_before_there_was_a_ledger_gets_its_lines(empty: Flask) -> None:
+    flask_migrate.upgrade(MIGRATIONS, revision="0006")
+    moment = "2026-11-20 08:00:00.000000"
+    fields = '{"_owed": {"due": "2026-12-01", "codes": ["marriage", "photo"]}}'
+    for statement in (
+        "INSERT INTO agency (id, name, name_en, kind, path, district, code, paper_name, illustrative, details) "
+        "VALUES ('d', '区', 'D', 'district', '/d/', 'd', 'D', '', false, '{}')",
+        "INSERT INTO acl (id, digest) VALUES (1, 'x')",
+        *(
+            "INSERT INTO content (id, uid, kind, type, title, place_id, place_path, district, workflow, workflow_version, state, "
+            "acl_id, created_at, modified_at, entered_at, version, fields, search_text) "
+            f"VALUES ({number}, 'u{number}', 'content', '{kind}', '一件', 'd', '/d/', 'd', '{kind}', 'v', '{state}', 1, '{moment}', "
+            f"'{moment}', '{moment}', 1, '{fields if kind == 'case' else '{}'}', '')"
+            for number, kind, state in (
+                (1, "service_item", "published"),
+                (2, "case", "accepted_deferred"),
+                (3, "case", "closed"),
+            )
+        ),
+    ):
+        db.session.execute(text(statement))
+    session = db.session
+    _row(session, "service_item", id=1)
+    for number in (2, 3):
+        _row(session, "case_file", id=number, item_id=1)
+        for code, provided in (("marriage", True), ("photo", False)):
+            _row(session, "material", case_id=number, code=code, name=code, provided=provided, form="", verdict="")
+    session.commit()
+    flask_migrate.upgrade(MIGRATIONS)
+    lines = session.execute(
+        text("SELECT m.code, o.case_id, o.state, o.due FROM owed_material o JOIN material m ON m.id = o.material_id")
+    ).all()
+    assert [(code, case, state, str(due)) for code, case, state, due in lines] == [("photo", 2, "open", "2026-12-01")]
+    assert session.scalar(text("SELECT count(*) FROM outbox WHERE job = 'promises.lapse'")) == 1
+    session.rollback()
+
+
+def _row(session: Any, table: str, **given: object) -> None:
+    """A row as it could stand there: what was not said is the least its column takes."""
+    values = dict(given)
+    for column in inspect(session.connection()).get_columns(table):
+        if column["name"] not in values and not column["nullable"] and column["name"] != "id":
+            kind = column["type"]
+            values[column["name"]] = (
+                False
+                if isinstance(kind, Boolean)
+                else 0
+                if isinstance(kind, Integer)
+                else "{}"
+                if isinstance(kind, JSON) or "JSON" in str(kind)
+                else "2026-11-20 08:00:00.000000"
+                if isinstance(kind, (DateTime, Date))
+                else f"{table[:4]}{given}"[:20]
+            )
+    names = ", ".join(f'"{name}"' for name in values)
+    session.execute(text(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in values)})"), values)
 
 
 def test_a_migration_is_frozen() -> None:

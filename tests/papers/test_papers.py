@@ -25,7 +25,15 @@ from services.papers.renderer import RenderService
 from .conftest import URL, pages, squeeze
 
 # What hangs on a wall or leaves the ticket printer has no number and no check code; tests/pages reads those sheets.
-PUBLIC = {"service_handbook", "board_sheet", "board_sheet_a3", "item_leaflet", "item_poster", "queue_slip", "point_list"}
+PUBLIC = {
+    "service_handbook",
+    "board_sheet",
+    "board_sheet_a3",
+    "item_leaflet",
+    "item_poster",
+    "queue_slip",
+    "point_list",
+}
 PAPERS = [one for one in paper_ids() if one not in PUBLIC]
 SAMPLE_PAGES = {
     "acceptance_notice": 2,
