@@ -62,9 +62,10 @@ def filter_words() -> dict[str, str]:
 def defer(uid: str) -> ResponseReturnValue:
     """Each missing paper with its own date and way; what may not come later is said before anything is signed."""
     case, session, actor = load_or_404(Case, uid, access.VIEW_FULL), db_session(), current_actor()
-    if "defer" not in {t.id for t in engine.available(case, actor)}:
-        raise Forbidden(_("这件现在不能由您容缺受理。"))
     if request.method == "GET":
+        if "defer" not in {t.id for t in engine.available(case, actor)}:
+            flash(_("这件现在不能由您容缺受理。"), "warning")
+            return redirect(url_for("content.show", uid=case.uid), 303)
         return _defer_page(case)
     lines = [
         {"code": m.code, "due": request.form.get(f"due-{m.code}", "").strip() or None} for m in materials.missing(case)
