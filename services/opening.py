@@ -176,11 +176,11 @@ def set_hours(session: Session, actor: Actor, place: Agency, given: Mapping[str,
 
 
 def read(text: str) -> list[tuple[time, time]]:
-    """Spans as people type them; ValueError with a sentence otherwise. 全天 and 24小时 are the whole day."""
+    """Spans as people type them; ValueError with a sentence otherwise. 全天, 24小时 and all day are the whole day."""
     words = text.strip()
     if not words:
         return []
-    if words in ("全天", "24小时", "24 小时"):
+    if words.lower() in ("全天", "24小时", "24 小时", "all day"):
         return list(ALL_DAY)
     found = []
     rest = words

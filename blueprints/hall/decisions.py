@@ -36,12 +36,13 @@ def layout(place_id: str) -> ResponseReturnValue:
     """Rule, counters and queues of the hall on one page."""
     agency, session = kept(place_id), db_session()
     settings = tables.hall_of(session, agency.id)
+    rule, arranged = (settings.rule, settings.layout) if settings else (fairness.USUAL, setup.USUAL)
     names = dict(categories())
     return render_template(
         "hall/layout.html",
         agency=agency,
-        rule=_(fairness.RULES[settings.rule if settings else "capped"]),
-        layout_name=_(setup.LAYOUTS[settings.layout if settings else "shared"]),
+        rule=_(fairness.RULES[rule]),
+        layout_name=_(setup.LAYOUTS[arranged]),
         numbers=[
             (_(label), getattr(settings, name) if settings else _usual(name)) for name, label, _l, _h in setup.NUMBERS
         ],

@@ -102,6 +102,7 @@ def _now(agency: Agency, at: datetime) -> dict[str, Any]:
     piles = {state: [_line(one, at) for one in rows if one.state == state] for state in PILES}
     by_counter = {one.counter_id: one for one in rows if one.counter_id and one.state in ("called", "serving")}
     settings = tables.hall_of(session, agency.id)
+    rule = settings.rule if settings else fairness.USUAL
     return {
         "agency": agency,
         "piles": piles,
@@ -116,7 +117,7 @@ def _now(agency: Agency, at: datetime) -> dict[str, Any]:
             )
             for c in tables.counters(session, agency.id)
         ],
-        "rule": _(fairness.RULES[settings.rule if settings else "capped"]),
+        "rule": _(fairness.RULES[rule]),
         "figures": figures.figures(session, agency.id, day, day, at),
         "poll_url": url_for("hall.desk_now", place_id=agency.id),
         "may_call": any(actor.holds(role, agency.path) for role in LOBBY),
