@@ -45,6 +45,8 @@ class Lying:
     # Brought back by a courier and not counted by anybody of the point yet.
     uncounted: bool
     to: str
+    # Whoever counts the shelf counts every envelope on it; what an errand is about stays with those who may see it.
+    open: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,31 +86,26 @@ def keeps(actor: Actor, point: Agency) -> bool:
 
 
 def stock(session: Session, actor: Actor, point: Agency) -> Stock:
-    """Everything that should be there now, as far as this actor may see it."""
-    found = session.scalars(
-        access.visible(
-            select(Errand).where(
-                Errand.from_agency_id == point.id,
-                Errand.from_address.is_(None),
-                Errand.closed_at.is_(None),
-                Errand.state.in_(WAITING),
-                Errand.envelopes > 0,
-            ),
-            actor,
-            Errand,
-        )
-        .options(joinedload(Errand.to_agency))
-        .order_by(Errand.number)
+    """Everything that should be there now, whoever it was posted for; what is under way only as far as this actor may see it."""
+    here = (
+        Errand.from_agency_id == point.id,
+        Errand.from_address.is_(None),
+        Errand.closed_at.is_(None),
+        Errand.state.in_(WAITING),
+        Errand.envelopes > 0,
     )
+    seen = set(session.scalars(access.visible(select(Errand.id).where(*here), actor, Errand)))
+    found = session.scalars(select(Errand).where(*here).options(joinedload(Errand.to_agency)).order_by(Errand.number))
     lying = tuple(
         Lying(
             one.uid,
             str(one.number),
-            one.title,
+            one.title if one.id in seen else "",
             one.envelopes,
             one.state,
             one.state == "failed" and _uncounted(session, one),
             one.to_agency.name if one.to_agency is not None else "",
+            one.id in seen,
         )
         for one in found
     )

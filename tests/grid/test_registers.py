@@ -13,7 +13,7 @@ from models.agency import Agency
 from models.content import Content
 from models.ledger import JournalEntry
 from models.roster import TrainingMark
-from process.refusals import NotFound
+from process.refusals import InvalidInput, NotFound
 from services import actions, opinions, points, trainings, village_rules
 from tests.services import fertility
 
@@ -147,6 +147,11 @@ def test_an_outlet_takes_cases_in_and_the_share_has_its_base(
     colleague("teller", "yh1", ("window_clerk", "yh1"))
     session.commit()
     teller = again("teller")
+    with pytest.raises(InvalidInput, match=r"示例银行网点不受理.*还没有列出可办的事项"):
+        fertility.opened(session, teller, place="yh1")
+    listed = {"items": ["fertility_registration_card"], "department": ""}
+    assert client_as("admin").post("/hall/yh1/takes", data=listed).status_code == 303
+    session.expire_all()
     case = fertility.opened(session, teller, place="yh1")
     actions.perform(case, "submit", teller, {})
     actions.perform(case, "accept", teller, {})

@@ -199,6 +199,27 @@ def test_no_statement_of_a_month_without_service(client_as: As, session: Session
 
 # --- points in the evening -------------------------------------------------------------------------------------------
 @pytest.mark.req("S2-23")
+def test_every_envelope_on_the_shelf_is_counted_whoever_posted_it(client_as: As, session: Session, actor) -> None:
+    centre = actor("window.clerk")
+    data = {
+        "title": "取回执",
+        "purpose": "hand_in",
+        "from_agency": "dx-c01-point",
+        "to_agency": "dongxin-centre",
+        "envelopes": 3,
+    }
+    theirs = create_errand(session, centre, data)
+    engine.fire(theirs, "post", centre, inputs={})
+    session.commit()
+    clerk = client_as("community.clerk")
+    assert clerk.get(f"/errands/{theirs.uid}").status_code == 404
+    page = clerk.get("/errands/points/dx-c01-point").text
+    assert theirs.number in page and "内容不在这里显示" in page and "取回执" not in page
+    done = clerk.post("/errands/points/dx-c01-point", data={f"count_{theirs.uid}": "3"})
+    assert done.status_code == 303 and session.scalars(select(PointCheck)).one().found == 3
+
+
+@pytest.mark.req("S2-23")
 def test_the_evening_count_finds_what_is_missing_and_counts_what_came_back(
     client_as: As, session: Session, carried: Callable[..., Errand], person: Callable
 ) -> None:
