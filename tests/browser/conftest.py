@@ -24,8 +24,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator:
+    """Of one file, because its loop would be in the way of whatever asks for another: a package is left and come back to."""
     if not CHROMIUM.exists():
         pytest.skip("needs Debian's chromium at /usr/bin/chromium")
     from playwright.sync_api import sync_playwright
@@ -40,7 +41,7 @@ def browser() -> Iterator:
         chromium.close()
 
 
-@pytest.fixture(scope="package", params=SIZES)
+@pytest.fixture(scope="module", params=SIZES)
 def office(request: pytest.FixtureRequest, browser, address: str) -> Iterator[Office]:
     made = Office(browser, address, request.param)
     failed = request.session.testsfailed

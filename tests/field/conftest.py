@@ -39,8 +39,9 @@ class Quiet(WSGIRequestHandler):
         return
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Of one file, because its loop would be in the way of whatever asks for another: a package is left and come back to."""
     if not CHROMIUM.exists():
         pytest.skip("needs Debian's chromium at /usr/bin/chromium")
     from playwright.sync_api import sync_playwright
