@@ -37,6 +37,8 @@ if os.environ.get("CI"):
 # An office that a test starts at night must not begin to compare its papers: no test depends on the hour.
 os.environ.setdefault("PAPERS_ADMIT", "off")
 
+pytest_plugins = ["tests.racing"]
+
 PASSWORD = installation.DEMO_PASSWORD
 
 

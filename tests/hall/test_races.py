@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from flask import Flask
-from sqlalchemy import Engine, create_engine, func, select, text
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from models.base import Base, at_time
+from models.base import at_time
 from models.hall import HallCounter, HallPeriod, HallTicket
 from models.ledger import JournalEntry
-from process import transactions
 from process.access import Actor
 from process.refusals import Refusal, RequirementUnmet
-from services import hall, installation
+from services import hall
 from tests.hall.conftest import at, centre_of
-from tests.servers import postgres
 
 COUNTERS, VISITORS = 6, 14
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def office(request: pytest.FixtureRequest, app: Flask, tmp_path: Path) -> Iterator[Engine]:
-    """An installed office that many threads write to, in a file or on a server."""
-    if request.param == "sqlite":
-        made = create_engine(
-            f"sqlite:///{tmp_path}/daiban.db",
-            connect_args={"check_same_thread": False, "timeout": 60},
-            pool_size=COUNTERS + 4,
-        )
-        transactions.prepare(made)
-        yield made
-        made.dispose()
-        return
-    schema = f"hall_{secrets.token_hex(4)}"
-    made = create_engine(
-        request.getfixturevalue("server"), pool_size=COUNTERS + 4, connect_args={"options": f"-csearch_path={schema}"}
-    )
-    with made.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    Base.metadata.create_all(made)
-    with Session(made) as session:
-        installation.install(session)
-        installation.load_demo_people(session)
-        session.commit()
-    yield made
-    with made.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    made.dispose()
+@pytest.fixture
+def office(office_for_many: Engine) -> Engine:
+    return office_for_many
 
 
 def opened(office: Engine, visitors: int) -> tuple[list[Actor], list[int]]:

@@ -2,67 +2,30 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
 import pytest
-from flask import Flask
-from sqlalchemy import Engine, create_engine, func, select, text
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
-from models.base import Base
 from models.content import Content
 from models.errand import Errand
 from models.person import CourierProfile, Grant, Person
 from process import engine, transactions
 from process.access import load_actor
 from process.refusals import NotAvailable, Refusal, RequirementUnmet, Stale
-from services import accounts, installation
+from services import accounts
 from services.errand_posting import create_errand
-from tests.servers import postgres
 
 THREADS = 50
 DAY = date(2026, 11, 20)
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def office(request: pytest.FixtureRequest, app: Flask, tmp_path: Path) -> Iterator[Engine]:
-    """An installed office that many threads write to, in a file or on a server."""
-    if request.param == "sqlite":
-        made = create_engine(
-            f"sqlite:///{tmp_path}/daiban.db",
-            connect_args={"check_same_thread": False, "timeout": 60},
-            pool_size=THREADS + 5,
-        )
-        transactions.prepare(made)
-        yield made
-        made.dispose()
-        return
-    schema = f"races_{secrets.token_hex(4)}"
-    made = create_engine(
-        request.getfixturevalue("server"), pool_size=THREADS + 5, connect_args={"options": f"-csearch_path={schema}"}
-    )
-    with made.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    Base.metadata.create_all(made)
-    with Session(made) as session:
-        installation.install(session)
-        installation.load_demo_people(session)
-        session.commit()
-    yield made
-    with made.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    made.dispose()
+@pytest.fixture
+def office(office_for_many: Engine) -> Engine:
+    return office_for_many
 
 
 def runners(session: Session, count: int) -> list[int]:

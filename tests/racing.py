@@ -1,0 +1,59 @@
+"""An office that many threads write to at once, on both databases."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import Session
+
+from models.base import Base
+from process import transactions
+from services import installation
+from tests.servers import postgres
+
+# So many transactions may be open together.
+AT_ONCE = 55
+
+
+@pytest.fixture(scope="session")
+def server_of_races() -> Iterator[str]:
+    """One PostgreSQL for all races of a run."""
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def office_for_many(request: pytest.FixtureRequest, app: Flask, tmp_path: Path) -> Iterator[Engine]:
+    """An installed office that many threads write to, in a file or on a server."""
+    if request.param == "sqlite":
+        made = create_engine(
+            f"sqlite:///{tmp_path}/daiban.db",
+            connect_args={"check_same_thread": False, "timeout": 60},
+            pool_size=AT_ONCE,
+        )
+        transactions.prepare(made)
+        yield made
+        made.dispose()
+        return
+    schema = f"races_{secrets.token_hex(4)}"
+    made = create_engine(
+        request.getfixturevalue("server_of_races"),
+        pool_size=AT_ONCE,
+        connect_args={"options": f"-csearch_path={schema}"},
+    )
+    with made.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    Base.metadata.create_all(made)
+    with Session(made) as session:
+        installation.install(session)
+        installation.load_demo_people(session)
+        session.commit()
+    yield made
+    with made.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    made.dispose()
