@@ -22,11 +22,14 @@ from process.access import load_actor
 from process.refusals import Conflict, Refusal
 from services import batch_work, batches, blanks, papers_out
 from tests.services.fertility import COLLECTED, approved, certificate_of
-from tests.services.test_errand_races import office, server
 
-__all__ = ["office", "server"]
 DAY = date(2026, 12, 7)
 HANDS = 6
+
+
+@pytest.fixture
+def office(office_for_many: Engine) -> Engine:
+    return office_for_many
 
 
 def actors(session: Session) -> Callable[[str], Any]:

@@ -22,11 +22,14 @@ from process.clock import local_day
 from process.refusals import Refusal
 from services import actions, custody, scanning
 from services.scanning import Counted
-from tests.services.test_errand_races import office as office
-from tests.services.test_errand_races import server as server
 from tests.services.test_scanning import pile
 
 PILE = 6
+
+
+@pytest.fixture
+def office(office_for_many: Engine) -> Engine:
+    return office_for_many
 
 
 @pytest.fixture
