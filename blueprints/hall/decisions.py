@@ -16,7 +16,6 @@ from blueprints.grid.forms import Box
 from blueprints.hall.bp import bp, desk_url, kept, tried
 from catalogue import loader as catalogue
 from models.agency import Agency
-from models.hall import Hall
 from process.refusals import NotFound
 from services.hall import fairness, setup, tables
 
@@ -36,7 +35,7 @@ def layout(place_id: str) -> ResponseReturnValue:
     """Rule, counters and queues of the hall on one page."""
     agency, session = kept(place_id), db_session()
     settings = tables.hall_of(session, agency.id)
-    rule, arranged = (settings.rule, settings.layout) if settings else (fairness.USUAL, setup.USUAL)
+    rule, arranged = (settings.rule, settings.layout) if settings else (tables.usual("rule"), tables.usual("layout"))
     names = dict(categories())
     return render_template(
         "hall/layout.html",
@@ -44,7 +43,8 @@ def layout(place_id: str) -> ResponseReturnValue:
         rule=_(fairness.RULES[rule]),
         layout_name=_(setup.LAYOUTS[arranged]),
         numbers=[
-            (_(label), getattr(settings, name) if settings else _usual(name)) for name, label, _l, _h in setup.NUMBERS
+            (_(label), getattr(settings, name) if settings else tables.usual(name))
+            for name, label, _l, _h in setup.NUMBERS
         ],
         counters=tables.counters(session, agency.id),
         kinds={key: _(words) for key, words in setup.COUNTER_KINDS.items()},
@@ -54,10 +54,6 @@ def layout(place_id: str) -> ResponseReturnValue:
         ],
         fixed_missing=not all(tables.counter_named(session, agency.id, code) for code, _name in setup.THREE),
     )
-
-
-def _usual(name: str) -> Any:
-    return Hall.__table__.columns[name].default.arg
 
 
 @bp.route("/<place_id>/rule", methods=["GET", "POST"])
@@ -73,7 +69,7 @@ def rule(place_id: str) -> ResponseReturnValue:
     now_set = tables.hall_of(session, agency.id)
 
     def value(name: str) -> Any:
-        return getattr(now_set, name) if now_set else _usual(name)
+        return getattr(now_set, name) if now_set else tables.usual(name)
 
     boxes = [
         Box("rule", _("先叫谁"), "select", value("rule"), [(k, _(v)) for k, v in fairness.RULES.items()]),

@@ -102,7 +102,7 @@ def _now(agency: Agency, at: datetime) -> dict[str, Any]:
     piles = {state: [_line(one, at) for one in rows if one.state == state] for state in PILES}
     by_counter = {one.counter_id: one for one in rows if one.counter_id and one.state in ("called", "serving")}
     settings = tables.hall_of(session, agency.id)
-    rule = settings.rule if settings else fairness.USUAL
+    rule = settings.rule if settings else tables.usual("rule")
     return {
         "agency": agency,
         "piles": piles,

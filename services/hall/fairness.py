@@ -8,7 +8,6 @@ from datetime import datetime
 
 from process.words import N_
 
-USUAL = "capped"
 RULES = {
     "order": N_("一律按先后，不分优先"),
     "first": N_("优先的总在前面"),

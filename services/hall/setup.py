@@ -18,7 +18,6 @@ from process.words import N_
 from services import grid_rights, opening
 from services.hall import booking, fairness, tables
 
-USUAL = "shared"
 LAYOUTS = {"shared": N_("一个大厅排一队，哪个窗口空了哪个叫"), "per_window": N_("每个窗口各排一队")}
 COUNTER_KINDS = {"fixed": N_("固定窗口（3）"), "local": N_("特色窗口（X）")}
 # 3+X: the three windows that the source names; letter, name, categories of the catalogue are the office's to set.

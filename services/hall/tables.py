@@ -63,6 +63,11 @@ def _install(session: Session, agency: Agency) -> None:
     )
 
 
+def usual(name: str) -> Any:
+    """What holds in a hall that has decided nothing yet."""
+    return Hall.__table__.columns[name].default.arg
+
+
 def hall_of(session: Session, agency_id: str) -> Hall | None:
     """The settings of a hall as they stand, without locking."""
     return session.get(Hall, agency_id)
