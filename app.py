@@ -8,8 +8,10 @@ import jobs.admissions
 import jobs.archive
 import jobs.care
 import jobs.clocks
+import jobs.commitments
 import jobs.errands
 import jobs.exchange
+import jobs.exits
 import jobs.handlers
 import jobs.messages
 import jobs.printing

@@ -117,10 +117,6 @@ class Settings:
     def redis_socket(self) -> Path:
         return self.var / "run" / "redis.sock"
 
-    @property
-    def own_database(self) -> bool:
-        return self.database_url.startswith("sqlite:")
-
 
 def reachable_host(host: str) -> str:
     """The name to call this machine by when it listens on HOST: "all addresses" is no address to call."""

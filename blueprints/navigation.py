@@ -39,7 +39,7 @@ PLACES = (
         _l("受理"),
         "cases.new",
         "counter",
-        frozenset({"community_clerk", "window_clerk", "all_round_worker"}),
+        frozenset({"community_clerk", "window_clerk", "all_round_worker", "bank_teller"}),
     ),
     (
         _l("大厅"),
@@ -80,7 +80,15 @@ PLACES = (
             | WATCHING
         ),
     ),
-    (_l("办件"), _l("办件"), "cases.index", "case", frozenset(CASEWORK | WATCHING | {"applicant"})),
+    (_l("办件"), _l("办件"), "cases.index", "case", frozenset(CASEWORK | WATCHING | {"applicant", "bank_teller"})),
+    (
+        _l("一件事"),
+        _l("一件事"),
+        "one_things.index",
+        "link",
+        frozenset({"community_clerk", "window_clerk", "all_round_worker", "applicant"} | WATCHING),
+    ),
+    (_l("容缺台账"), _l("容缺"), "cases.owed", "clock", frozenset(CASEWORK)),
     (
         _l("证照"),
         _l("证照"),
@@ -88,7 +96,30 @@ PLACES = (
         "certificate",
         frozenset({"certificate_issuer", "approver", "window_clerk", "applicant", "supervisor"}),
     ),
+    (
+        _l("统一出件"),
+        _l("出件"),
+        "exits.index",
+        "done",
+        frozenset({"window_clerk", "community_clerk", "all_round_worker", "certificate_issuer"}),
+    ),
+    (
+        _l("陪跑申报"),
+        _l("陪跑"),
+        "seat.index",
+        "people",
+        frozenset({"filing_guide", "window_clerk", "community_clerk", "all_round_worker"}),
+    ),
+    (_l("同意再用材料"), _l("同意"), "consents.mine", "pen", frozenset({"applicant"})),
     (_l("打印台"), _l("打印"), "printing.index", "certificate", frozenset({"certificate_issuer", "all_round_worker"})),
+    (
+        _l("承诺核查"),
+        _l("承诺"),
+        "cases.commitments",
+        "pen",
+        frozenset({"back_office_reviewer", "approver", "site_surveyor"}),
+    ),
+    (_l("发放清单"), _l("发放"), "cases.payments", "case", frozenset({"disbursing_bank"})),
     (_l("归档"), _l("归档"), "archive.index", "paper", frozenset({"certificate_issuer", "all_round_worker"})),
     (_l("到期销毁"), _l("销毁"), "archive.disposals", "paper", frozenset({"approver", "head"})),
     (
@@ -133,6 +164,25 @@ PLACES = (
             | {"grid_leader", "errand_dispatcher", "catalogue_manager", "system_admin", "complaint_handler"}
         ),
     ),
+    (
+        _l("投资项目"),
+        _l("项目"),
+        "projects.index",
+        "board",
+        frozenset(
+            {
+                *("project_manager", "project_delegate", "cooperating_department", "lead_department"),
+                *("enterprise_applicant", "approvals_office", "reform_office", "supervisor", "head", "department_head"),
+            }
+        ),
+    ),
+    (
+        _l("单位网上业务"),
+        _l("单位"),
+        "work_units.index",
+        "catalogue",
+        frozenset({"enterprise_service_officer", "window_clerk", "applicant", "enterprise_applicant"}),
+    ),
     (_l("统计"), _l("统计"), "reports.index", "chart", frozenset(WATCHING | {"head"})),
     (_l("红黄绿灯"), _l("三色灯"), "reports.lights", "clock", frozenset(CASEWORK | WATCHING)),
     (_l("流程"), _l("流程"), "workflows.index", "menu", frozenset({"system_admin", "supervisor", "catalogue_manager"})),
@@ -150,10 +200,17 @@ PLACES = (
 
 # Pages that belong to a place of the rail without being it.
 BELOW = {
+    "desk.index": ("desk.palm",),
+    "cases.commitments": ("cases.commitment",),
+    "cases.payments": ("cases.payment_list", "cases.settle_payments", "cases.make_payments"),
+    "one_things.index": ("one_things.theme", "one_things.show", "one_things.apply", "one_things.report"),
+    "cases.owed": ("cases.faxes", "cases.fax_match", "cases.owed_receive", "cases.owed_extend"),
     "printing.index": (
         *("printing.batches", "printing.batch", "printing.requests", "printing.records"),
         *("printing.blanks", "printing.printers", "printing.printer"),
     ),
+    "exits.index": ("exits.hand", "exits.receipt"),
+    "seat.index": ("seat.show",),
     "archive.index": ("archive.packages", "archive.case", "archive.receipts", "archive.check"),
     "trust.seals": ("trust.seal", "trust.checks"),
     "admin.index": ("trust.keys",),
@@ -167,9 +224,18 @@ BELOW = {
         "hall.mine",
         "hall.period",
         "hall.layout",
+        "hall.rule",
+        "hall.counter",
+        "hall.queue",
+        "hall.hours",
         "hall.rules",
         "hall.leader_log",
     ),
+    "projects.index": (
+        *("projects.show", "projects.load", "projects.charts", "projects.chart", "projects.six", "projects.six_field"),
+        *("projects.step", "projects.assign", "projects.hand_over", "projects.meeting_new", "projects.meeting_hold"),
+    ),
+    "work_units.index": ("work_units.show", "work_units.new", "work_units.in_charge", "work_units.name"),
     "generic.index": ("generic.listed", "generic.new"),
     "exchange.index": (
         *("exchange.new", "exchange.letters", "exchange.terminal", "exchange.printed", "exchange.statistics"),

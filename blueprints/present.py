@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from models.agency import Agency
 from models.base import now
+from models.case import Case
 from models.content import Content
 from models.ledger import JournalEntry
 from models.paper import Document, Note
@@ -27,6 +28,7 @@ from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 from process.numbers import CHINA
 from process.office import VERBS
 from process.words import N_
+from services import inside
 from services import notes as notes_of
 
 WEEKDAYS = "一二三四五六日"
@@ -107,6 +109,8 @@ def deadline_view(
         due = definition.states[content.state].due
         if due is None:
             return None
+        if due.clock and (run := clock.current(session, content, due.clock)) is not None and clock.standing(run):
+            return DeadlineView(gettext("停表"), "waiting", None, "", sentences)
         label = gettext("时间未定") if due.field else gettext("缺工作日历，期限未定")
         return DeadlineView(label, "needs" if not due.field else "waiting", None, "", sentences)
     at = now()
@@ -194,6 +198,9 @@ def holder_text(content: Content) -> str:
 
 def _holder_for(content: Content, actor: Actor) -> str:
     """Where it lies; with a word where it is one's to do for an absent colleague."""
+    own = actor.resident_id is not None and actor.resident_id == content.applicant_id
+    if own and isinstance(content, Case) and inside.asked(content) is not None:
+        return content.unit.name if content.unit else ""
     text = holder_text(content)
     if content.assignee is not None and content.assignee_id in actor.principals:
         return gettext("%(where)s（您代%(name)s办）", where=text, name=content.assignee.name)
@@ -325,6 +332,8 @@ JOURNAL_WORDS = {
 }
 
 
+# Steps between colleagues of one office: whoever does not work on the thing never learns of them.
+INSIDE: set[str] = set(inside.ACTIONS)
 # Steps whose words go from one office to another; filled in by the features that have such.
 BETWEEN_OFFICES: set[str] = set()
 
@@ -369,7 +378,7 @@ def entries(
             )
             if entry_kind == "document" or (kind and entry_kind != kind):
                 continue
-            if entry_kind == "view" and not insider:
+            if (entry_kind == "view" or entry.action in INSIDE) and not insider:
                 continue
             found.append(
                 {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -28,13 +27,6 @@ def work_calendar() -> WorkCalendar:
     for path in sorted(FOLDER.glob("[0-9][0-9][0-9][0-9].yaml")):
         years.add(_read_year(path, days, names))
     return WorkCalendar(MappingProxyType(days), frozenset(years), MappingProxyType(names))
-
-
-def with_entries(shipped: WorkCalendar, entries: Mapping[date, tuple[bool, str]], years: set[int]) -> WorkCalendar:
-    """The shipped calendar under what an agency has entered: entered days and years win."""
-    days = {**shipped.days, **{day: works for day, (works, _) in entries.items()}}
-    names = {**shipped.names, **{day: name for day, (_, name) in entries.items()}}
-    return WorkCalendar(days, frozenset({*shipped.years, *years}), names)
 
 
 def _read_year(path: Path, days: dict[date, bool], names: dict[date, str]) -> int:

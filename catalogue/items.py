@@ -155,7 +155,7 @@ def _foreign(entry: Mapping[str, Any], materials: Mapping[str, Any]) -> dict[str
         "form": "enterprise" if subject == "enterprise" else "generic",
         "category": None,
         **entry,
-        "materials": [{**material, "illustrative": True} for material in materials[subject]],
+        "materials": [{**material, "illustrative": True} for material in entry.get("materials") or materials[subject]],
         "illustrative_fields": sorted({*entry.get("illustrative_fields", ()), "materials", "modes", "form"}),
     }
 

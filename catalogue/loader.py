@@ -153,8 +153,11 @@ def demo_accounts() -> Mapping[str, DemoAccount]:
 
 def check() -> None:
     """Read everything now, so that a wrong file stops the start instead of a clerk."""
+    from catalogue.one_things import one_things
+
     for read in (organisations, roles, channels, lists, schemes, forms, items, demo_accounts, work_calendar, messages):
         read()
+    one_things()
 
 
 def _read_form(file: str, stem: str) -> Form:

@@ -167,6 +167,12 @@ def office_staff(seed: int) -> tuple[InventedStaff, ...]:
         ("office-joint-group", "xiacheng", "joint_definition_group", "一事情联合小组成员"),
         ("office-project", "xiacheng", "project_manager", "项目代办经理"),
         ("office-department-head", "xiacheng", "department_head", "部门负责人"),
+        ("office-window-2", "dongxin-centre", "window_clerk", "2号窗口工作人员"),
+        ("office-window-3", "dongxin-centre", "window_clerk", "3号窗口工作人员"),
+        ("project.manager", "dongxin", "project_manager", "东新街道投资项目经理"),
+        ("project.delegate", "dongxin", "project_delegate", "东新街道专职代办员"),
+        ("dept.resources", "xc-resources", "cooperating_department", "自然资源局项目联络人"),
+        ("dept.development", "xc-development", "cooperating_department", "发展和改革局项目联络人"),
     ):
         found.append(_staff(seed, key, unit, role, title, len(found) + 500))
     return tuple(found)

@@ -126,10 +126,20 @@ KINDS: dict[str, Kind] = {
         N_("窗口已按“没有答复”处理，不必补查。请看平台的地址和密钥是否正确；排除后放弃这一行。"),
         Needs(queue=NETWORK, lease=timedelta(seconds=75)),
     ),
+    "commitments.due": Kind(
+        "system_admin",
+        N_("承诺到期提醒核查"),
+        N_("提醒没有发出。请到“承诺核查”看这一项核查了没有：没核查的，再试一次，或告诉该单位；已核查的，放弃。"),
+    ),
     "promises.lapse": Kind(
         "system_admin",
         N_("容缺承诺到期"),
         N_("请看该件的容缺材料补齐没有：没补齐的，再试一次，会记为逾期并告知双方；已补齐的，放弃。"),
+    ),
+    "exits.remind": Kind(
+        "system_admin",
+        N_("提醒领取办理结果"),
+        N_("提醒没有发出。请到“统一出件”看这件领了没有：没领的，再试一次，或打电话告诉本人；已领的，放弃。"),
     ),
     "messages.remind": Kind(
         "system_admin",

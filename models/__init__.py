@@ -8,6 +8,7 @@ from models.blank import Blank, BlankMove
 from models.care import CareDocument, CareEvent, DoorCall
 from models.case import Case, Material, ServiceItem
 from models.clock import CalendarChange, CalendarDay, ClockPause, ClockRun
+from models.commitment import Commitment
 from models.content import Acl, AclToken, Content, ContentPerson, ContentPlace, WorkflowVersion
 from models.correction import Correction
 from models.counter import CounterMatter, CounterVisit, MaterialConsent, SharingRequest
@@ -16,6 +17,7 @@ from models.courier_run import CourierRun, RunLine
 from models.delegation import Delegation, Handover, HandoverLine, HomeVisit, Letter
 from models.errand import Errand
 from models.exchange import Envelope, ExchangeRefusal, ExchangeTicket, Partner, PartnerItem, PartnerKey
+from models.exit import ExitReceipt, Outgoing
 from models.express import ExpressRecord
 from models.field import FieldBlob, FieldChunk, FieldDevice, FieldOp
 from models.grid import Building, GridLog
@@ -24,14 +26,17 @@ from models.item_place import ItemChannel, ItemHandler, ItemPlace, ItemSetting
 from models.ledger import Counter, IdempotencyKey, JournalEntry, OutboxItem
 from models.message import ContactPreference, Delivery, Message
 from models.notice import Notice
+from models.one_thing import OneThing, OneThingMember
 from models.opening import OpeningHour, ReachMinutes, WindowRule, WindowRuleReading, WindowRuleVersion
 from models.paper import Certificate, Document, Note, Paper
 from models.paper_rule import PaperRule
 from models.paper_template import PaperEdition, PaperFolder, PaperRelease, PaperTemplate
+from models.payment import PaymentLine, PaymentList
 from models.person import CourierProfile, Grant, GridMembership, LoginFailure, LoginSession, Person
 from models.print_batch import PrintBatch, PrintLine
 from models.print_record import PrintRecord, ReprintRequest
 from models.printer import Printer, PrintRule
+from models.project import DelegationRule, ProjectChart, ProjectMeeting, ProjectPerson, ProjectRow
 from models.promise import FaxPage, OwedMaterial
 from models.publishing import HandbookEdition, ItemFollower, ItemPublicity
 from models.release import ProcessMigration, ProcessRelease
@@ -40,11 +45,13 @@ from models.roster import RosterShift, TrainingMark
 from models.rule import Rule, RuleRun
 from models.saved_filter import FilterDefault, SavedFilter
 from models.search import ContentSearch, NameReading
+from models.seat import MinutesBaseline, SeatConfirmation
 from models.sheets import ListExport, SheetImport
 from models.station import JointStation, StationMember
 from models.substitution import Substitution
 from models.task import Task
 from models.trust import PaperCheck, Seal, SealRequest, SealUse
+from models.work_unit import WorkUnit, WorkUnitFiling, WorkUnitOperator
 
 __all__ = [
     "Acl",
@@ -69,6 +76,7 @@ __all__ = [
     "Certificate",
     "ClockPause",
     "ClockRun",
+    "Commitment",
     "ContactPreference",
     "Content",
     "ContentPerson",
@@ -85,6 +93,7 @@ __all__ = [
     "CourierThanks",
     "CourierTour",
     "Delegation",
+    "DelegationRule",
     "Delivery",
     "Document",
     "DoorCall",
@@ -92,6 +101,7 @@ __all__ = [
     "Errand",
     "ExchangeRefusal",
     "ExchangeTicket",
+    "ExitReceipt",
     "ExpressRecord",
     "FaxPage",
     "FieldBlob",
@@ -128,11 +138,15 @@ __all__ = [
     "Material",
     "MaterialConsent",
     "Message",
+    "MinutesBaseline",
     "NameReading",
     "Note",
     "Notice",
+    "OneThing",
+    "OneThingMember",
     "OpeningHour",
     "OutboxItem",
+    "Outgoing",
     "OwedMaterial",
     "Paper",
     "PaperCheck",
@@ -144,6 +158,8 @@ __all__ = [
     "Partner",
     "PartnerItem",
     "PartnerKey",
+    "PaymentLine",
+    "PaymentList",
     "Person",
     "PointCheck",
     "PrintBatch",
@@ -153,6 +169,10 @@ __all__ = [
     "Printer",
     "ProcessMigration",
     "ProcessRelease",
+    "ProjectChart",
+    "ProjectMeeting",
+    "ProjectPerson",
+    "ProjectRow",
     "ReachMinutes",
     "ReprintRequest",
     "Resident",
@@ -164,6 +184,7 @@ __all__ = [
     "Seal",
     "SealRequest",
     "SealUse",
+    "SeatConfirmation",
     "ServiceItem",
     "SharingRequest",
     "SheetImport",
@@ -174,5 +195,8 @@ __all__ = [
     "WindowRule",
     "WindowRuleReading",
     "WindowRuleVersion",
+    "WorkUnit",
+    "WorkUnitFiling",
+    "WorkUnitOperator",
     "WorkflowVersion",
 ]

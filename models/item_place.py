@@ -22,6 +22,10 @@ class ItemSetting(Base):
     owner_id: Mapped[str | None] = mapped_column(ForeignKey("agency.id"), index=True)
     basis: Mapped[str] = mapped_column(String(120), default="")
     pilot_only: Mapped[bool] = mapped_column(default=False)
+    # 承诺备案: conditions and papers that a signed commitment may stand for, one a line.
+    commitments: Mapped[str | None] = mapped_column(String(1000))
+    # 勘查: whether the clock stands still while somebody is out surveying; None means that it does.
+    survey_runs: Mapped[bool | None]
     illustrative: Mapped[bool] = mapped_column(default=False)
     version: Mapped[int] = mapped_column(default=1)
     changed_at: Mapped[datetime] = mapped_column(default=now)

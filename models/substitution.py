@@ -42,6 +42,3 @@ class Substitution(Base):
     substitute: Mapped[Person] = relationship(foreign_keys=[substitute_id])
     named_by: Mapped[Person | None] = relationship(foreign_keys=[named_by_id])
     ended_by: Mapped[Person | None] = relationship(foreign_keys=[ended_by_id])
-
-    def in_force_on(self, day: date) -> bool:
-        return self.ended_at is None and self.since <= day <= self.until

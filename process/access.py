@@ -22,6 +22,7 @@ from process.library import library
 S = TypeVar("S", bound=Select)
 VIEW = "view"
 VIEW_FULL = "view_full"
+INTERNAL = "internal"
 ORIGIN = "origin"
 SECOND_RELATIONS = tuple(relation for relation in RELATIONS if relation != ORIGIN)
 
@@ -150,6 +151,9 @@ def allowed_tokens(definition: Definition, state_id: str, permission: str) -> fr
 
 
 def may(actor: Actor, permission: str, content: Content, session: Session | None = None) -> bool:
+    if permission == INTERNAL and actor.resident_id is not None and actor.resident_id == content.applicant_id:
+        # Whoever files from home owns the case; what colleagues write to each other is not for the person it is about.
+        return False
     definition = library.of(content, session or _session(content))
     if not allowed_tokens(definition, content.state, permission).isdisjoint(tokens(content, actor)):
         return True

@@ -89,13 +89,6 @@ class WorkCalendar:
             return self.names.get(day, MADE_UP) if day.weekday() >= 5 else "工作日"
         return self.names.get(day) or (WEEKEND if day.weekday() >= 5 else "放假")
 
-    def next_working_day(self, day: date) -> date:
-        """The first working day after that day."""
-        day += _DAY
-        while not self.is_working_day(day):
-            day += _DAY
-        return day
-
     def add_working_days(self, start: date, n: int) -> date:
         """The n-th working day after `start`, which itself never counts, working day or not."""
         return self.explain(start, n).due

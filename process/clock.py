@@ -29,7 +29,7 @@ from process.definition import Clock, Definition
 from process.explanation import explain, picture
 from process.hops import hops
 from process.numbers import CHINA
-from process.runs import current, due_date, due_dates, runs
+from process.runs import BY_HAND, current, due_date, due_dates, runs, standing
 
 __all__ = [
     "CACHE_SECONDS",
@@ -49,6 +49,7 @@ __all__ = [
     "local_day",
     "picture",
     "runs",
+    "standing",
     "working_days_left",
 ]
 
@@ -103,7 +104,7 @@ def _advance_clock(
     if state in clock.pause and open_pause is None:
         who = actor.person_id if actor else None
         run.pauses.append(ClockPause(started_on=today, reason=state, words=(words or "")[:300], person_id=who))
-    elif state not in clock.pause and open_pause is not None:
+    elif open_pause is not None and (state in clock.stop if open_pause.reason == BY_HAND else state not in clock.pause):
         open_pause.ended_on = today
         run.due_on, run.legal_due_on = due_dates(calendar(session), run)
     if state in clock.stop:
@@ -127,7 +128,8 @@ def deadline(
     """The stored date of the state a thing is in: for a clock the earlier of the promised and the legal limit."""
     due = definition.states[content.state].due
     run = known.get((content.id, due.clock)) if due and due.clock else None
-    dates = (run.due_on, run.legal_due_on) if run else (None, None)
+    # A clock that was stopped by hand has no date until it goes on.
+    dates = (run.due_on, run.legal_due_on) if run and not standing(run) else (None, None)
     return _deadline(calendar(session), definition, content, dates)
 
 
@@ -183,8 +185,8 @@ def reckon(
     if due is not None and due.field:
         return Reckoning(content.deadline, clocks)
     dates: tuple[date | None, date | None] = (None, None)
-    if due is not None and due.clock:
-        run = known.get((content.id, due.clock))
+    run = known.get((content.id, due.clock)) if due is not None and due.clock else None
+    if due is not None and due.clock and not (run is not None and standing(run)):
         dates = clocks.get(due.clock) or ((run.due_on, run.legal_due_on) if run else (None, None))
     return Reckoning(_deadline(days, definition, content, dates), clocks)
 
@@ -229,11 +231,6 @@ def adopt(
         content.deadline = found.deadline
         watching.watch(session, definition, content, known, changed=True, entered=False)
     return moved
-
-
-def depends_on_calendar(definition: Definition) -> bool:
-    """Whether any date of such things is counted in working days."""
-    return bool(definition.clocks) or any(s.due and s.due.working_days for s in definition.states.values())
 
 
 def _iso(value: date | datetime | None) -> str | None:

@@ -63,10 +63,6 @@ class Eligibility:
     def basis_zh(self) -> str:
         return CONDITIONS.get(self.basis, "")
 
-    @property
-    def alternatives_zh(self) -> tuple[str, ...]:
-        return tuple(OTHER_WAYS[channel] for channel in self.alternatives)
-
 
 def item_allows_visit(item: VisitableItem, categories: Collection[str] = CATEGORIES) -> bool:
     """True for the home-visit categories and for items named one by one; an item named false never."""

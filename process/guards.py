@@ -79,6 +79,8 @@ def prefetch(session: Session, contents: Iterable[Content]) -> None:
             if kind == types[row.content_id or 0]:
                 known[row.content_id or 0][step] = {p for p in (row.person_id, row.substitute_for_id) if p is not None}
     session.info["did"] = known
+    for ahead in registry.prefetches:
+        ahead(session, contents)
 
 
 def did(session: Session, content: Content, steps: tuple[str, ...]) -> set[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,10 @@ creators: dict[str, Creator] = {}
 # session, thing, transition id (or "create"), who, and the step (None at birth).
 Listener = Callable[[Session, Any, str, "Actor", "Step | None"], None]
 listeners: list[Listener] = []
+
+# Reads for a whole list at once what predicates ask of each row, so that a longer list asks no more questions.
+Prefetch = Callable[[Session, Sequence[Content]], None]
+prefetches: list[Prefetch] = []
 
 # Freezes a paper named by a transition (`papers: [...]`) into the running transaction; set by services/papers_out.
 make_paper: Callable[[Step, str], None] | None = None

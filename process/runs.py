@@ -8,9 +8,19 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from models.clock import ClockRun
+from models.clock import ClockPause, ClockRun
 from models.content import Content
 from process.calendar_days import CalendarMissing, Pause, WorkCalendar
+
+# A pause that somebody began by hand: it lasts until somebody ends it, whatever state the thing goes to meanwhile.
+BY_HAND = "by_hand"
+
+
+def standing(run: ClockRun) -> ClockPause | None:
+    """The pause by hand that a running clock is in now."""
+    if run.stopped_on is not None:
+        return None
+    return next((p for p in run.pauses if p.ended_on is None and p.reason == BY_HAND), None)
 
 
 def current(session: Session, content: Content, clock_id: str) -> ClockRun | None:

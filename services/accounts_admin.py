@@ -57,6 +57,12 @@ def post(session: Session, role: str, place: str, *, point: str = "", trained_un
         raise InvalidInput(
             f"网格长只能任在一个网格上，{at.name}不是网格。下面的网格有：{shown}。", {"place": "不是网格"}
         )
+    if role == "bank_teller" and at.kind != "bank_outlet":
+        # A post higher up would show a bank the cases of every outlet below.
+        raise InvalidInput(
+            f"政银通网点柜员只能任在银行网点上，{at.name}不是银行网点。请先在“机构和网格”登记网点，再把岗位设到那里。",
+            {"place": "不是银行网点"},
+        )
     if role == "red_courier" and not point:
         raise InvalidInput(
             "跑腿工要写明从哪个红色代办点出发、培训到哪一天有效（--point、--trained-until）。", {"point": "必填"}

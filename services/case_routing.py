@@ -17,7 +17,7 @@ from process.access import Actor
 from process.clock import local_day
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
-from services import authority, item_places
+from services import authority, item_places, point_items
 from services.item_channels import ASSISTED
 
 STREET_KINDS = ("street", "town", "street_centre", "sub_centre", "extended_outlet", "bank_outlet")
@@ -183,7 +183,7 @@ def route_case(step: Step) -> None:
     if case.active_place("addressee") is None:
         case.deciding_unit_id = unit.id
         near = unit.path == case.place_path or case.place_path.startswith(unit.path)
-        if near or _by_themselves(step, case) or _accepted_for(step, case, decided):
+        if near or _by_themselves(step, case) or _from_teller(step, case) or _accepted_for(step, case, decided):
             engine.add_place(step, case, "addressee", unit)
             authority.note_route(step.session, case, decided.grant)
         step.session.expire(case, ["deciding_unit"])
@@ -204,9 +204,13 @@ def _accepted_for(step: Step, case: Case, decided: Route) -> bool:
 
 
 def _by_themselves(step: Step, case: Case) -> bool:
-    """Online; or in the e-filing zone, where staff opened the filing and the applicants saw it through themselves."""
-    own = case.applicant_id is not None and step.actor.resident_id == case.applicant_id
-    return is_online(case) or (case.channel == ASSISTED and own)
+    """Online; or in the e-filing zone, where staff opened the filing and the applicants saw it through or confirmed it."""
+    return is_online(case) or case.channel == ASSISTED
+
+
+def _from_teller(step: Step, case: Case) -> bool:
+    """政银通: a bank's own people accept nothing, so what they file lies in the town's inbox at once, without a ticket."""
+    return point_items.at_own_outlet(step.actor, case.place)
 
 
 def is_online(case: Case) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -20,7 +19,17 @@ from process.access import Actor
 from process.library import library
 from process.refusals import Forbidden, InvalidInput, RequirementUnmet, Stale
 from process.registry import Step
-from services import case_forms, case_routing, files, item_channels, item_places, materials, paper_rules, residents
+from services import (
+    case_forms,
+    case_routing,
+    files,
+    item_channels,
+    item_places,
+    materials,
+    paper_rules,
+    point_items,
+    residents,
+)
 from services.case_routing import open_to  # noqa: F401  part of what other services use
 from services.catalogue_items import by_code, record_of
 
@@ -40,6 +49,8 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Case:
     item = by_code(session, data.get("item"), clock.local_day(at))
     place = _place(session, actor, data)
     staff = _files_for_others(actor, place)
+    if not staff and point_items.TELLER in actor.roles and actor.resident_id is None:
+        raise Forbidden(f"政银通柜员只在自己的银行网点收件，不能在{place.name}收。请在本网点的“综合受理”收件。")
     if not staff and actor.resident_id is None and not engine.may_create(actor, library.type("case"), place):
         raise Forbidden(f"您在{place.name}没有收件的权限，请到本单位的窗口新建，或请{place.name}办理。")
     channel = _channel(data.get("channel"), place, staff)
@@ -112,7 +123,8 @@ def _place(session: Session, actor: Actor, data: Mapping[str, Any]) -> Agency:
 
 def _files_for_others(actor: Actor, place: Agency) -> bool:
     """Whether this actor files here as staff; a resident's account files for itself only."""
-    return any(actor.holds(role, place.path) for role in library.type("case").create if role != "applicant")
+    roles = [role for role in library.type("case").create if role not in ("applicant", point_items.TELLER)]
+    return any(actor.holds(role, place.path) for role in roles) or point_items.at_own_outlet(actor, place)
 
 
 def _applicant_data(session: Session, actor: Actor, data: Mapping[str, Any], staff: bool) -> dict[str, Any]:
@@ -217,14 +229,12 @@ def form_complete(step: Step) -> None:
 
 @registry.effect("file_case")
 def file_case(step: Step) -> None:
-    """首问接待: whoever takes it first stays answerable. A visit to a counter is a trip of the resident."""
+    """首问接待: whoever takes it first stays answerable. How often somebody came is counted from the journal (`trips`)."""
     case: Case = step.content
     materials.note_uploads(step.session, case)
     case.filed_at = case.filed_at or step.at
     if step.actor.resident_id != case.applicant_id or case.applicant_id is None:
         case.first_contact_id = case.first_contact_id or step.actor.person_id
-        if case.channel.startswith("window_"):
-            case.trips += 1
 
 
 @registry.effect("accept_case")
@@ -322,15 +332,12 @@ def deliver_certificate(step: Step) -> None:
         private["signature"] = files.store_signature(step.session, case, step.actor, signature, "领取人签名").id
     case.fields = {**(case.fields or {}), DELIVERY: delivery}
     case.private = {**(case.private or {}), DELIVERY: private}
-    if way in COUNTER_WAYS and step.inputs.get("way") and not _same_day(case.filed_at, step.at):
-        case.trips += 1
+    # What was said or checked about whoever stood here; a way that nobody named proves nothing.
+    named = step.inputs.get("way") or step.inputs.get("who") or (step.cause and step.cause.inputs.get("who"))
+    step.details |= {"way": way, "in_person": bool(named) and way in COUNTER_WAYS}
     if certificate is not None:
         given = handing_over.forwarded(step.inputs)
         engine.follow(step, certificate, "deliver", collector=collector, signature=signature, **given)
-
-
-def _same_day(one: datetime | None, other: datetime) -> bool:
-    return one is not None and clock.local_day(one) == clock.local_day(other)
 
 
 @registry.predicate("not_rated")

@@ -16,7 +16,7 @@ from process import access, clock, engine, guards, journal, numbers, registry
 from process.access import Actor
 from process.refusals import Forbidden, RequirementUnmet
 from process.registry import Step
-from services import case_routing, files, handing_over, papers_out, print_records
+from services import case_routing, files, handing_over, papers_out, print_records, unprintable
 from services.catalogue_items import record_of
 from services.materials import require_nothing_owed
 from services.trust import seals
@@ -151,6 +151,12 @@ def fields_complete(step: Step) -> None:
             "；".join(sentence for _, sentence in wrong) + "。请在这张证照上“申请更正”，由审批人同意后再编号。",
             dict(wrong),
         )
+    unprintable.require_room(
+        paper,
+        papers_out.plain(data),
+        step.inputs,
+        "请在这张证照上“申请更正”，写短一些，由审批人同意后再编号。",
+    )
     _letters(certificate)
 
 

@@ -115,7 +115,7 @@ def ask(session: Session, actor: Actor, certificate: Certificate, wanted: Mappin
 def _changes(
     session: Session, actor: Actor, certificate: Certificate, wanted: Mapping[str, Any]
 ) -> list[dict[str, str]]:
-    from services.papers import glyphs, values
+    from services.papers import fitting, glyphs, values
     from services.papers.text import normalise
 
     paper, errors, changes = _definition(certificate), dict[str, str](), []
@@ -132,10 +132,13 @@ def _changes(
         else:
             changes.append({"field": line.name, "label": line.label, "old": line.value, "new": new})
     typed = {one["field"]: _typed(paper.field(one["field"]).kind, one["new"]) for one in changes}
-    trial = {**papers_out.with_pictures(_as_it_stands(session, certificate, actor)), **typed}
+    before = papers_out.with_pictures(_as_it_stands(session, certificate, actor))
+    trial = {**before, **typed}
     errors |= {name: sentence for name, sentence in values.problems(paper, trial) if name in typed}
     for glyph in glyphs.check(paper, typed):
         errors.setdefault(glyph.field, glyph.sentence)
+    if not errors and (found := fitting.too_long(paper, trial)) and not fitting.too_long(paper, before):
+        errors |= {one.field: one.sentence for one in found}
     if errors:
         raise InvalidInput(f"更正申请还差一点：{'；'.join(errors.values())}。", errors)
     if not changes:

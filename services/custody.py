@@ -37,11 +37,12 @@ ACTIONS: Mapping[str, str] = {
     "answer": N_("随答复交回"),
     "succeed": N_("移交接替单位"),
     "give_back": N_("归还本人"),
+    "move_point": N_("转到别的领取点"),
     "carry": N_("跑腿取件"),
     "arrive": N_("跑腿送达"),
 }
 # Lists whose papers are on their way until the taker has counted them.
-UNDERWAY = ("send", "result", "send_back", "supply", "pass_on", "answer")
+UNDERWAY = ("send", "return", "result", "send_back", "supply", "pass_on", "answer", "move_point")
 
 
 @dataclass(frozen=True)

@@ -147,9 +147,10 @@ def take_papers_in(step: Step) -> None:
 
 @registry.effect("papers_back_to_sender")
 def papers_back_to_sender(step: Step) -> None:
-    """Whatever was listed as sent is the station's again."""
+    """Whatever was listed as sent is the station's again; an envelope that comes back from the other end is counted there first."""
     ticket: Delegation = step.content
-    station = custody.unit(ticket.place, ticket.owner)
+    returned = step.transition.id == "return"
+    station = custody.unit(ticket.place, None if returned else ticket.owner)
     sent = custody.latest(step.session, ticket, "send", "return")
     if sent is not None and sent.action == "send":
         lines = [
@@ -157,9 +158,12 @@ def papers_back_to_sender(step: Step) -> None:
             custody.Line(line.name, line.sheets, line.original, line.condition, custody.material_of(step, line))
             for line in sent.lines
         ]
-        giver = custody.unit(ticket.addressee, step.actor if step.transition.id == "return" else None)
+        giver = custody.unit(ticket.addressee, step.actor if returned else None)
         handover = custody.write(step.session, ticket, "return", giver, station, lines, step.at, case=ticket.case)
-        custody.sign_unseen(step, handover, station)
+        if returned and lines:
+            further.await_count(ticket, handover)
+        else:
+            custody.sign_unseen(step, handover, station)
         step.details["handover"] = handover.id
     _back_to_station(ticket)
 

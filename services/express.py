@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,26 +11,15 @@ from catalogue import loader as catalogue
 from models.case import Case
 from models.content import Content
 from models.express import ExpressRecord
-from models.ledger import JournalEntry
 from process import registry
 from process.access import Actor
 from process.library import library
 from process.refusals import InvalidInput
 from process.registry import Step
-from process.words import N_
 
 # Couriers number as they like; what somebody's mobile or identity card looks like is no number of a parcel.
 PERSONAL = re.compile(r"1[3-9]\d{9}\Z|\d{17}[\dX]\Z")
 EXAMPLE = "SF1234567890123"
-ONLINE = frozenset({"online_pc", "online_mobile", "wechat_account", "app", "filing_zone"})
-# Steps that say how an application came and went.
-TOLD = {
-    "submit": N_("申报"),
-    "accept": N_("受理"),
-    "send_express": N_("交快递"),
-    "deliver": N_("送达"),
-    "mail": N_("交快递"),
-}
 
 
 def of(session: Session, content: Content) -> ExpressRecord | None:
@@ -109,44 +96,6 @@ def every_licence(step: Step) -> None:
         raise InvalidInput(
             f"还缺{'、'.join(lacking)}。每张证照写一行：名称和证号。", {"issued_papers": f"还缺{'、'.join(lacking)}"}
         )
-
-
-# --- 零次跑
-
-
-@dataclass(frozen=True)
-class Line:
-    """One moment of a thing that was filed or handed over: when, what, which way, and whether somebody came for it."""
-
-    at: datetime
-    step: str
-    way: str
-    came: bool
-
-
-def course(session: Session, case: Case) -> list[Line]:
-    """The log of coming and going; as many lines with `came` as the counter says."""
-    rows = session.scalars(
-        select(JournalEntry)
-        .where(JournalEntry.content_id == case.id, JournalEntry.action.in_([f"{case.type}:{name}" for name in TOLD]))
-        .order_by(JournalEntry.id)
-    )
-    channel = catalogue.channels().get(case.channel)
-    sent = of(session, case)
-    found = []
-    for row in rows:
-        name = row.action.partition(":")[2]
-        way, came = "", False
-        if name == "submit":
-            came = case.channel not in ONLINE and case.trips > 0
-            way = channel.name if channel else case.channel
-        elif name == "deliver":
-            delivered = ((case.fields or {}).get("_delivery") or {}).get("way", "")
-            way = "快递" if sent is not None and delivered == "express" else delivered
-        elif name == "send_express" and sent is not None:
-            way = sent.number
-        found.append(Line(row.at, TOLD[name], way, came))
-    return found
 
 
 def kinds() -> tuple[str, ...]:

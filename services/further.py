@@ -1,4 +1,4 @@
-"""Papers that travel after the first count: lines sent back, papers supplied. They wait until the other end has counted them."""
+"""Papers that travel after the first count: lines sent back, supplied, or a whole envelope returned unopened. They wait till the other end has counted them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ def await_count(ticket: Delegation, handover: Handover) -> None:
     """The taker finds this list on the ticket until it is counted."""
     known = (ticket.fields or {}).get(WAITING) or {}
     ticket.fields = {**(ticket.fields or {}), WAITING: {**known, str(handover.id): handover.to_unit_id}}
+
+
+def inherit(ticket: Delegation, old: Agency, heir: Agency) -> None:
+    """What a closed unit was to count, its successor counts."""
+    known = (ticket.fields or {}).get(WAITING) or {}
+    if old.id in known.values():
+        moved = {key: heir.id if unit_id == old.id else unit_id for key, unit_id in known.items()}
+        ticket.fields = {**ticket.fields, WAITING: moved}
 
 
 def waiting(session: Session, ticket: Delegation, actor: Actor | None = None) -> Handover | None:
@@ -56,11 +64,18 @@ def take_further_in(step: Step) -> None:
     ticket: Delegation = step.content
     handover = _list(step)
     counts = counting.read(handover, step.inputs["lines"])
-    unit = step.session.get_one(Agency, handover.to_unit_id)
+    # The taker of the list, or whoever took over from that unit meanwhile.
+    unit = step.session.get_one(Agency, ticket.fields[WAITING][str(handover.id)])
     differing = counting.sign(step, handover, counts, custody.unit(unit, step.actor), ticket.case or ticket.parent)
     left = {key: value for key, value in ticket.fields[WAITING].items() if key != str(handover.id)}
     ticket.fields = {**ticket.fields, WAITING: left}
     step.details |= {"handover": handover.id, "lines": len(counts), "differences": len(differing)}
+
+
+@registry.requirement("envelope_counted")
+def envelope_counted(step: Step) -> None:
+    """A returned envelope is opened and counted before the ticket goes anywhere else."""
+    require_counted(step.session, step.content, step.transition.title.zh)
 
 
 def require_counted(session: Session, ticket: Delegation, what: str) -> None:
@@ -69,5 +84,5 @@ def require_counted(session: Session, ticket: Delegation, what: str) -> None:
     if left is not None:
         raise RequirementUnmet(
             f"还有材料在路上没有清点：{left.from_label}交给{left.to_label}的"
-            f"{'、'.join(line.name for line in left.lines)}。请对方先清点，再“{what}”。"
+            f"{'、'.join(line.name for line in left.lines)}。请{left.to_label}先清点，再“{what}”。"
         )

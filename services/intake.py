@@ -23,7 +23,7 @@ from process.access import Actor
 from process.identity import IdNumber
 from process.inputs import clean_text
 from process.refusals import Forbidden, InvalidInput, NotFound, Refusal
-from services import actions, intake_hall, letters, materials, residents
+from services import actions, intake_hall, letters, residents
 from services.one_form import OneForm
 
 # A proposal: so many matters in one go; nobody brings more, and the screen stays readable.
@@ -192,14 +192,8 @@ def file(
         agent = read_agent(agent_typed or {}, str(person.get("applicant_id_number") or ""))
     except InvalidInput as refusal:
         errors |= refusal.errors
-    cases: list[Case] = []
-    for item in one.items:
-        try:
-            cases.append(_file_one(session, actor, one, item, person, answers, brought))
-        except Refusal as refusal:
-            if refusal.status not in (403, 422) or not refusal.errors:
-                raise
-            errors |= {one.box_of(item.code, name): text for name, text in refusal.errors.items()}
+    cases, wrong = file_matters(session, actor, one, person, answers, brought)
+    errors |= wrong
     if errors:
         raise InvalidInput("请更正：" + "".join(f"{text.rstrip('。')}。" for text in errors.values()), errors)
     _join(session, visit, cases)
@@ -211,6 +205,29 @@ def file(
     return cases
 
 
+def file_matters(
+    session: Session,
+    actor: Actor,
+    one: OneForm,
+    person: Mapping[str, str],
+    answers: Mapping[str, Any],
+    brought: Mapping[str, Mapping[str, Any]],
+    channels: Mapping[str, str] | None = None,
+) -> tuple[list[Case], dict[str, str]]:
+    """Files each matter by its own step; the mistakes of all of them, each under the box in which it is mended."""
+    cases: list[Case] = []
+    errors: dict[str, str] = {}
+    for item in one.items:
+        channel = (channels or {}).get(item.code, "")
+        try:
+            cases.append(_file_one(session, actor, one, item, person, answers, brought, channel))
+        except Refusal as refusal:
+            if refusal.status not in (403, 422) or not refusal.errors:
+                raise
+            errors |= {one.box_of(item.code, name): text for name, text in refusal.errors.items()}
+    return cases, errors
+
+
 def _file_one(
     session: Session,
     actor: Actor,
@@ -219,6 +236,7 @@ def _file_one(
     person: Mapping[str, str],
     answers: Mapping[str, Any],
     brought: Mapping[str, Mapping[str, Any]],
+    channel: str,
 ) -> Case:
     lines = [
         {**line, "code": record.id, "original": bool(line.get("original")) and slot.serves[0][0] == item.code}
@@ -227,6 +245,8 @@ def _file_one(
         if code == item.code and (line := brought.get(slot.key)) is not None
     ]
     data = {"item": item.code, **person, **one.answers(answers, item.code), "materials": lines}
+    if channel:
+        data["channel"] = channel
     case = actions.create(session, actor, "case", data)
     assert isinstance(case, Case)
     actions.perform(case, "submit", actor)
@@ -243,7 +263,7 @@ def _join(session: Session, visit: CounterVisit, cases: Sequence[Case]) -> None:
         session.flush()
 
 
-def share_papers(one: OneForm, cases: Sequence[Case]) -> None:
+def share_papers(one: OneForm, cases: Sequence[Case], said: str = "同一次来访已交") -> None:
     """A paper that serves several matters lies in the first; the others say where to look."""
     by_item = {case.item.code: case for case in cases}
     for slot in one.slots:
@@ -256,7 +276,7 @@ def share_papers(one: OneForm, cases: Sequence[Case]) -> None:
             taken = next((m for m in by_item[code].materials if m.code == record.id), None) if code in by_item else None
             if taken is not None and taken.provided:
                 taken.source, taken.source_material_id = "visit", given.id
-                taken.source_words = f"同一次来访已交，原件或扫描件在 {holder.number}"
+                taken.source_words = f"{said}，原件或扫描件在 {holder.number}"
 
 
 def of_case(session: Session, case: Case) -> CounterVisit | None:
@@ -443,8 +463,3 @@ def close(session: Session, actor: Actor, visit: CounterVisit) -> None:
 def is_instant(case: Case) -> bool:
     """The catalogue says that this item may be decided at the counter."""
     return catalogue.item(case.item.code).modes.instant
-
-
-def missing_lines(case: Case) -> list[tuple[str, bool]]:
-    """What is not there, with whether it may come later."""
-    return [(m.name, not m.critical) for m in materials.missing(case)]

@@ -34,6 +34,7 @@ WAYS = {
     "visit": N_("上门办"),
 }
 HANDLERS = 10
+COMMITMENTS = 8
 OWNER_KINDS = ("department", "company", "approvals_office", "district", "city")
 
 
@@ -207,12 +208,15 @@ def save_setting(
     basis: str,
     pilot_only: bool,
     version: int,
+    commitments: str | None = None,
+    survey_runs: bool | None = None,
 ) -> ItemSetting:
     """Whose item it is, and whether it is only offered where it is tried: said by the manager of the whole catalogue."""
     if not may_edit(actor, item.place):
         raise Forbidden(f"事项归属由{item.place.name}的目录管理员修改，不由您修改。")
     today = local_day(now())
     _one_at_a_time(session, item)
+    session.info.pop(item_places.SETTINGS, None)
     row = item_places.setting_of(session, item)
     if row is not None:
         session.refresh(row)
@@ -232,15 +236,42 @@ def save_setting(
             "还没有一处在试点，现在选“只在试点受理”就哪里都不能办了。请先在下面给一个社区填上试点的日期。",
             {"pilot_only": "先填一处试点"},
         )
-    before = {"owner": row.owner_id, "pilot_only": row.pilot_only} if row else {}
+    promised = _commitments(commitments)
+    before = _setting(row) if row else {}
     if row is None:
         row = ItemSetting(item_id=item.id, version=0)
         session.add(row)
     row.owner_id, row.basis, row.pilot_only = owner.id if owner else None, words, pilot_only
+    if commitments is not None:
+        row.commitments, row.survey_runs = promised, survey_runs
     row.illustrative = False
     row.version, row.changed_at, row.changed_by_id = row.version + 1, now(), actor.person_id
     session.flush()
     session.expire(row, ["owner"])
-    after = {"owner": row.owner_id, "pilot_only": row.pilot_only}
+    after = _setting(row)
     journal.record(session, "item:owner", actor, content=item, details={"before": before, "after": after})
     return row
+
+
+def _setting(row: ItemSetting) -> dict[str, Any]:
+    return {
+        "owner": row.owner_id,
+        "pilot_only": row.pilot_only,
+        "commitments": row.commitments,
+        "survey_runs": row.survey_runs,
+    }
+
+
+def _commitments(given: str | None) -> str | None:
+    """What may be committed to, one a line; names of the item's own papers make the commitment stand for that paper."""
+    lines: list[str] = []
+    for number, line in enumerate((given or "").splitlines(), start=1):
+        try:
+            words = clean_text(line, 120)
+        except ValueError as problem:
+            raise InvalidInput(f"可以承诺的第 {number} 行{problem}。", {"commitments": str(problem)}) from problem
+        if words and words not in lines:
+            lines.append(words)
+    if len(lines) > COMMITMENTS or len("\n".join(lines)) > 1000:
+        raise InvalidInput(f"可以承诺的条件最多 {COMMITMENTS} 条，请合并几条。", {"commitments": "太多了"})
+    return "\n".join(lines) or None

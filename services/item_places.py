@@ -11,13 +11,15 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models.agency import Agency
 from models.base import now
-from models.case import ServiceItem
+from models.case import Case, ServiceItem
 from models.content import Content
 from models.item_place import ItemHandler, ItemPlace, ItemSetting
 from models.person import Grant, Person
+from process import registry
 from process.clock import local_day
 from process.refusals import InvalidInput
 
+SETTINGS = "item_settings"
 STREETS = ("street", "town")
 COMMUNITIES = ("community", "village")
 # Whoever holds one of these at a unit can be named to handle an item there.
@@ -35,7 +37,23 @@ HANDLING = (
 
 
 def setting_of(session: Session, item: ServiceItem) -> ItemSetting | None:
+    known = session.info.get(SETTINGS, {})
+    if item.id in known:
+        found: ItemSetting | None = known[item.id]
+        return found
     return session.get(ItemSetting, item.id, options=[joinedload(ItemSetting.owner)])
+
+
+def _prefetch(session: Session, contents: Sequence[Content]) -> None:
+    """What is set for the items of a list of cases: most items have nothing set, which no identity map remembers."""
+    ids = {content.item_id for content in contents if isinstance(content, Case)}
+    if ids:
+        rows = select(ItemSetting).where(ItemSetting.item_id.in_(ids)).options(joinedload(ItemSetting.owner))
+        found = {row.item_id: row for row in session.scalars(rows)}
+        session.info[SETTINGS] = {item_id: found.get(item_id) for item_id in ids}
+
+
+registry.prefetches.append(_prefetch)
 
 
 def owner_of(session: Session, item: ServiceItem) -> Agency | None:

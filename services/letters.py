@@ -177,10 +177,5 @@ def _witnesses(
     return tuple(names)
 
 
-def today_of(at: datetime) -> date:
-    """The day in China on which something is signed."""
-    return clock.local_day(at)
-
-
 def _day(day: date) -> str:
     return f"{day.year}年{day.month}月{day.day}日"

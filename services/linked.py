@@ -45,5 +45,10 @@ def ids(session: Session, content: Content) -> set[int]:
     if parent:
         # What waits for this thing to end.
         known |= set(session.scalars(select(Content.id).where(Content.uid == str(parent))))
+    # A case and the surveys asked for in it name each other by uid.
+    others = [*((content.fields or {}).get("_surveys") or ()), (content.fields or {}).get("_for")]
+    if any(others):
+        uids = [str(one) for one in others if one]
+        known |= set(session.scalars(select(Content.id).where(Content.uid.in_(uids))))
     rows = session.connection().scalars(_AROUND, {"case_id": case_id, "known": sorted(known)})
     return set(rows) - {content.id}

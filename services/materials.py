@@ -53,11 +53,15 @@ def provide(session: Session, case: Case, actor: Actor, lines: Any, at: datetime
 
 
 def _keep_promise(session: Session, case: Case, actor: Actor | None, codes: list[str], way: str) -> None:
-    """What was owed and has come is struck off the ledger."""
+    """What was owed and has come is struck off the ledger, here and in the other cases of the same bundle."""
     if codes and OWED in (case.fields or {}):
         from services import owed as ledger
 
         ledger.settle(session, case, actor, codes, way)
+    if codes and case.state != "draft":
+        from services.one_thing import together
+
+        together.pass_on(session, case, actor, codes, way)
 
 
 def fill(case: Case, lines: Any, at: datetime, *, counter: str | None) -> list[Material]:
@@ -110,6 +114,8 @@ def _set(slot: Material, brought: bool, original: bool | None, sheets: int, coun
     slot.provided, slot.sheets = brought, sheets if brought else 0
     if before == (slot.provided, slot.sheets, bool(slot.original_held)) and slot.verdict != "rejected":
         return False
+    # Brought here after all: it does not lie in another case or on record any more.
+    slot.source = slot.source_words = slot.source_material_id = None
     slot.verdict, slot.defect, slot.checked_by_id, slot.checked_at = "", "", None, None
     return True
 
@@ -211,11 +217,24 @@ def only_non_critical_missing(step: Step) -> None:
     due, today = step.inputs["due"], clock.local_day(step.at)
     if due < today:
         raise InvalidInput("补齐期限已经过去，请填今天以后的日期。", {"due": "不能早于今天"})
-    last = latest_promise(step.session, case, today)
+    too_late = why_too_late(step.session, case, due, today)
+    if too_late:
+        raise InvalidInput(f"补齐期限{too_late}", {"due": too_late})
+
+
+def why_too_late(session: Session, case: Case, due: date, today: date) -> str:
+    """What is wrong with promising a paper for this day: after the decision is due, or in a year nobody can count in yet."""
+    last = latest_promise(session, case, today)
     if last is not None and due > last:
-        raise InvalidInput(
-            f"补齐期限不能晚于承诺办结日期 {last.isoformat()}，请改早一些。", {"due": f"最晚 {last.isoformat()}"}
-        )
+        return f"不能晚于承诺办结日期 {last.isoformat()}，请改早一些。"
+    return without_calendar(session, due)
+
+
+def without_calendar(session: Session, due: date) -> str:
+    """Why this day cannot be promised: its year has no calendar yet; empty where it has one."""
+    if due.year in clock.calendar(session).years:
+        return ""
+    return f"在{due.year}年，{due.year}年工作日历尚未录入。请改到有日历的年份，或请管理员先录入{due.year}年的放假和调休安排。"
 
 
 def latest_promise(session: Session, case: Case, today: date) -> date | None:

@@ -179,5 +179,8 @@ def fewer_than_before(step: Step) -> None:
 
 @registry.duration("project_days")
 def project_days(content: Content) -> tuple[int, int | None]:
-    """企业投资项目 50 个工作日，政府投资项目 100 个工作日。"""
+    """The days of the chart its list was drawn from; 企业投资项目 50 个工作日，政府投资项目 100 个工作日 without one."""
+    drawn = content.fields.get("limit_days")
+    if isinstance(drawn, int):
+        return drawn, None
     return (GOVERNMENT_DAYS if content.fields.get("funding") == "government" else ENTERPRISE_DAYS), None

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.base import now
 from models.case import Case, Material
+from models.paper import Certificate
 from models.promise import OwedMaterial
 from process import access, clock, journal, outbox, registry
 from process.access import Actor
@@ -41,7 +42,6 @@ def own_dates(step: Step) -> None:
     case: Case = step.content
     lacking = {m.code: m for m in materials.missing(case)}
     today = clock.local_day(step.at)
-    last = materials.latest_promise(step.session, case, today)
     errors: dict[str, str] = {}
     for index, line in enumerate(step.inputs.get("owed") or ()):
         slot = lacking.get(str(line.get("code") or line.get("material") or ""))
@@ -54,8 +54,8 @@ def own_dates(step: Step) -> None:
             continue
         if due < today:
             errors[field] = f"“{slot.name}”的补齐期限已经过去，请填今天以后的日期。"
-        elif last is not None and due > last:
-            errors[field] = f"“{slot.name}”的补齐期限不能晚于承诺办结日期 {last.isoformat()}，请改早一些。"
+        elif too_late := materials.why_too_late(step.session, case, due, today):
+            errors[field] = f"“{slot.name}”的补齐期限{too_late}"
     if errors:
         raise InvalidInput("容缺的期限有误：" + "".join(errors.values()), errors)
 
@@ -97,29 +97,24 @@ def open_ledger(step: Step) -> None:
     case: Case = step.content
     own = {str(line.get("code") or line.get("material")): line for line in step.inputs.get("owed") or ()}
     way = str(step.inputs.get("supply_way") or "")
-    latest = step.inputs["due"]
+    before = {line.material_id: line for line in of_case(step.session, case)}
     for slot in materials.missing(case):
+        line = before.get(slot.id)
+        if line is not None and is_owed(line):
+            # Promised before 补正 came between: that promise stands, and only an extension moves its day.
+            continue
         due = own.get(slot.code, {}).get("due") or step.inputs["due"]
-        latest = max(latest, due) if own else latest
-        line = OwedMaterial(
-            district=case.district,
-            case_id=case.id,
-            material_id=slot.id,
-            resident_id=case.applicant_id,
-            way=way,
-            promised_due=due,
-            due=due,
-            promised_at=step.at,
-        )
-        step.session.add(line)
+        if line is None:
+            line = OwedMaterial(
+                district=case.district, case_id=case.id, material_id=slot.id, resident_id=case.applicant_id
+            )
+            step.session.add(line)
+        line.state, line.way, line.promised_due, line.due, line.promised_at = "open", way, due, due, step.at
+        line.supplied_at = line.supplied_by_id = None
+        line.supplied_way = ""
         step.session.flush()
         _watch(step.session, line)
-    if own and set(own) >= {m.code for m in materials.missing(case)}:
-        latest = (
-            max(line["due"] for line in own.values() if line.get("due"))
-            if any(line.get("due") for line in own.values())
-            else latest
-        )
+    latest = max((line.due for line in of_case(step.session, case) if is_owed(line)), default=step.inputs["due"])
     kept = (case.fields or {}).get(materials.OWED, {})
     case.fields = {**(case.fields or {}), materials.OWED: {**kept, "due": latest.isoformat()}}
 
@@ -237,6 +232,8 @@ def extend(session: Session, actor: Actor, line: OwedMaterial, due_text: str, re
     last = _latest(session, case)
     if "due" not in errors and last is not None and due > last:
         errors["due"] = f"不能晚于承诺办结日期 {last.isoformat()}，请改早一些。"
+    elif "due" not in errors and (unknown := materials.without_calendar(session, due)):
+        errors["due"] = f"新的期限{unknown}"
     if errors:
         raise InvalidInput("还不能延期：" + "".join(errors.values()), errors)
     line.due, line.extended_at, line.extended_by_id, line.extension_reason = due, now(), actor.person_id, reason
@@ -309,6 +306,14 @@ def promise_lapsed(step: Step) -> None:
     lines = of_case(step.session, step.content)
     if not any(line.state == "lapsed" and is_owed(line) for line in lines):
         raise RequirementUnmet("没有逾期未补的容缺材料，不能据此终止办理。")
+    # Approved beforehand: what has a number already is voided by whoever issues, not left behind.
+    made = step.session.scalar(
+        select(Certificate.number)
+        .where(Certificate.case_id == step.content.id, Certificate.state.in_(("numbered", "sealed", "printed")))
+        .limit(1)
+    )
+    if made is not None:
+        raise RequirementUnmet(f"证照 {made} 已经编号还没有发出。请发证人员先把它“作废”，再终止办理。")
 
 
 @registry.effect("end_promises")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from services.papers import folders
 from services.papers.definition import Field, Paper
+from services.print_records import printers_named
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ _TERMS: dict[str, Callable[[Paper], str]] = {
     "最多页数": lambda paper: str(paper.max_pages),
     "编号系列": lambda paper: paper.series or "无",
     "印章": lambda paper: paper.seal or "无",
-    "谁可以打印": lambda paper: "、".join(sorted(paper.who_may_print)),
+    "谁可以打印": lambda paper: printers_named(paper.who_may_print),
     "有效期": lambda paper: paper.terms.validity.words,
     "出具条件": lambda paper: "、".join(paper.terms.conditions) or "无",
     "保管期限": lambda paper: paper.terms.retention,

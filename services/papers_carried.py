@@ -17,7 +17,7 @@ from models.person import Person
 from models.resident import Resident
 from process import clock
 from process.identity import age_on
-from process.masking import mask_name
+from process.masking import mask_id_number, mask_name
 from process.numbers import CHINA
 from services import case_routing, cases, custody, handing_over, office
 from services.catalogue_items import record_of
@@ -163,7 +163,8 @@ def visit_sheet(occasion: Occasion) -> dict[str, Any] | None:
     return {
         "number": visit.number,
         "applicant_name": person.name,
-        "applicant_id_number": person.id_number,
+        # A sheet carried through the streets: its last four figures are compared with the card at the door.
+        "applicant_id_number": mask_id_number(person.id_number or ""),
         "applicant_age": age_on(person.birth_date, clock.local_day(occasion.at)),
         "applicant_phone": person.phone,
         "address": person.address or person.household_address,
@@ -191,9 +192,13 @@ def visit_sheet(occasion: Occasion) -> dict[str, Any] | None:
 
 @data_for("delivery_receipt")
 def delivery_receipt(occasion: Occasion) -> dict[str, Any] | None:
+    from services import exit_handing
+
     content, session, inputs = occasion.content, occasion.session, occasion.inputs
     if occasion.step is not None and isinstance(content, Certificate) and _delivered_by_ticket(occasion):
         # The ticket's or the visit's own receipt is signed for the same delivery.
+        return None
+    if occasion.step is not None and exit_handing.signed_elsewhere():
         return None
     case = case_of(content)
     applicant = content.applicant or (case.applicant if case else None)

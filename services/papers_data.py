@@ -23,6 +23,7 @@ from services import (
     materials,
     office,
     papers_carried,  # noqa: F401  registers the papers of custody, visits and delivery
+    papers_commitment,  # noqa: F401  registers the signed commitment
     papers_letters,  # noqa: F401  registers the letters of a case and their numbers
     papers_out,
     papers_proofs,  # noqa: F401  registers the proofs of marriage and children

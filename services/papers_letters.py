@@ -60,8 +60,8 @@ def writing_unit(occasion: Occasion) -> Agency:
     return occasion.session.get(Agency, occasion.actor.unit_id or "") or content.place
 
 
-def _addressed(occasion: Occasion) -> dict[str, Any]:
-    """Number, person, matter and sender, the same on every letter."""
+def addressed(occasion: Occasion) -> dict[str, Any]:
+    """Number, person, matter and sender, the same on every letter of a case."""
     content: Content = occasion.content
     unit, person, case = writing_unit(occasion), content.applicant, case_of(content)
     said = content.values
@@ -115,7 +115,7 @@ def one_time_notice(occasion: Occasion) -> dict[str, Any] | None:
         rows = [{"material": "见说明", "defect": "见下列说明", "remedy": "按说明补齐或更正", "basis": basis[:60]}]
     days = _supplement_days(occasion.session, content)
     return {
-        **_addressed(occasion),
+        **addressed(occasion),
         "defects": rows,
         "remark": remark[:800],
         "days": days,
@@ -178,7 +178,7 @@ def deferral_promise(occasion: Occasion) -> dict[str, Any] | None:
     if kept is None:
         return None
     return {
-        **_addressed(occasion),
+        **addressed(occasion),
         "materials": [
             {"name": name, "form": form, "reason": kept.reason or "现在不便提供"} for name, form in kept.materials
         ],
@@ -213,7 +213,7 @@ def _filed(occasion: Occasion) -> date:
 def _refusal(occasion: Occasion) -> dict[str, Any]:
     session, inputs = occasion.session, occasion.inputs
     return {
-        **_addressed(occasion),
+        **addressed(occasion),
         "reason": str(inputs.get("comment") or ""),
         "basis": str(inputs.get("basis") or "") or _basis(session, occasion.content),
         "appeal": appeal(session, writing_unit(occasion)),

@@ -123,13 +123,13 @@ def make(step: Step, paper_id: str) -> Paper | None:
     data = collect(occasion, paper_id)
     if data is None:
         return None
-    data = _printable(occasion, paper_id, data, step.details)
+    data = printable(occasion, paper_id, data, step.details)
     if paper_id in _numbered:
         data["number"] = _numbered[paper_id](occasion, data)
     return freeze(occasion, paper_id, data)
 
 
-def _printable(occasion: Occasion, paper_id: str, data: dict[str, Any], details: dict[str, Any]) -> dict[str, Any]:
+def printable(occasion: Occasion, paper_id: str, data: dict[str, Any], details: dict[str, Any]) -> dict[str, Any]:
     """Stops here, before a number is spent, when a character has no glyph; what was agreed to be written by hand is on record."""
     from services import unprintable
     from services.papers.definition import load
@@ -159,7 +159,7 @@ def print_now(session: Session, content: Content, actor: Actor, paper_id: str, a
     if data is None:
         raise NotFound("这件现在没有这种文书。")
     details: dict[str, Any] = {"paper": paper_id}
-    paper = freeze(occasion, paper_id, _printable(occasion, paper_id, data, details))
+    paper = freeze(occasion, paper_id, printable(occasion, paper_id, data, details))
     journal.record(session, "paper:print", actor, content=content, details=details, at=occasion.at)
     return paper
 

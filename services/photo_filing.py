@@ -1,4 +1,4 @@
-"""微审批: one photo for each material of the item, a verdict on each, and a bad one returned with its reason."""
+"""微审批、在线预审: one photo for each material of the item, a verdict on each, and a bad one returned with its reason."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from sqlalchemy.orm import Session
 from catalogue import loader as catalogue
 from models.content import Content
 from models.paper import Document
-from process import access, journal, registry
+from process import access, clock, journal, registry
 from process.access import Actor
 from process.inputs import clean_text
 from process.refusals import Forbidden, InvalidInput, NotAvailable, NotFound, RequirementUnmet
 from process.registry import Step
 from services import files
 
-TYPE = "micro_approval"
+# In which states the applicant photographs, and in which one the photos are judged.
+TAKING = {"micro_approval": ("uploaded", "returned"), "mobile_precheck": ("filed", "returned")}
+JUDGING = {"micro_approval": "uploaded", "mobile_precheck": "filed"}
 # material id -> uid of its newest photo; material id -> what is wrong with it.
 PHOTOS, BAD = "_photos", "_bad_photos"
 LONGEST_REASON = 100
@@ -62,7 +64,7 @@ def photograph(session: Session, filing: Content, actor: Actor, material: str, d
     """Keeps the photo of one material; the newest counts, earlier ones stay in the file."""
     if not access.may(actor, "attach", filing, session):
         raise Forbidden("这件的照片由申请人拍，不由您上传。")
-    if filing.state not in ("uploaded", "returned"):
+    if filing.state not in TAKING[filing.type]:
         raise NotAvailable("这件已经受理，照片不能再换。要补材料请等通知。")
     slot = next((one for one in slots(session, filing) if one.id == material), None)
     if slot is None:
@@ -80,7 +82,7 @@ def judge(session: Session, filing: Content, actor: Actor, reasons: dict[str, st
     """What the reviewer finds wrong, photo by photo; answers how many are bad."""
     if not access.may(actor, "internal", filing, session):
         raise Forbidden("照片由审核的人员看，不由您评定。")
-    if filing.state != "uploaded":
+    if filing.state != JUDGING[filing.type]:
         raise NotAvailable("这件不在待受理，照片已经看过了。")
     known = {slot.id: slot for slot in slots(session, filing)}
     bad: dict[str, str] = {}
@@ -100,11 +102,6 @@ def judge(session: Session, filing: Content, actor: Actor, reasons: dict[str, st
     filing.fields = {**(filing.fields or {}), BAD: bad}
     journal.record(session, "photos:judge", actor, content=filing, details={"bad": sorted(bad)})
     return len(bad)
-
-
-def bad_words(session: Session, filing: Content) -> str:
-    """The reasons as the applicant reads them."""
-    return "；".join(f"{slot.name}：{slot.bad}" for slot in slots(session, filing) if slot.bad)
 
 
 @registry.requirement("every_material_photographed")
@@ -137,3 +134,38 @@ def summary(session: Session, filing: Content) -> dict[str, Any]:
     """How many of the photos are there."""
     found = slots(session, filing)
     return {"have": sum(slot.document is not None for slot in found), "all": len(found)}
+
+
+# --- 网上预审: which way it goes, and what was once checked online is only confirmed
+
+
+@registry.requirement("item_open_today")
+def item_open_today(step: Step) -> None:
+    """An item that has been abolished is not checked beforehand either: 会计证 since the end of 2017."""
+    code = str((step.content.fields or {}).get("item") or "")
+    record = catalogue.items().get(code)
+    if record is not None and not record.fileable(clock.local_day(step.at)):
+        raise RequirementUnmet(f"“{record.name}”现在不受理了，不能预审。请告诉申请人看办事指南，撤回这一件。")
+
+
+@registry.predicate("goes_by_window", why="申请人选的是零临窗快递，请寄出，不用来窗口。")
+def goes_by_window(session: Session, filing: Content, actor: Actor) -> bool:
+    return (filing.fields or {}).get("way") != "express"
+
+
+@registry.predicate("goes_by_express", why="申请人选的是窗口核准取件，不寄快递。")
+def goes_by_express(session: Session, filing: Content, actor: Actor) -> bool:
+    return (filing.fields or {}).get("way") != "window"
+
+
+@registry.effect("count_trip", writes=("trips",))
+def count_trip(step: Step) -> None:
+    """跑的次数: everything before this was done from where the applicant is; this step is done in person."""
+    fields = step.content.fields or {}
+    step.content.fields = {**fields, "trips": int(fields.get("trips") or 0) + 1}
+
+
+@registry.effect("no_trip_so_far", writes=("trips",))
+def no_trip_so_far(step: Step) -> None:
+    fields = step.content.fields or {}
+    step.content.fields = {**fields, "trips": int(fields.get("trips") or 0)}

@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models.agency import Agency
+from models.case import Case, ServiceItem
 from models.content import Content, every_kind
 from models.person import GridMembership, Person
 from process import access, engine, guards
@@ -208,6 +209,10 @@ def open_by_type(session: Session, actor: Actor, agency: Agency) -> dict[str, in
 
 # Nobody has taken it yet; no username looks like this.
 FREE = "-"
+# Items of district and city stand in none of the eight categories.
+UNSORTED = "other"
+# The table alone: an item is itself a thing, and joining it as one would join `content` twice.
+ITEM = ServiceItem.__table__
 
 
 # --- the inbox -------------------------------------------------------------------------------------------------------
@@ -238,6 +243,18 @@ def inbox_counts(session: Session, actor: Actor, units: list[str]) -> dict[str, 
     )
     rows = session.execute(access.visible(statement, actor).group_by(Content.type).order_by(Content.type))
     return {row[0]: row[1] for row in rows}
+
+
+def inbox_categories(session: Session, actor: Actor, units: list[str]) -> dict[str, int]:
+    """后台分类: how many cases of each category of the catalogue lie here; items without one count together."""
+    statement = (
+        select(ITEM.c.category, func.count())
+        .select_from(Case)
+        .join(ITEM, ITEM.c.id == Case.item_id)
+        .where(Case.unit_id.in_(units), Case.closed_at.is_(None))
+    )
+    rows = session.execute(access.visible(statement, actor, Case).group_by(ITEM.c.category)).all()
+    return {row[0] or UNSORTED: row[1] for row in rows}
 
 
 @dataclass(frozen=True)
@@ -271,6 +288,7 @@ def inbox(
     *,
     type_id: str = "",
     holder: str = "",
+    category: str = "",
     after: str = "",
     limit: int = PAGE,
 ) -> InboxPage:
@@ -281,6 +299,12 @@ def inbox(
     )
     if type_id:
         statement = statement.where(entity.type == type_id)
+    if category:
+        wanted = ITEM.c.category.is_(None) if category == UNSORTED else ITEM.c.category == category
+        of_case = Case.__table__
+        statement = statement.where(
+            entity.id.in_(select(of_case.c.id).join(ITEM, ITEM.c.id == of_case.c.item_id).where(wanted))
+        )
     if holder == FREE:
         statement = statement.where(entity.assignee_id.is_(None))
     elif holder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from catalogue import loader as catalogue
@@ -13,6 +13,7 @@ from models.agency import Agency
 from models.base import now
 from models.case import Case, ServiceItem
 from models.item_place import ItemSetting
+from models.person import Grant, Person
 from process import clock, journal, registry
 from process.access import Actor
 from process.refusals import Forbidden, InvalidInput
@@ -22,6 +23,8 @@ from services import jurisdiction
 ITEMS, DEPARTMENT = "items", "department"
 # A bank takes what it was given; nothing is open there before somebody has said what.
 ALWAYS_LISTED = ("bank_outlet",)
+# 政银通网点柜员: the bank's own account, at the counter of its own outlet and nowhere else.
+TELLER = "bank_teller"
 LISTED = ("bank_outlet", "extended_outlet", "sub_centre")
 
 
@@ -56,11 +59,68 @@ def require_taken(session: Session, point: Agency, item: ServiceItem) -> None:
         return
     known = catalogue.items()
     names = [known[code].name for code in sorted(item_codes(session, point)) if code in known]
-    what = f"可以办的有：{'、'.join(names[:8])}{'等' if len(names) > 8 else ''}" if names else "还没有列出可办的事项"
-    raise InvalidInput(
-        f"{point.name}不受理“{item.title}”。{what}。请到社区服务站或街道服务中心办。",
-        {"item": "这个网点不受理", "place": "这个网点不受理"},
+    what = (
+        f"可以办的有：{'、'.join(names[:8])}{'等' if len(names) > 8 else ''}。"
+        if names
+        else nothing_listed(session, point)
     )
+    raise InvalidInput(
+        f"{point.name}不受理“{item.title}”。{what}请到社区服务站或街道服务中心办。",
+        {"item": "这个网点不受理" if names else what, "place": "这个网点不受理"},
+    )
+
+
+def at_own_outlet(actor: Actor, point: Agency | None) -> bool:
+    """Whether a teller sits at this very outlet: a post given higher up is no counter."""
+    return (
+        point is not None
+        and point.kind in ALWAYS_LISTED
+        and any(held.role == TELLER and held.path == point.path for held in actor.held)
+    )
+
+
+def require_own_outlet(session: Session, actor: Actor) -> None:
+    """A teller takes in at the outlet of the account."""
+    point = session.get(Agency, actor.unit_id) if actor.unit_id else None
+    if not at_own_outlet(actor, point):
+        raise Forbidden(
+            "政银通柜员只在自己的银行网点收件，您的账号没有设在银行网点。请系统管理员把账号和岗位设到所在的网点。"
+        )
+
+
+def nothing_listed(session: Session, point: Agency) -> str:
+    """Why a point takes nothing at all, and who can change that; empty where it takes something."""
+    if not limited(point) or item_codes(session, point):
+        return ""
+    names = "、".join(person.name for person in keepers(session, point))
+    who = f"系统管理员（{names}）" if names else "系统管理员"
+    return (
+        f"{point.name}还没有列出可办的事项，现在什么都不能受理；请{who}在“机构和网格”打开这个网点，设“网点的事项清单”。"
+    )
+
+
+def keepers(session: Session, point: Agency) -> Sequence[Person]:
+    """Who may write the list of a point today."""
+    today = clock.local_day(now())
+    return session.scalars(
+        select(Person)
+        .join(Grant, Grant.person_id == Person.id)
+        .where(
+            Grant.role == jurisdiction.ADMIN,
+            Grant.place_path.in_(_above(point.path)),
+            Person.active,
+            or_(Grant.since.is_(None), Grant.since <= today),
+            or_(Grant.until.is_(None), Grant.until >= today),
+        )
+        .distinct()
+        .order_by(Person.name)
+        .limit(3)
+    ).all()
+
+
+def _above(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:n]) + "/" for n in range(1, len(parts))]
 
 
 def _listening(session: Session, content: Any, event: str, actor: Actor, step: Step | None) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
+from openpyxl import Workbook
+from openpyxl.styles import Font
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
@@ -41,6 +44,32 @@ def below(session: Session, street: Agency) -> list[Agency]:
     )
     today = grid_rights.today()
     return [one for one in rows if one.exists_on(today)]
+
+
+# The table that is brought in has the same headings (services/imports/kinds.py), so what was taken out can be mended and brought in again.
+COLUMNS = ("代码", "名称", "横（米）", "纵（米）")
+
+
+def table(session: Session, street: Agency) -> bytes:
+    """All places of a street with what is entered, as an Excel file; what is not entered is left empty to be filled in."""
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "名单"
+    sheet.append(COLUMNS)
+    for one in below(session, street):
+        known = street_map.entered(one)
+        sheet.append([one.code, one.name, *(map(str, map(round, known)) if known is not None else ("", ""))])
+    for row in sheet.iter_rows():
+        for cell in row:
+            # A name that looks like a formula stays text.
+            cell.data_type, cell.number_format = "s", "@"
+    for cell, width in zip(sheet[1], (20, 30, 12, 12), strict=True):
+        cell.font = Font(bold=True)
+        sheet.column_dimensions[cell.column_letter].width = width
+    sheet.freeze_panes = "A2"
+    kept = io.BytesIO()
+    book.save(kept)
+    return kept.getvalue()
 
 
 def save(session: Session, actor: Actor, street: Agency, given: Mapping[str, Any]) -> int:

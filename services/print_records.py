@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
+from catalogue import loader as catalogue
 from models.agency import Agency
 from models.base import now
 from models.blank import Blank
@@ -25,6 +26,7 @@ from process.inputs import clean_text
 from process.refusals import Conflict, Forbidden, InvalidInput, NotFound, RequirementUnmet
 from process.registry import Step
 from services import print_desk
+from services.papers import own
 
 # A proposal until the office decides (print_rule).
 FREE_REPRINTS = 2
@@ -92,6 +94,7 @@ def record(
     reason: str = "",
 ) -> PrintRecord:
     """Writes one print down and counts it on the paper, under the paper's lock."""
+    _require_printer_of(paper, content, actor)
     # Two presses at once are two prints: the count is read again under the row's lock.
     session.refresh(paper, ["prints"], with_for_update=True)
     agreed = _use_agreement(session, paper, actor) if again and needs_second(session, paper, content) else None
@@ -118,6 +121,19 @@ def record(
     session.add(made)
     session.flush()
     return made
+
+
+def _require_printer_of(paper: Paper, content: Content, actor: Actor) -> None:
+    """The process says who may print a thing, the paper's own list who may print this one of its papers."""
+    allowed = own.definition_of(paper).who_may_print
+    if allowed.isdisjoint(access.tokens(content, actor)):
+        raise Forbidden(f"“{paper.title}”不由您打印，可以打印的是：{printers_named(allowed)}。")
+
+
+def printers_named(roles: Iterable[str]) -> str:
+    """Who may print, in words of people."""
+    known = catalogue.roles()
+    return "、".join(known[role].name if role in known else role for role in sorted(roles))
 
 
 def first_print(session: Session, certificate: Certificate, actor: Actor, what: Printing) -> PrintRecord:

@@ -82,12 +82,16 @@ def _of_process(session: Session, content: Content) -> Promise | None:
 
 
 def proposed(session: Session, case: Case) -> date:
-    """Ten working days, never beyond the day the decision is promised for."""
-    today = clock.local_day(now())
+    """Ten working days, never beyond the day the decision is promised for, nor into a year without a calendar."""
+    today, calendar = clock.local_day(now()), clock.calendar(session)
     try:
-        day = clock.calendar(session).add_working_days(today, PROPOSED_DAYS)
-    except CalendarMissing:
-        day = today + timedelta(days=PROPOSED_DAYS)
+        day = calendar.add_working_days(today, PROPOSED_DAYS)
+    except CalendarMissing as missing:
+        day = date(missing.year - 1, 12, 31)
+        if day < today:
+            raise
+        while day > today and not calendar.is_working_day(day):
+            day -= timedelta(days=1)
     last = materials.latest_promise(session, case, today)
     return min(day, last) if last is not None else day
 

@@ -14,7 +14,7 @@ from process import clock, engine, journal, registry
 from process.access import Actor
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
-from services import case_routing, custody
+from services import case_routing, custody, further
 
 LONGEST_CHAIN = 5
 # Offices of one tier can do each other's work; whoever takes over stands there or one above.
@@ -170,7 +170,8 @@ def _readdress(step: Step, ticket: Delegation, old: Agency, heir: Agency) -> Non
 
 
 def _papers_follow(step: Step, ticket: Delegation, old: Agency, heir: Agency) -> None:
-    """What the closed office had is the successor's, on a list of its own."""
+    """What the closed office had is the successor's, on a list of its own; what it was to count, the successor counts."""
+    further.inherit(ticket, old, heir)
     case = custody.case_of(ticket)
     # What stays in the file as well: a photograph left with a closed office would be nobody's.
     mine = [m for m in case.materials if m.original_held and m.holder_unit_id == old.id] if case is not None else []

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from process.refusals import RequirementUnmet
-from services.papers import glyphs, values
+from services.papers import fitting, glyphs, values
 from services.papers.definition import Field, Paper
 from services.papers.glyphs import MissingGlyph
 from services.papers.text import BY_HAND, SELECTORS, hostile_character
@@ -63,7 +63,27 @@ def settle(paper: Paper, data: dict[str, Any], typed: dict[str, Any]) -> Settled
             f"“{paper.title_zh}”印不出来，这一步没有办，也没有用号：{'；'.join(sentence for _, sentence in wrong)}。",
             dict(wrong),
         )
+    require_room(paper, data, typed)
     return Settled(data, lines)
+
+
+def require_room(paper: Paper, data: dict[str, Any], typed: dict[str, Any], advice: str = "") -> None:
+    """Stops here, before a number is spent, when a text is longer than its sheets; says how many characters fit."""
+    found = fitting.too_long(paper, data)
+    if found:
+        told = {one.field: one.sentence for one in found}
+        places = {_box(one.field, data, typed): one.sentence for one in found}
+        raise RequirementUnmet(
+            f"“{paper.title_zh}”印不下，这一步没有办，也没有用号：{'；'.join(told.values())}。{advice}", places
+        )
+
+
+def _box(field: str, data: dict[str, Any], typed: dict[str, Any]) -> str:
+    """The box of this step in which the text of a field was typed, else the field."""
+    text = data.get(field)
+    return next(
+        (name for name, value in typed.items() if text and isinstance(value, str) and value.strip() == text), field
+    )
 
 
 def _without_pictures(paper: Paper, data: dict[str, Any]) -> dict[str, Any]:

@@ -130,6 +130,9 @@ def _picture(content: bytes, name: str, kind: str) -> CleanUpload:
                     f"“{name}”有 {opened.width}×{opened.height} 像素，太大了，"
                     f"请降低分辨率（不超过 {MAX_PIXELS // 10000} 万像素）后再上传。"
                 )
+            # A telephone's JPEG may carry a second one, of the depth or a preview; that is still one photograph.
+            if kind != "JPEG" and getattr(opened, "n_frames", 1) > 1:
+                raise UploadRefused(f"“{name}”是会动的图片，只能收一张不动的，请截一张图或重新拍照后再上传。")
             opened.load()
             picture = ImageOps.exif_transpose(opened)
             alpha = picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info

@@ -18,7 +18,7 @@ from models.resident import Resident
 from process import access, clock, eligibility, engine, registry
 from process.access import Actor
 from process.eligibility import Eligibility
-from process.identity import IdNumber, normalise_phone
+from process.identity import normalise_phone
 from process.inputs import LIMITS, clean_text
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
@@ -401,8 +401,3 @@ def hidden(session: Session, content: Content, actor: Actor) -> frozenset[str]:
     if not isinstance(content, HomeVisit):
         return frozenset()
     return UNFINISHED if access.may(actor, "view_health", content, session) else UNFINISHED | HEALTH
-
-
-def age_of(visit: HomeVisit) -> int | None:
-    person = visit.applicant
-    return IdNumber.parse(person.id_number).age_on(clock.local_day(now())) if person else None

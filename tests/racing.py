@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
-from models.base import Base
+from models.base import Base, at_time
 from process import transactions
+from process.refusals import Refusal
 from services import installation
 from tests.servers import postgres
 
@@ -57,3 +61,25 @@ def office_for_many(request: pytest.FixtureRequest, app: Flask, tmp_path: Path) 
     with made.begin() as connection:
         connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
     made.dispose()
+
+
+def all_at_once(office: Engine, act: Callable[[Session, int], Any], count: int, moment: datetime) -> list[Any]:
+    """Everybody at the same moment, each in a transaction of their own; what came of it, in order."""
+    gate, answers = threading.Barrier(count), [None] * count
+
+    def one(number: int) -> None:
+        gate.wait()
+        with at_time(moment), Session(office) as session:
+            try:
+                answers[number] = act(session, number)
+                session.commit()
+            except Refusal as refusal:
+                session.rollback()
+                answers[number] = refusal
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    return answers

@@ -116,7 +116,7 @@ def history(uid: str) -> ResponseReturnValue:
             "because": (row.details or {}).get("because"),
         }
         for row in reversed(rows)
-        if insider or row.action != "personal:reveal"
+        if insider or (row.action != "personal:reveal" and row.action not in present.INSIDE)
     ]
     return jsonify(items=items, next=None)
 

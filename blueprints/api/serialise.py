@@ -29,7 +29,7 @@ from process.field_rules import HIDDEN, MASKED, withheld
 from process.library import Field, library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 from process.numbers import CHINA
-from services import side_by_side, visits
+from services import inside, side_by_side, visits
 
 # Kinds of fields that name another thing, and what is kept beside the fields of a type and names one.
 NAMING = ("case",)
@@ -140,10 +140,18 @@ def summary(session: Session, content: Content) -> dict[str, Any]:
     return _head(session, content) | {
         "place": agency(content.place),
         "unit": agency(content.unit),
-        "assignee": person(content.assignee),
+        "assignee": person(inside.shown_holder(session, content) if isinstance(content, Case) else content.assignee),
         "applicant": None if _withheld(content) else applicant(content.applicant, full=False),
         "fields": fields(content, full=False, listed=True)[0],
     }
+
+
+def _holder_id(session: Session, content: Content, actor: Actor) -> int | None:
+    """Who has it; what colleagues give back to each other shows only to those who work on it."""
+    if isinstance(content, Case) and not access.may(actor, "internal", content, session):
+        held = inside.shown_holder(session, content)
+        return held.id if held is not None else None
+    return content.assignee_id
 
 
 def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
@@ -158,7 +166,7 @@ def whole(session: Session, content: Content, actor: Actor) -> dict[str, Any]:
     return _head(session, content) | {
         "place": names.agency(content.place_id),
         "unit": names.agency(content.unit_id),
-        "assignee": names.person(content.assignee_id),
+        "assignee": names.person(_holder_id(session, content, actor)),
         "applicant": applicant(
             None if "applicant" in rights and rights["applicant"] == HIDDEN else content.applicant,
             full=full and rights.get("applicant") != MASKED,
@@ -276,7 +284,8 @@ def _add_answers(content: Content, values: dict[str, Any], masked: list[str], *,
     questions = form_questions(content)
     own = {spec.name for spec in library.type(content.type).fields}
     for name, value in content.values.items():
-        if name in own or name in values or name in masked or (name.startswith("_") and not full):
+        # What begins with an underscore is how steps remember something, among it names of things not everybody sees.
+        if name in own or name in values or name in masked or name.startswith("_"):
             continue
         question = questions.get(name)
         kind = question.kind if question else ""

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from blueprints import present
 from blueprints.cases.bp import bp
@@ -26,11 +27,13 @@ from models.paper import Document
 from process import access, engine, journal
 from process.library import library
 from process.refusals import Forbidden, InvalidInput, NotFound, Refusal
-from services import actions, files, materials, papers_letters
+from process.words import N_
+from services import actions, files, inside, materials, papers_letters
 from services.catalogue_items import record_of
 
 MAX_FILES = 10
-TICKING = ("review", "supplement_needed")
+SELF_FILED = frozenset({"online_pc", "online_mobile", "wechat_account", "app", "self_service_terminal"})
+TICKING = ("review", "review_again", "supplement_needed")
 
 
 @bp.get("/cases/<uid>/materials", endpoint="materials")
@@ -68,7 +71,7 @@ def check(uid: str) -> ResponseReturnValue:
             elif wanted == "review_anyway" or (wanted == "review" and not materials.defects(case)):
                 actions.perform(
                     case,
-                    "review",
+                    "review" if "review" in allowed else "review_again",
                     actor,
                     {"materials": lines, "comment": request.form.get("opinion", "")},
                     expected_version=_version(),
@@ -195,13 +198,44 @@ def _named(case: Case) -> str:
     return "|".join(f"{slot.code}={why}" for slot, why in materials.defects(case))
 
 
+# Where a paper comes from that nobody brought for this case, in two or three words; the sentence stands beside them.
+SOURCES = {
+    "record": N_("以前交过"),
+    "shared": N_("数据共享"),
+    "visit": N_("同次来访"),
+    "fax": N_("传真"),
+    "upload": N_("网上上传"),
+    "post": N_("邮寄"),
+    "courier": N_("快递或跑腿工"),
+    "commit": N_("承诺代替"),
+}
+
+
+def _source(case: Case, slot: Material) -> str:
+    """How the paper got here, for whoever has to judge it."""
+    if slot.source:
+        return "：".join(part for part in (_(SOURCES.get(slot.source, slot.source)), slot.source_words or "") if part)
+    if case.channel in SELF_FILED:
+        return _("本人网上上传")
+    return _("窗口当面收取") if case.channel.startswith("window_") else _("随申报收取")
+
+
 def _size(size: int) -> str:
     return f"{size / 1024 / 1024:.1f} MB" if size >= 1024 * 1024 else f"{max(1, round(size / 1024))} KB"
 
 
+def _documents(case: Case) -> Any:
+    return (
+        select(Document)
+        .where(Document.content_id == case.id)
+        .options(joinedload(Document.uploaded_by))
+        .order_by(Document.id)
+    )
+
+
 def _files(case: Case) -> dict[int | None, list[Any]]:
     found: dict[int | None, list[Any]] = defaultdict(list)
-    for d in db_session().scalars(select(Document).where(Document.content_id == case.id).order_by(Document.id)):
+    for d in db_session().scalars(_documents(case)):
         found[d.material_id].append(
             SimpleNamespace(
                 url=url_for("content.document", uid=case.uid, document_uid=d.uid),
@@ -210,9 +244,11 @@ def _files(case: Case) -> dict[int | None, list[Any]]:
                 size=_size(d.size),
                 hash=d.sha256[:12],
                 when=present.moment(d.created_at),
+                who=d.uploaded_by.name if d.uploaded_by else "",
                 thumb=url_for("content.thumbnail", uid=case.uid, document_uid=d.uid, part="thumbnail")
                 if d.thumbnail_key
                 else None,
+                image=d.media_type.startswith("image/"),
             )
         )
     return found
@@ -252,6 +288,7 @@ def _page(case: Case, *, refusal: Refusal | None = None) -> str:
                 holder=holder if m.original_held else "",
                 verdict=verdict,
                 when=when.get(m.code, ""),
+                source=_source(case, m) if m.provided else "",
                 missing=m.code in missing,
                 owed=m.code in owed,
                 files=kept.get(m.id, []),
@@ -270,7 +307,11 @@ def _page(case: Case, *, refusal: Refusal | None = None) -> str:
         state=present.state_view(definition.states[case.state]),
         steps=present.way(session, case, definition),
         may_tick=bool(ids & set(TICKING)),
-        may_review="review" in ids,
+        may_review=bool(ids & {"review", "review_again"}),
+        again="review_again" in ids,
+        given_back=inside.reason(session, case)
+        if inside.asked(case) and access.may(actor, "internal", case, session)
+        else None,
         may_ask="supplement_needed" in ids,
         may_attach=access.may(actor, "attach", case, session),
         others=kept.get(None, []),

@@ -13,16 +13,17 @@ from werkzeug.datastructures import MultiDict
 from blueprints.cases import counter_view as view
 from blueprints.cases import questions
 from blueprints.cases.bp import bp
-from blueprints.catalogue.offers import COUNTER_ROLES
+from blueprints.catalogue.offers import COUNTER_ROLES, INTAKE_ROLES
 from blueprints.context import current_actor, db_session
 from blueprints.dynamic_forms import posted, uploaded
+from models.agency import Agency
 from models.case import Case
 from models.counter import CounterVisit
 from models.resident import Resident
 from process import journal
 from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, Refusal
-from services import data_sharing, files, intake, materials, on_record, residents
+from services import data_sharing, files, intake, materials, on_record, point_items, residents
 
 PERSON = ("applicant_id_number", "applicant_name", "applicant_phone", "applicant_address")
 AGENT = tuple(f"agent_{name}" for name in (*intake.AGENT_FIELDS, "letter"))
@@ -34,13 +35,18 @@ ENDPOINTS = frozenset(
 
 @bp.before_request
 def _counter_staff_only() -> None:
-    if (
-        request.endpoint in ENDPOINTS
-        and current_actor().person_id is not None
-        and not current_actor().roles & COUNTER_ROLES
-    ):
+    actor = current_actor()
+    if request.endpoint not in ENDPOINTS or actor.person_id is None or actor.roles & COUNTER_ROLES:
+        return
+    if actor.roles.isdisjoint(INTAKE_ROLES):
         raise Forbidden(
             _("综合受理由窗口和社区服务站的工作人员办。您要为自己申报，请到“办事指南”选事项后点“网上申报”。")
+        )
+    point_items.require_own_outlet(db_session(), actor)
+    if request.endpoint == "cases.share" or any(name.endswith("-take") and request.form[name] for name in request.form):
+        # What other offices hold about somebody is for offices; a bank works with what lies on its desk.
+        raise Forbidden(
+            _("银行网点不能向数据共享平台查，也不能用以前在别处交过的材料。请申请人把材料带来，拍照或扫描。")
         )
 
 
@@ -60,6 +66,8 @@ def new() -> ResponseReturnValue:
         typed.setlist(name, list(values))
     for code in request.args.getlist("item"):
         typed.add("item", code)
+    if request.args.get(view.BUNDLE):
+        typed.setdefault(view.BUNDLE, request.args[view.BUNDLE])
     if visit is not None and visit.resident is not None:
         # Somebody who already has a matter filed in this visit is not asked for the card a second time.
         typed.setdefault("applicant_id_number", visit.resident.id_number)
@@ -147,6 +155,7 @@ def file() -> ResponseReturnValue:
     person = {name: request.form.get(name, "") for name in PERSON}
     try:
         _require_choice(one, person)
+        _all_listed(one)
         _nothing_vanished(one, request.form)
         with session.begin_nested():
             visit = _begun()
@@ -164,7 +173,8 @@ def file() -> ResponseReturnValue:
             for case in cases:
                 _store_files(one, case)
                 _take_over(one, case)
-            intake.share_papers(one, cases)
+            bundle = view.gathered(session, actor, one, cases, visit, request.form)
+            intake.share_papers(one, cases, "同一件事已交" if bundle is not None else "同一次来访已交")
     except Refusal as refusal:
         if refusal.status not in (403, 422):
             raise
@@ -172,6 +182,8 @@ def file() -> ResponseReturnValue:
         return _screen(request.form, _visit(), refusal=refusal, left_out=left_out, status=422)
     for case in cases:
         flash(_("已收件 %(number)s：%(title)s。", number=case.number, title=case.title), "success")
+    if bundle is not None:
+        flash(_("合成一件事 %(number)s：%(title)s。", number=bundle.number, title=bundle.title), "success")
     return redirect(url_for("cases.visit", uid=visit.uid), 303)
 
 
@@ -213,6 +225,19 @@ def _require_choice(one: Any, person: dict[str, str]) -> None:
     if not person["applicant_id_number"].strip():
         errors["applicant_id_number"] = _("请填写身份证号码。")
     raise InvalidInput("".join(errors.values()), errors)
+
+
+def _all_listed(one: Any) -> None:
+    """A point with a short list says what it takes before it asks for anything else."""
+    session, actor = db_session(), current_actor()
+    unit = session.get(Agency, actor.unit_id) if actor.unit_id else None
+    for item in one.items:
+        if unit is None:
+            return
+        try:
+            point_items.require_taken(session, unit, item)
+        except InvalidInput as refusal:
+            raise InvalidInput(refusal.detail, {"item": refusal.detail}) from refusal
 
 
 def _nothing_vanished(one: Any, typed: Any) -> None:
@@ -295,7 +320,7 @@ def _screen(
     waiting = [one for one in intake.unfinished(session, actor) if visit is None or one.uid != visit.uid]
     return render_template(
         "cases/counter.html",
-        groups=view.groups(session, page["chosen_codes"]),
+        groups=view.groups(session, actor, page["chosen_codes"]),
         unit=actor.unit_name,
         parked=[view.parked(one) for one in waiting],
         **page,

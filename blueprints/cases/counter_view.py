@@ -14,12 +14,15 @@ from werkzeug.datastructures import MultiDict
 
 from blueprints import present
 from blueprints.cases import questions
-from blueprints.catalogue.offers import FORM_WORDS, name_of, offer
+from blueprints.catalogue.offers import COUNTER_ROLES, FORM_WORDS, name_of, offer
 from blueprints.dynamic_forms import label_of
 from catalogue import loader as catalogue
+from catalogue.one_things import one_things
+from models.agency import Agency
 from models.base import new_uid, now
 from models.case import Case, ServiceItem
 from models.counter import CounterVisit
+from models.one_thing import OneThing
 from models.resident import Resident
 from process import access, clock
 from process.access import Actor
@@ -28,14 +31,17 @@ from process.library import library
 from process.masking import mask_address, mask_name, mask_phone
 from process.numbers import CHINA
 from process.refusals import Refusal
-from services import cases, data_sharing, intake_hall, on_record, one_form, residents
+from services import cases, data_sharing, intake_hall, on_record, one_form, point_items, residents
 from services.one_form import OneForm, Slot
+from services.one_thing import filing
 
 PERSON = ("applicant_id_number", "applicant_name", "applicant_phone", "applicant_address")
 AGENT = ("agent_name", "agent_id_number", "agent_phone", "agent_relation", "agent_until", "agent_letter")
 LAST_CASES = 5
 # What was asked when a box was typed into travels with the draft under this name: asked.<box>=<title>.
 ASKED = "asked."
+# The theme of 一件事 that was chosen before the screen was opened; it travels along unseen like everything typed.
+BUNDLE = "one_thing"
 
 
 def page(
@@ -56,6 +62,7 @@ def page(
     typed = settled(one, typed)
     form, _known = form_of(one, typed, resident)
     errors = place_errors(refusal, form, left_out) if refusal is not None else []
+    teller = actor.roles.isdisjoint(COUNTER_ROLES)
     gone = [code for code in typed.getlist("item") if code and code not in {i.code for i in one.items}]
     return {
         "visit": visit,
@@ -64,8 +71,9 @@ def page(
         "may_call": intake_hall.may_call(session, actor),
         "filed": [_filed(session, m.case) for m in visit.matters] if visit is not None else [],
         "matters": [_matter(item, actor) for item in one.items],
+        "bundle": bundle_of(typed),
         "chosen_codes": [item.code for item in one.items],
-        "gone": gone_sentence(gone) if gone else "",
+        "gone": gone_sentence(gone) if gone else _shut(session, actor),
         "form": form,
         "asked": {
             q.field.name: f"{' '.join(code for code, _name in q.fills)}|{label_of(q.field.title)}"
@@ -76,10 +84,13 @@ def page(
         "vanished": vanished(one, typed),
         "typed": {name: typed.get(name, "") for name in (*PERSON, *AGENT)},
         "person": person_view(session, actor, resident, typed, looked),
-        "materials": slots(session, actor, one, typed, visit, resident if looked or visit is not None else None),
-        "consent": consent(session, resident),
+        "materials": slots(
+            session, actor, one, typed, visit, resident if (looked or visit is not None) and not teller else None
+        ),
+        "consent": consent(session, resident) if not teller else None,
         "consent_typed": bool(typed.get("consent")),
-        "sharing": data_sharing.connected(),
+        "teller": teller,
+        "sharing": data_sharing.connected() and not teller,
         "errors": errors,
         "wrong": {e["field"]: e["message"] for e in errors if e["field"]},
         "look_url": url_for("cases.look"),
@@ -96,6 +107,26 @@ def one_form_of(session: Session, typed: Any) -> OneForm:
     offered = {item.code: item for item in cases.items_on_offer(session)}
     parsed = questions.parse(typed.get("applicant_id_number", ""))
     return one_form.build([offered[code] for code in wanted if code in offered], parsed.sex if parsed else None)
+
+
+def bundle_of(typed: Any) -> Any:
+    """The theme this filing belongs to, with who leads it."""
+    theme = one_things().get(typed.get(BUNDLE, ""))
+    return SimpleNamespace(name=theme.name, lead="、".join(theme.leads), id=theme.id) if theme is not None else None
+
+
+def gathered(
+    session: Session, actor: Actor, one: OneForm, cases: Any, visit: CounterVisit, typed: Any
+) -> OneThing | None:
+    """The bundle of what was just filed, where a theme was chosen."""
+    theme = bundle_of(typed)
+    return filing.gather(session, actor, theme.id, one, cases, visit=visit) if theme is not None else None
+
+
+def _shut(session: Session, actor: Actor) -> str:
+    """An outlet that has no list yet takes nothing: said before anything is typed."""
+    unit = session.get(Agency, actor.unit_id) if actor.unit_id else None
+    return point_items.nothing_listed(session, unit) if unit is not None else ""
 
 
 def gone_sentence(codes: list[str]) -> str:
@@ -180,6 +211,9 @@ def _matter(item: ServiceItem, actor: Actor) -> Any:
     """How this item runs from this very counter: decided here, accepted here, or carried on."""
     shown = offer(catalogue.item(item.code), True)
     at_street = any(h.role == "window_clerk" for h in actor.held)
+    if actor.roles.isdisjoint(COUNTER_ROLES):
+        way, tone = _("本网点收件，直接进街道的收件箱，由街道受理"), "running"
+        return SimpleNamespace(code=item.code, name=shown.name, offer=shown, way=way, tone=tone, guide_url=shown.url)
     if shown.record.accept_level != "village" and not at_street:
         way, tone = _("本站收件，街道受理：收件后开代办单转交"), "needs"
     elif shown.direct and not at_street:
@@ -191,11 +225,15 @@ def _matter(item: ServiceItem, actor: Actor) -> Any:
     return SimpleNamespace(code=item.code, name=shown.name, offer=shown, way=way, tone=tone, guide_url=shown.url)
 
 
-def groups(session: Session, chosen: list[str]) -> list[Any]:
-    """Everything that can be filed today, by category."""
+def groups(session: Session, actor: Actor, chosen: list[str]) -> list[Any]:
+    """Everything that can be filed here today, by category; at a point with a list of its own that list alone."""
     found: dict[str, Any] = {}
     schemes = catalogue.schemes()
+    unit = session.get(Agency, actor.unit_id) if actor.unit_id else None
+    listed = point_items.item_codes(session, unit) if unit is not None and point_items.limited(unit) else None
     for item in cases.items_on_offer(session):
+        if listed is not None and item.code not in listed and item.code not in chosen:
+            continue
         record = catalogue.item(item.code)
         category = schemes.by_id.get(record.category or "")
         group = found.setdefault(

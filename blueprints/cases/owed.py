@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from models.base import now
 from models.case import Case
 from models.promise import OwedMaterial
 from process import access, clock, engine
+from process.calendar_days import CalendarMissing
 from process.masking import mask_name
 from process.refusals import Forbidden, InvalidInput, Refusal
 from services import actions, fax, materials, owed, promises
@@ -99,7 +101,10 @@ def defer(uid: str) -> ResponseReturnValue:
 def _defer_page(case: Case, refusal: Refusal | None = None) -> str:
     session = db_session()
     lacking = materials.missing(case)
-    proposed = promises.proposed(session, case)
+    try:
+        proposed, unknown = promises.proposed(session, case).isoformat(), ""
+    except CalendarMissing as missing:
+        proposed, unknown = "", str(missing)
     errors = refusal.errors if refusal is not None else {}
     broken = owed.broken_by(session, case.applicant_id, current_actor().unit_id, clock.local_day(now()))
     return render_template(
@@ -110,18 +115,18 @@ def _defer_page(case: Case, refusal: Refusal | None = None) -> str:
                 code=m.code,
                 name=m.name,
                 critical=m.critical,
-                due=request.form.get(f"due-{m.code}", proposed.isoformat()),
+                due=request.form.get(f"due-{m.code}", proposed),
                 wrong=errors.get(f"owed[{index}].due") or errors.get(f"materials.{m.code}", ""),
             )
             for index, m in enumerate(lacking)
         ],
-        ways={"": "", **{key: _(word) for key, word in owed.WAYS.items()}},
+        ways={"": "—", **{key: _(word) for key, word in owed.WAYS.items()}},
         way=request.form.get("supply_way", ""),
         reason=request.form.get("reason", ""),
         promised=bool(request.form.get("promise")),
         blocked=any(m.critical for m in lacking),
         broken=[(one.case.number, one.material.name, present.day_of(one.lapsed_on)) for one in broken],
-        problem=refusal.detail if refusal is not None else "",
+        problem=refusal.detail if refusal is not None else unknown,
         errors=errors,
     )
 
@@ -244,20 +249,25 @@ def _extend(line: OwedMaterial) -> str:
     return _("“%(name)s”延期到 %(day)s，只延这一次。", name=line.material.name, day=present.day_of(line.due))
 
 
-def _done(uid: str, verb: Any) -> ResponseReturnValue:
-    session = db_session()
+def _done(uid: str, verb: Callable[[OwedMaterial], str]) -> ResponseReturnValue:
     _staff_only()
-    line = owed.load(session, current_actor(), uid)
+    line = owed.load(db_session(), current_actor(), uid)
+    return _tried(lambda: verb(line), lambda refusal: _ledger_page(refusal, uid), url_for("cases.owed"))
+
+
+def _tried(verb: Callable[[], str], page: Callable[[Refusal], str], back: str) -> ResponseReturnValue:
+    """Does it and goes back with a word; a refusal shows the page again with what was typed."""
+    session = db_session()
     try:
         with session.begin_nested():
-            words = verb(line)
+            words = verb()
     except Refusal as refusal:
         if refusal.status not in (409, 422):
             raise
         session.expire_all()
-        return _ledger_page(refusal, uid), refusal.status
+        return page(refusal), refusal.status
     flash(words, "success")
-    return redirect(url_for("cases.owed"), 303)
+    return redirect(back, 303)
 
 
 def _staff_only() -> None:
@@ -273,28 +283,26 @@ def _staff_only() -> None:
 def faxes() -> ResponseReturnValue:
     """传真补齐: what came out of the machine waits here until a clerk lays it into the slot it answers."""
     _staff_only()
-    session, actor = db_session(), current_actor()
     if request.method == "POST":
-        try:
-            found = uploaded("file")[:MAX_PAGES]
-            if not found:
-                raise InvalidInput(_("还没有选传真件。请扫描或导出传真后选文件。"), {"file": _("请先选文件")})
-            with session.begin_nested():
-                for one in found:
-                    fax.enter(
-                        session,
-                        actor,
-                        one.read(),
-                        one.filename or "",
-                        request.form.get("sender", ""),
-                        request.form.get("words", ""),
-                    )
-        except InvalidInput as refusal:
-            session.expire_all()
-            return _fax_page(refusal), 422
-        flash(_("已登记 %(n)d 页传真。", n=len(found)), "success")
-        return redirect(url_for("cases.faxes"), 303)
+        return _tried(_enter, _fax_page, url_for("cases.faxes"))
     return _fax_page()
+
+
+def _enter() -> str:
+    session, actor = db_session(), current_actor()
+    found = uploaded("file")[:MAX_PAGES]
+    if not found:
+        raise InvalidInput(_("还没有选传真件。请扫描或导出传真后选文件。"), {"file": _("请先选文件")})
+    for one in found:
+        fax.enter(
+            session,
+            actor,
+            one.read(),
+            one.filename or "",
+            request.form.get("sender", ""),
+            request.form.get("words", ""),
+        )
+    return _("已登记 %(n)d 页传真。", n=len(found))
 
 
 MAX_PAGES = 20
@@ -335,22 +343,16 @@ def _fax_page(refusal: Refusal | None = None, about: str = "") -> str:
 def fax_match(uid: str) -> ResponseReturnValue:
     """This page answers that slot; or it is nobody's."""
     _staff_only()
+    return _tried(lambda: _match(uid), lambda refusal: _fax_page(refusal, uid), url_for("cases.faxes"))
+
+
+def _match(uid: str) -> str:
     session, actor = db_session(), current_actor()
-    try:
-        with session.begin_nested():
-            if request.form.get("do") == "discard":
-                fax.discard(session, actor, uid, request.form.get("words", ""))
-                words = _("这页传真已作废，原因记下了。")
-            else:
-                line = fax.match(session, actor, uid, request.form.get("slot", ""))
-                words = _("已放进 %(number)s 的“%(name)s”。", number=line.case.number, name=line.material.name)
-    except Refusal as refusal:
-        if refusal.status not in (409, 422):
-            raise
-        session.expire_all()
-        return _fax_page(refusal, uid), refusal.status
-    flash(words, "success")
-    return redirect(url_for("cases.faxes"), 303)
+    if request.form.get("do") == "discard":
+        fax.discard(session, actor, uid, request.form.get("words", ""))
+        return _("这页传真已作废，原因记下了。")
+    line = fax.match(session, actor, uid, request.form.get("slot", ""))
+    return _("已放进 %(number)s 的“%(name)s”。", number=line.case.number, name=line.material.name)
 
 
 @bp.get("/promises/fax/<uid>/file")

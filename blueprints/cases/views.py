@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from blueprints import present
 from blueprints.cases.bp import bp
-from blueprints.catalogue.offers import COUNTER_ROLES, name_of
+from blueprints.catalogue.offers import INTAKE_ROLES, name_of
 from blueprints.context import current_actor, db_session
 from catalogue import loader as catalogue
 from models.agency import Agency
@@ -66,7 +66,7 @@ def index() -> ResponseReturnValue:
             SimpleNamespace(name="place", label=_("收件单位"), options=_places(session, actor)),
         ],
         filtered=bool(words or any(chosen.values())),
-        may_file=bool(actor.roles & COUNTER_ROLES),
+        may_file=bool(actor.roles & INTAKE_ROLES),
     )
 
 

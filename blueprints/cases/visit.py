@@ -20,6 +20,7 @@ from process import engine
 from process.library import library
 from process.refusals import Refusal
 from services import case_routing, intake, intake_hall, materials, papers_letters
+from services.one_thing import reading as one_thing
 
 # Steps that a visit offers for one matter, in the order of a sitting; what needs words or a date has its own page.
 OFFERED = ("defer", "supplement_needed", "reject_intake", "deliver", "review", "approve", "issue")
@@ -105,6 +106,10 @@ def _page(found: CounterVisit) -> str:
         name=found.resident.name if found.resident is not None else "",
         agent=found.agent,
         rows=rows,
+        bundles=[
+            SimpleNamespace(number=one.number, title=one.title, url=url_for("one_things.show", uid=one.uid))
+            for one in one_thing.of_visit(session, found)
+        ],
         may_accept=any(row.acceptable for row in rows),
         may_settle=any(row.settle for row in rows),
         more_url=url_for("cases.new", visit=found.uid) if found.status == "open" else None,

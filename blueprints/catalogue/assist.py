@@ -12,7 +12,6 @@ from wtforms import StringField
 
 from blueprints.catalogue import offers
 from blueprints.catalogue.bp import bp
-from blueprints.catalogue.offers import COUNTER_ROLES
 from blueprints.catalogue.places import loaded
 from blueprints.context import current_actor, db_session
 from blueprints.dynamic_forms import Asked, posted, show_refusal
@@ -21,7 +20,7 @@ from models.base import now
 from process import journal
 from process.clock import local_day
 from process.refusals import Forbidden, NotFound, Refusal
-from services import actions, item_channels
+from services import actions, item_channels, seat
 
 
 class AssistForm(FlaskForm):
@@ -36,7 +35,7 @@ class AssistForm(FlaskForm):
 def assist(code: str) -> ResponseReturnValue:
     """The draft is begun here and finished by the resident; case and report say who guided it."""
     session, actor = db_session(), current_actor()
-    if not actor.roles & COUNTER_ROLES:
+    if not actor.roles & seat.ROLES:
         raise Forbidden(_("指导网上申报由窗口和社区服务站的工作人员办。您自己申报，请在办事指南点“网上申报”。"))
     item = loaded(code)
     if item.state != "published" or not catalogue.item(code).fileable(local_day(now())):
@@ -67,7 +66,10 @@ def assist(code: str) -> ResponseReturnValue:
             problem=refusal.detail,
         ), 422
     flash(
-        _("已建好草稿 %(number)s。请申请人用自己的账号打开“网上申报”，接着填、自己申报。", number=case.number),
+        _(
+            "已建好草稿 %(number)s。一起填好后请本人确认，确认了才能申报；有账号的也可以自己接着填。",
+            number=case.number,
+        ),
         "success",
     )
-    return redirect(url_for("content.show", uid=case.uid), 303)
+    return redirect(url_for("seat.show", uid=case.uid), 303)

@@ -62,6 +62,11 @@ class SettingForm(FlaskForm):
     owner = SelectField(_l("决定单位"), validate_choice=False, description=_l("部门或公司；不选就按目录的级别。"))
     basis = StringField(_l("依据"))
     pilot_only = BooleanField(_l("只在试点的地方受理"))
+    commitments = TextAreaField(
+        _l("可以承诺备案的条件或材料"),
+        description=_l("一行一条。写清单里材料的名称，承诺就代替这份材料；不填就不能承诺备案。"),
+    )
+    survey_runs = BooleanField(_l("现场勘查期间照常计时"), description=_l("不勾的，勘查的时间不算在承诺时限里。"))
 
 
 def loaded(code: str) -> ServiceItem:
@@ -126,6 +131,8 @@ def item_places_page(code: str) -> ResponseReturnValue:
         form.owner.data = (setting.owner_id if setting else None) or ""
         form.basis.data = setting.basis if setting else ""
         form.pilot_only.data = bool(setting and setting.pilot_only)
+        form.commitments.data = (setting.commitments if setting else "") or ""
+        form.survey_runs.data = bool(setting and setting.survey_runs)
         return _places_page(item, form, today)
     try:
         item_place_changes.save_setting(
@@ -136,6 +143,8 @@ def item_places_page(code: str) -> ResponseReturnValue:
             basis=form.basis.data or "",
             pilot_only=form.pilot_only.data,
             version=_version(form),
+            commitments=form.commitments.data or "",
+            survey_runs=bool(form.survey_runs.data),
         )
     except Refusal as refusal:
         return _mend(refusal, form, lambda told: _places_page(loaded(code), form, today, told))

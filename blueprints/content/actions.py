@@ -25,6 +25,7 @@ from services import field_choices
 # Steps that a feature shows better than a generic form: (type, transition) -> endpoint taking the uid.
 FEATURE_PAGES: dict[tuple[str, str], str] = {
     ("case", "review"): "cases.materials",
+    ("case", "review_again"): "cases.materials",
     ("delegation", "send"): "delegations.send",
     ("delegation", "receive"): "delegations.receive",
     ("delegation", "send_result"): "delegations.send_result",

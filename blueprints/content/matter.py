@@ -27,7 +27,7 @@ from process.field_rules import HIDDEN, MASKED
 from process.library import library
 from process.masking import mask_name
 from process.words import N_
-from services import certificates, courier_record, handing_over, linked, visits
+from services import certificates, commitments, courier_record, handing_over, linked, visits
 from services.catalogue_items import record_of
 from services.errand_codes import code_for
 
@@ -47,6 +47,7 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
             _own(content, full and not health, field_access.rights(session, content, actor, full=full)),
             _linked(session, content, actor),
             filled_in(session, content, actor, full, hidden),
+            _committed(session, content, full),
             other_half(session, content, full),
         )
         if s is not None and s.facts
@@ -156,6 +157,21 @@ def _own(content: Content, full: bool, rights: Mapping[str, str]) -> Any:
         fact(_("登记人"), content.owner.name if content.owner else "")
         fact(_("登记时间"), present.moment(content.created_at))
     return SimpleNamespace(title=_("基本情况"), facts=facts)
+
+
+def _committed(session: Session, content: Content, full: bool) -> Any:
+    """承诺备案: what was committed to in this case, by when, and what the check found."""
+    made = commitments.of_case(session, content) if isinstance(content, Case) and full else []
+    facts = [
+        SimpleNamespace(
+            label=one.subject,
+            value=_("%(day)s前兑现 · %(state)s", day=present.day_of(one.due), state=_(commitments.STATES[one.state]))
+            + (f" · {one.finding}" if one.finding else ""),
+            wide=True,
+        )
+        for one in made
+    ]
+    return SimpleNamespace(title=_("承诺备案"), facts=facts) if facts else None
 
 
 def _linked(session: Session, content: Content, actor: Actor) -> Any:

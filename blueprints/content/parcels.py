@@ -1,4 +1,4 @@
-"""Boxes on the page of a thing: its parcel, the proof that nobody came, and the photos of a filing by phone."""
+"""Boxes on the page of a thing: its parcel, how often somebody had to come, and the photos of a filing by phone."""
 
 from __future__ import annotations
 
@@ -21,26 +21,18 @@ from models.content import Content
 from process import access
 from process.access import Actor
 from process.refusals import InvalidInput, NotFound
-from services import express, photo_filing
+from services import express, photo_filing, trips
 
 TEMPLATE = "content/_parcel.html"
 
 
 def panel(session: Session, content: Content, actor: Actor, full: bool) -> Any:
-    """Parcel and proof; photos too where the thing is a filing by phone. Nothing to say: no box."""
+    """Parcel and trips; photos too where the thing is a filing by phone. Nothing to say: no box."""
     record = express.of(session, content)
-    photos = _photos(session, content, actor) if content.type == photo_filing.TYPE and full else None
-    if record is None and photos is None:
+    photos = _photos(session, content, actor) if content.type in photo_filing.TAKING and full else None
+    proof = _trips(session, content) if isinstance(content, Case) and content.filed_at is not None else None
+    if record is None and photos is None and proof is None:
         return None
-    proof = None
-    if record is not None and isinstance(content, Case):
-        proof = SimpleNamespace(
-            trips=content.trips,
-            lines=[
-                SimpleNamespace(when=present.moment(line.at), step=_(line.step), way=line.way, came=line.came)
-                for line in express.course(session, content)
-            ],
-        )
     return SimpleNamespace(
         template=TEMPLATE,
         parcel=SimpleNamespace(
@@ -58,11 +50,26 @@ def panel(session: Session, content: Content, actor: Actor, full: bool) -> Any:
     )
 
 
+def _trips(session: Session, case: Case) -> Any:
+    """How often somebody had to come, with every event that counts or does not."""
+    counted = trips.of_case(session, case)
+    return SimpleNamespace(
+        trips=counted.trips,
+        windows=counted.windows,
+        lines=[
+            SimpleNamespace(
+                when=present.moment(line.at), step=_(line.step), why=_(line.why), unit=line.unit, came=line.came
+            )
+            for line in counted.events
+        ],
+    )
+
+
 def _photos(session: Session, content: Content, actor: Actor) -> Any:
     found = photo_filing.slots(session, content)
     if not found:
         return None
-    open_still = content.state in ("uploaded", "returned")
+    open_still = content.state in photo_filing.TAKING[content.type]
     own = actor.resident_id is not None and actor.resident_id == content.applicant_id
     return SimpleNamespace(
         uid=content.uid,
@@ -86,11 +93,13 @@ def _photos(session: Session, content: Content, actor: Actor) -> Any:
         may_take=open_still
         and (own or actor.person_id == content.owner_id)
         and access.may(actor, "attach", content, session),
-        may_judge=content.state == "uploaded" and not own and access.may(actor, "internal", content, session),
+        may_judge=content.state == photo_filing.JUDGING[content.type]
+        and not own
+        and access.may(actor, "internal", content, session),
     )
 
 
-for _type in ("case", "micro_approval", "one_thing_joint"):
+for _type in ("case", "micro_approval", "mobile_precheck", "one_thing_joint"):
     PANELS[_type] = panel
 
 
@@ -127,6 +136,6 @@ def judge_photos(uid: str) -> ResponseReturnValue:
 
 def _filing(uid: str) -> Content:
     content = load_or_404(Content, uid, access.VIEW_FULL)
-    if content.type != photo_filing.TYPE:
+    if content.type not in photo_filing.TAKING:
         raise NotFound()
     return content

@@ -37,7 +37,7 @@ from process.inputs import clean_text
 from process.library import library
 from process.refusals import InvalidInput, NotFound, Refusal
 from process.words import N_
-from services import actions, editing, field_choices, files, jurisdiction, notes, visits
+from services import actions, editing, field_choices, files, inside, jurisdiction, notes, visits
 from services.archive import shelf
 
 # What the agencies settle between them; the resident reads the ticket above it.
@@ -82,19 +82,20 @@ def page_of(
                 act.form, act.open = failed[1] or act.form, True
     kind = request.args.get("show", "")
     deadline = present.deadline_view(session, content, definition, explain=True, full=full)
+    insider = access.may(actor, "internal", content, session)
+    keeper = inside.shown_holder(session, content) if isinstance(content, Case) and not insider else content.assignee
     holder = (
         SimpleNamespace(
-            name=content.assignee.name if content.assignee else (content.unit.name if content.unit else ""),
-            unit=content.unit.name if content.unit and content.assignee else "",
+            name=keeper.name if keeper else (content.unit.name if content.unit else ""),
+            unit=content.unit.name if content.unit and keeper else "",
             phone=(content.unit.details or {}).get("phone") if content.unit else "",
             since=_("自 %(when)s", when=present.moment(content.entered_at)),
         )
-        if content.unit or content.assignee
+        if content.unit or keeper
         else None
     )
     holder = elsewhere(session, content) or holder
     ended = content.closed_at is not None
-    insider = access.may(actor, "internal", content, session)
     own = actor.resident_id is not None and actor.resident_id == content.applicant_id
     thing = SimpleNamespace(
         number=present.number_of(content),

@@ -12,13 +12,18 @@ from sqlalchemy.orm import Session
 from models.case import Case
 from models.content import Content
 from models.delegation import Delegation
+from process import access
 from process.access import Actor
-from services import delegation_steps
+from services import delegation_steps, inside
 
 
 def waiting(session: Session, content: Content, actor: Actor, offered: Iterable[str]) -> list[Any]:
     """Who has to do what before it goes on: lines [label, why] of the status box."""
     case = content if isinstance(content, Case) else getattr(content, "case", None)
+    if content is case and isinstance(case, Case):
+        back = _given_back(session, case, actor)
+        if back:
+            return back
     if not isinstance(case, Case) or case.state != "submitted":
         return []
     if isinstance(content, Delegation) and content.state == "processing" and case.accepted_at is None:
@@ -46,6 +51,16 @@ def waiting(session: Session, content: Content, actor: Actor, offered: Iterable[
             ),
         )
     ]
+
+
+def _given_back(session: Session, case: Case, actor: Actor) -> list[Any]:
+    """内部退回: which end has to look again, asked by whom and why; the visitor is told nothing."""
+    found = inside.asked(case)
+    if found is None or not access.may(actor, "internal", case, session):
+        return []
+    who, why = inside.reason(session, case)
+    label = _("退回审核人复核") if found.end == inside.REVIEW else _("退回受理人核对")
+    return [_line(label, _("%(who)s：%(why)s（群众看不到，时限照常走）", who=who, why=why))]
 
 
 def _unit(case: Case) -> str:

@@ -1,3 +1,4 @@
+from blueprints.desk import palm
 from blueprints.desk.views import bp
 
-__all__ = ["bp"]
+__all__ = ["bp", "palm"]

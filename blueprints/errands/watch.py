@@ -16,7 +16,7 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from extensions import db
 from process import transactions
@@ -87,6 +87,14 @@ class Unchanged:
 
     def before(self) -> tuple[int, tuple[int, int | None]]:
         """Taken before the board is read, so that what moves meanwhile is not missed."""
+        try:
+            return self._newest()
+        except OperationalError:
+            # The lines lay idle and were cut, by a restart of the database or a firewall: new ones are made, once.
+            self._engine().dispose()
+            return self._newest()
+
+    def _newest(self) -> tuple[int, tuple[int, int | None]]:
         with transactions.reading(), self._engine().connect() as connection:
             base = max((connection.execute(_NEWEST).scalar() or 0) - LOOK_BACK, 0)
             return base, _count(connection, base)

@@ -41,6 +41,7 @@ OWN_LIST = {
     "courier_run": "delegations.runs",
     "certificate": "certificates.index",
     "service_item": "catalogue.index",
+    "project_delegation": "projects.index",
 }
 OWN_FORM = {
     "case": "cases.new",

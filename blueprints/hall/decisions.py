@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -16,12 +17,20 @@ from blueprints.grid.forms import Box
 from blueprints.hall.bp import bp, desk_url, kept, tried
 from catalogue import loader as catalogue
 from models.agency import Agency
-from process.refusals import NotFound
+from process.refusals import NotFound, Refusal
 from services.hall import fairness, setup, tables
 
 
 def _crumbs(agency: Agency) -> list[tuple[str, str]]:
     return [(_("大厅"), desk_url(agency)), (_("窗口和规则"), url_for("hall.layout", place_id=agency.id))]
+
+
+def _saved(act: Callable[[], Any], words: str) -> Refusal | None:
+    """Does it and says so; a refusal goes back into the form."""
+    _done, refusal = forms.attempt(act)
+    if refusal is None:
+        flash(words, "success")
+    return refusal
 
 
 def categories() -> list[tuple[str, str]]:
@@ -62,9 +71,10 @@ def rule(place_id: str) -> ResponseReturnValue:
     """叫号规则: which rule of fairness holds, and its numbers."""
     agency, session, actor, refusal = kept(place_id), db_session(), current_actor(), None
     if request.method == "POST":
-        _done, refusal = forms.attempt(lambda: setup.decide(session, actor, agency.id, request.form))
+        refusal = _saved(
+            lambda: setup.decide(session, actor, agency.id, request.form), _("叫号规则已保存，从下一个号起按它叫。")
+        )
         if refusal is None:
-            flash(_("叫号规则已保存，从下一个号起按它叫。"), "success")
             return redirect(url_for("hall.layout", place_id=agency.id), 303)
     now_set = tables.hall_of(session, agency.id)
 
@@ -121,14 +131,15 @@ def counter(place_id: str, entry_id: int) -> ResponseReturnValue:
     if entry_id and found is None:
         raise NotFound()
     if request.method == "POST":
-        if found is None:
-            _done, refusal = forms.attempt(lambda: setup.add_counter(session, actor, agency.id, request.form))
-        else:
-            _done, refusal = forms.attempt(
-                lambda: setup.change_counter(session, actor, agency.id, entry_id, request.form)
-            )
+        refusal = _saved(
+            lambda: (
+                setup.add_counter(session, actor, agency.id, request.form)
+                if found is None
+                else setup.change_counter(session, actor, agency.id, entry_id, request.form)
+            ),
+            _("窗口已保存。"),
+        )
         if refusal is None:
-            flash(_("窗口已保存。"), "success")
             return redirect(url_for("hall.layout", place_id=agency.id), 303)
     queues = [(one.letter, f"{one.letter} {one.name}") for one in tables.services(session, agency.id)]
     boxes = [
@@ -175,9 +186,8 @@ def queue(place_id: str) -> ResponseReturnValue:
     """One more queue, or another list of categories for one there is."""
     agency, session, actor, refusal = kept(place_id), db_session(), current_actor(), None
     if request.method == "POST":
-        _done, refusal = forms.attempt(lambda: setup.add_service(session, actor, agency.id, request.form))
+        refusal = _saved(lambda: setup.add_service(session, actor, agency.id, request.form), _("这一队已保存。"))
         if refusal is None:
-            flash(_("这一队已保存。"), "success")
             return redirect(url_for("hall.layout", place_id=agency.id), 303)
     old = tables.service_of(session, agency.id, request.args.get("letter", ""))
     boxes = [

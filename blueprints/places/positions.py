@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from types import SimpleNamespace
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
@@ -17,6 +18,7 @@ from models.agency import Agency
 from process.refusals import Refusal
 from services import positions, street_map, tours
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # The drawing is this wide on the page, whatever the street measures.
 WIDE = 720
 
@@ -34,6 +36,22 @@ def place_positions(place_id: str) -> ResponseReturnValue:
         return _shown(positions.load(session, actor, place_id), refusal), 422
     flash(_("%(n)s 个位置已保存，路线从现在起按它排、按它画。", n=changed), "success")
     return redirect(url_for("places.place_positions", place_id=street.id), 303)
+
+
+@bp.get("/<place_id>/positions.xlsx")
+@login_required
+def positions_table(place_id: str) -> ResponseReturnValue:
+    """What is entered, as the table that is brought in: mended in Excel, it goes back the same way."""
+    session = db_session()
+    street = positions.load(session, current_actor(), place_id)
+    answer = send_file(
+        io.BytesIO(positions.table(session, street)),
+        mimetype=XLSX,
+        as_attachment=True,
+        download_name=f"{street.name}地图位置.xlsx",
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _shown(street: Agency, refusal: Refusal | None = None) -> str:
@@ -62,6 +80,7 @@ def _shown(street: Agency, refusal: Refusal | None = None) -> str:
         problem=refusal.detail if refusal else "",
         back=url_for("places.show", place_id=street.id),
         import_url=url_for("lists.importing"),
+        table_url=url_for("places.positions_table", place_id=street.id),
     )
 
 

@@ -31,6 +31,7 @@ from services import (
     item_places,
     jurisdiction,
     places,
+    point_items,
     points,
     positions,
     role_grants,
@@ -147,10 +148,15 @@ def inbox(place_id: str) -> ResponseReturnValue:
     chosen = chosen if chosen in counts else ""
     holder = request.args.get("who", "")
     holder = holder if holder in {pile.username for pile in piles} else ""
-    page = places.inbox(session, actor, units, type_id=chosen, holder=holder, after=request.args.get("after", ""))
+    sorts = places.inbox_categories(session, actor, units)
+    category = request.args.get("category", "")
+    category = category if category in sorts and chosen in ("", "case") else ""
+    page = places.inbox(
+        session, actor, units, type_id=chosen, holder=holder, category=category, after=request.args.get("after", "")
+    )
 
-    def link(label: str, count: int, *, kind: str, who: str, active: bool) -> Any:
-        url = url_for("places.inbox", place_id=place_id, type=kind or None, who=who or None)
+    def link(label: str, count: int, *, kind: str, who: str, active: bool, sort: str = "") -> Any:
+        url = url_for("places.inbox", place_id=place_id, type=kind or None, who=who or None, category=sort or None)
         return SimpleNamespace(label=label, url=url, active=active, count=count)
 
     total = sum(counts.values())
@@ -158,6 +164,19 @@ def inbox(place_id: str) -> ResponseReturnValue:
     by_kind += [
         link(present.title_of(library.type(kind)), count, kind=kind, who=holder, active=chosen == kind)
         for kind, count in counts.items()
+    ]
+    english = str(get_locale()) == "en"
+    names = {one.id: one.name_en if english else one.name for one in catalogue.schemes().categories}
+    by_category = [
+        link(
+            names.get(key) or _("其他事项"),
+            count,
+            kind="case",
+            who=holder,
+            sort=key,
+            active=category == key,
+        )
+        for key, count in sorted(sorts.items(), key=lambda pair: (-pair[1], pair[0]))
     ]
     by_holder = [link(_("不论谁办"), total, kind=chosen, who="", active=not holder)]
     by_holder += [
@@ -180,12 +199,20 @@ def inbox(place_id: str) -> ResponseReturnValue:
             for content, steps in page.works
         ],
         filters=by_kind,
+        categories=by_category,
         holders=by_holder,
         total=total,
         free=next((pile.count for pile in piles if pile.username == places.FREE), 0),
         chosen_free=holder == places.FREE,
         place_url=url_for("places.show", place_id=place_id),
-        next_url=url_for("places.inbox", place_id=place_id, type=chosen or None, who=holder or None, after=page.after)
+        next_url=url_for(
+            "places.inbox",
+            place_id=place_id,
+            type=chosen or None,
+            who=holder or None,
+            category=category or None,
+            after=page.after,
+        )
         if page.after
         else None,
     )
@@ -281,6 +308,14 @@ def _place(place_id: str) -> Agency:
     return found
 
 
+def _takes(agency: Agency) -> str:
+    """The list of an outlet, or that it has none and therefore takes nothing."""
+    session = db_session()
+    if agency.kind not in point_items.LISTED or not point_items.limited(agency):
+        return ""
+    return "、".join(point_items.offered(session, agency)) or point_items.nothing_listed(session, agency)
+
+
 def _facts(agency: Agency) -> list[tuple[str, str, bool]]:
     """(label, value, invented): what is known of the unit."""
     details = agency.details or {}
@@ -295,6 +330,7 @@ def _facts(agency: Agency) -> list[tuple[str, str, bool]]:
         (_("区域"), "、".join(details.get("zones") or ()), "zones"),
         (_("四个平台"), "、".join(platforms_of(agency)), town_platforms.KEY),
         *((_(label), details.get(name), name) for name, label, _low, _high in points.NUMBERS),
+        (_("可以办的事项"), _takes(agency), "items"),
     )
     return [(label, str(value), agency.illustrative or name in invented) for label, value, name in rows if value]
 

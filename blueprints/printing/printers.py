@@ -87,7 +87,8 @@ def printer_page(uid: str, refusal: Refusal | None = None) -> ResponseReturnValu
         tabs=tabs("printing.printers"),
         printer=found,
         view=offsets(found),
-        places=calibration.marks(found.paper),
+        # Not “places”: the frame of every page sets that name for its menu.
+        crosses=calibration.marks(found.paper),
         marks=[(mark, _(printers.WORDS[mark])) for mark in printers.MARKS],
         papers=calibration.NAMES,
         duplex={key: _(label) for key, label in printers.DUPLEX.items()},

@@ -43,9 +43,9 @@ def apply(code: str) -> ResponseReturnValue:
     begun = _draft(item)
     if request.method == "POST":
         if begun is None:
-            begun = actions.create(session, actor, "case", {"item": code, "channel": _channel(item)})  # type: ignore[assignment]
+            begun = actions.create(session, actor, "case", {"item": code, "channel": channel_of(item)})  # type: ignore[assignment]
         assert isinstance(begun, Case)
-        return redirect(url_for("public.apply_step", code=code, uid=begun.uid, step=_steps(begun)[0].id), 303)
+        return redirect(first_page(begun), 303)
     record = catalogue.item(code)
     return render_template(
         "public/apply_start.html",
@@ -57,6 +57,11 @@ def apply(code: str) -> ResponseReturnValue:
     )
 
 
+def first_page(case: Case) -> str:
+    """Where the filling in of a draft begins."""
+    return url_for("public.apply_step", code=case.item.code, uid=case.uid, step=_steps(case)[0].id)
+
+
 def _listed(record: Any) -> list[Any]:
     return [
         SimpleNamespace(name=m.name, form=str(FORM_WORDS[m.form]), critical=m.critical, when=m.when)
@@ -64,7 +69,8 @@ def _listed(record: Any) -> list[Any]:
     ]
 
 
-def _channel(item: ServiceItem) -> str:
+def channel_of(item: ServiceItem) -> str:
+    """Phone or computer, as the reader sits there."""
     phone = "Mobi" in request.user_agent.string
     return "online_mobile" if phone and "online_mobile" in catalogue.item(item.code).channels else "online_pc"
 

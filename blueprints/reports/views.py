@@ -31,7 +31,9 @@ PAGES = (
     ("reports.authority_report", _l("授权办理"), _l("各部门授权后由审批办等决定的件，占多少")),
     ("reports.powers_report", _l("同权事项"), _l("街道按市（区）权限决定的事项，能否全程办结，平均几天")),
     ("reports.pilot_report", _l("试点对照"), _l("试点社区和其他社区：次数、时间、办结")),
+    ("reports.trips_report", _l("最多跑一次"), _l("跑一次、一次不跑的件各占多少，按事项、批次和站点")),
     ("reports.minutes_report", _l("办证时间"), _l("从申报到发证用了多少分钟，按事项、按站点")),
+    ("reports.units_report", _l("单位网上业务"), _l("登记的单位有多少在网上办，各项业务各有多少")),
     ("reports.lights", _l("红黄绿灯"), _l("在办的件按剩余工作日分三色")),
 )
 

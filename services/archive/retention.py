@@ -74,11 +74,3 @@ def require_deletable(entry: ArchiveEntry, today: date) -> None:
 
 def entry_of(session: Session, case_id: int) -> ArchiveEntry | None:
     return session.scalar(select(ArchiveEntry).where(ArchiveEntry.case_id == case_id))
-
-
-def require_deletable_case(session: Session, case_id: int, today: date) -> None:
-    """For every service that would take away bytes of a case: before the receipt the answer is no."""
-    entry = entry_of(session, case_id)
-    if entry is None:
-        raise RequirementUnmet("这个办件还没有归档，也没有接收回执，任何内容都不能删除。请先归档并移交档案部门。")
-    require_deletable(entry, today)

@@ -12,7 +12,7 @@ from models.content import Content
 from models.grid import Building
 from models.ledger import OutboxItem
 from services import papers_out
-from services.demo import grids, stories, town
+from services.demo import grids, hall, stories, town
 from services.demo.office import Office
 
 PACE = timedelta(seconds=0.5)
@@ -37,6 +37,7 @@ def load(session: Session) -> bool:
         grids.tell(office)
     before = session.scalar(select(func.count()).select_from(Content))
     town.tell(office)
+    hall.tell(office)
     session.flush()
     if not first and not with_grids and before == session.scalar(select(func.count()).select_from(Content)):
         return False

@@ -221,9 +221,15 @@ def run(
 
 
 def fertility(
-    office: Office, days: int, until: str, *, who: str = "window.clerk", place: str = "dongxin-centre"
+    office: Office,
+    days: int,
+    until: str,
+    *,
+    who: str = "window.clerk",
+    place: str = "dongxin-centre",
+    owes: date | None = None,
 ) -> Case:
-    """生育登记 at the counter: one visit, one form, two people who decide, one card."""
+    """生育登记 at the counter: one visit, one form, two people who decide, one card. `owes`: until when a paper may be missing."""
     wife, husband = (
         office.resident("dx-c01", young=True, sex="female"),
         office.resident("dx-c03", young=True, sex="male"),
@@ -260,12 +266,26 @@ def fertility(
                 "marriage_certificate",
                 "truth_statement",
             )
+            if not (owes and code == "husband_household_booklet")
         ],
     )
     if until == "draft":
         return made
     office.do(who, made, "submit", office.ago(days, 9, 20))
     if until == "submitted":
+        return made
+    if owes is not None:
+        office.do(
+            who,
+            made,
+            "defer",
+            office.ago(days, 9, 30),
+            due=owes,
+            supply_way="fax",
+            promise=True,
+            reason="男方户口簿在外地老家，家里人拍照传真过来",
+            signature=office.signature(wife.name),
+        )
         return made
     office.do("window.clerk" if who == "window.clerk" else who, made, "accept", office.ago(days, 9, 30))
     if until == "accepted":

@@ -19,7 +19,7 @@ from models.person import Grant, Person
 from process import clock
 from process.library import library
 from services import accounts, record_inquiries
-from services.demo import partner
+from services.demo import partner, projects, units
 from services.demo.office import Office
 from services.installation import SEED
 
@@ -38,6 +38,7 @@ def tell(office: Office) -> None:
             office.create(who, type_id, office.ago(3, 10), place=place, **_said(office, values))
     if office.session.scalar(select(Partner.id).limit(1)) is None:
         partner.tell(office)
+    units.tell(office)
     office.session.flush()
 
 
@@ -171,17 +172,6 @@ PLAIN: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "xiacheng",
         {"subject": "就近办实施方案（征求意见稿，示例）", "addressees": [STREET, "xc-approvals"]},
     ),
-    "project_delegation": (
-        "office-project",
-        "xiacheng",
-        {
-            "name": "东新示例智慧菜场改造",
-            "enterprise": "东新示例市场管理有限公司",
-            "funding": "enterprise",
-            "applicant": True,
-        },
-    ),
-    "queue_visit": ("window.clerk", CENTRE, {"matter": "办老年优待证", "unit": CENTRE}),
     "run_along": ("office-department-head", "xiacheng", {"department": "下城区审批管理办公室"}),
     "self_service": ("resident", COMMUNITY, {"terminal": "DX01-自助机-1"}),
     "single_window_intake": ("window.clerk", CENTRE, {"matter": "居住证签注", "applicant": True}),
@@ -299,8 +289,25 @@ def inquiry(office: Office) -> None:
         )
 
 
+def survey(office: Office) -> None:
+    """The reviewer asks a colleague to look whether somebody lives where they say."""
+    from services.demo import stories
+
+    case = stories.fertility(office, 2, "accepted")
+    office.do(
+        "reviewer",
+        case,
+        "survey",
+        office.ago(1, 15),
+        site="东新街道万家星城社区文晖路2幢1单元1102室（示例）",
+        question="请到现居住地看一看，申请人是否常住。",
+    )
+
+
 STORIES: Mapping[str, Callable[[Office], None]] = {
+    "project_delegation": projects.tell,
     "courier_run": run,
+    "site_survey": survey,
     "sub_delegation": sub_ticket,
     record_inquiries.TYPE: inquiry,
 }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalogue import loader as catalogue
-from models.hall import AT_COUNTER, WAITING, Hall, HallCounter, HallService, HallTicket
+from models.hall import AT_COUNTER, Hall, HallCounter, HallService, HallTicket
 from process import clock, journal
 from process.access import Actor
 from process.inputs import clean_text
@@ -175,32 +175,6 @@ def add_service(session: Session, actor: Actor, hall_id: str, given: Mapping[str
     session.flush()
     _record(session, "hall:service", actor, hall_id, {"letter": letter, "categories": categories, "slots": capacity})
     return made
-
-
-def end_service(session: Session, actor: Actor, hall_id: str, letter: str) -> None:
-    """A queue that is given up; whoever has its number is still called."""
-    opening.require_keeper(actor, tables.agency(session, hall_id))
-    found = tables.service_of(session, hall_id, letter)
-    if found is None:
-        raise InvalidInput("没有这一队。")
-    left = [one for one in tables.services(session, hall_id) if one.letter != letter]
-    if not left:
-        raise RequirementUnmet("大厅至少要有一队，不能都停。")
-    found.ended_on = clock.local_day(booking.now())
-    session.flush()
-    _record(session, "hall:service_end", actor, hall_id, {"letter": letter})
-
-
-def waiting_count(session: Session, hall_id: str) -> int:
-    """How many wait now."""
-    return (
-        session.scalar(
-            select(func.count()).where(
-                HallTicket.hall_id == hall_id, HallTicket.day == booking.today(), HallTicket.state == WAITING
-            )
-        )
-        or 0
-    )
 
 
 def _letters(session: Session, hall_id: str, given: Mapping[str, Any], errors: dict[str, str]) -> list[str]:

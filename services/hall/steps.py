@@ -191,9 +191,7 @@ def draw_ticket(step: Step) -> None:
     if hall.layout == "per_window":
         one.for_counter_id = shortest(step.session, hall.agency_id, one)
     step.content.fields = {**(step.content.fields or {}), "ticket_number": one.ticket}
-    step.session.flush()
-    tables.period(step.session, one, "waiting", step.at)
-    tables.turned(step.session, hall.agency_id)
+    _stretch(step, one, "waiting")
 
 
 def shortest(session: Session, hall_id: str, one: HallTicket) -> int | None:
@@ -223,7 +221,6 @@ def to_counter(step: Step) -> None:
     one.state, one.called_at, one.calls = CALLED, step.at, one.calls + 1
     one.counter_id = counter.id if counter is not None else None
     one.for_counter_id = None
-    step.session.flush()
     _stretch(step, one, "called")
 
 
@@ -239,7 +236,6 @@ def said_again(step: Step) -> None:
 def begin_serving(step: Step) -> None:
     one = _row(step)
     one.state = SERVING
-    step.session.flush()
     _stretch(step, one, "serving")
 
 
@@ -248,7 +244,6 @@ def missed_call(step: Step) -> None:
     one = _row(step)
     _leave_counter(step, one, MISSED)
     one.misses += 1
-    step.session.flush()
     _stretch(step, one, "missed")
 
 
@@ -257,7 +252,6 @@ def put_on_hold(step: Step) -> None:
     """The counter is free for the next; the number comes back without waiting again."""
     one = _row(step)
     _leave_counter(step, one, HELD)
-    step.session.flush()
     _stretch(step, one, "held")
 
 
@@ -270,7 +264,6 @@ def to_other_counter(step: Step) -> None:
     one.for_counter_id = counter.id if counter is not None else None
     step.content.assignee_id = None
     step.details["to_counter"] = step.inputs["to_counter"]
-    step.session.flush()
     _stretch(step, one, "waiting")
 
 
@@ -290,27 +283,21 @@ def back_in_queue(step: Step) -> None:
     behind = [moment for moment in ahead if moment is not None]
     one.turn_at = behind[-1] + timedelta(microseconds=1) if behind else step.at
     step.content.assignee_id = None
-    step.session.flush()
     _stretch(step, one, "waiting")
 
 
 @registry.effect("done_here")
 def done_here(step: Step) -> None:
     one = _row(step)
-    counter_id = one.counter_id
     one.state = DONE
-    step.session.flush()
-    tables.period(step.session, one, None, step.at, counter_id=counter_id)
-    tables.turned(step.session, one.hall_id)
+    _stretch(step, one, None)
 
 
 @registry.effect("gone")
 def gone(step: Step) -> None:
     one = _row(step)
     _leave_counter(step, one, LEFT)
-    step.session.flush()
-    tables.period(step.session, one, None, step.at)
-    tables.turned(step.session, one.hall_id)
+    _stretch(step, one, None)
 
 
 @registry.effect("book_it")
@@ -336,7 +323,9 @@ def _leave_counter(step: Step, one: HallTicket, state: str) -> None:
     one.state, one.counter_id = state, None
 
 
-def _stretch(step: Step, one: HallTicket, kind: str) -> None:
+def _stretch(step: Step, one: HallTicket, kind: str | None) -> None:
+    """Whatever was running for this number ends, this begins (nothing, when it is over), and the screens show it."""
+    step.session.flush()
     person = step.on_behalf_of.id if step.on_behalf_of else step.actor.person_id
     at_counter = kind in ("called", "serving")
     tables.period(

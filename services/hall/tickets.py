@@ -164,10 +164,6 @@ class Matter:
     case: Case | None
     stage: int
 
-    @property
-    def stage_name(self) -> str:
-        return STAGES[self.stage]
-
 
 def matters(session: Session, actor: Actor, one: HallTicket) -> list[Matter]:
     """What somebody came for with this number, as far as this actor may see the cases."""

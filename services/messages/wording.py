@@ -93,14 +93,6 @@ def to_contact(occasion: Occasion, facts: Facts, name: str, locale: str) -> str:
     return fill(occasion.contact[language(locale)], values)[: messages().longest_sms]
 
 
-def openly(text: str) -> str | None:
-    """The word because of which a text written by hand will not stand in the text message; None: it will."""
-    rules = messages()
-    if len(text) > rules.longest_sms // 2:
-        return ""
-    return rules.sensitive_in(text)
-
-
 def _short_lines(lines: Sequence[tuple[str, str]], locale: str, rules: Messages) -> str:
     names = [name for name, _ in lines]
     joined = ("、" if language(locale) == "zh" else ", ").join(names)

@@ -124,10 +124,6 @@ class Paper:
         """Whether the paper has a field of that name."""
         return any(field.name == name for field in self.fields)
 
-    def may_be_printed_by(self, roles: set[str] | frozenset[str]) -> bool:
-        """Whether one of these roles may print this paper."""
-        return bool(self.who_may_print & set(roles))
-
 
 def _no_field(paper: Paper, name: str) -> Field:
     raise KeyError(f"{paper.id} has no field {name}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -77,14 +76,6 @@ def has_glyph(char: str) -> bool:
 def agreed(char: str) -> bool:
     """Whether the office has drawn this character itself, so that its private code means something here."""
     return any(face.family == OWN and face.covers(char) for face in faces())
-
-
-def face_of(char: str, families: Iterable[str] = STACK) -> str:
-    """The family that draws this character when these are asked in order, or an empty name."""
-    for family in families:
-        if any(face.family == family and face.covers(char) for face in faces()):
-            return family
-    return ""
 
 
 def require_subsetter() -> None:

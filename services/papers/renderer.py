@@ -11,7 +11,7 @@ import os
 import re
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,24 @@ class RenderService:
             context["f"] = overprint.filled(paper, context["f"])
             sheets = [*sheets, CSS(string=overprint.SHEET, font_config=self._fonts, url_fetcher=ClosedFetcher((), ()))]
         return run_limited(lambda: self._lay_out(paper, context, sheets), limits or self.limits)
+
+    def lay_out_only(self, paper: Paper, data: dict[str, Any], *, here: bool = False) -> None:
+        """Raises DoesNotFit when the pages are not enough; writes nothing. `here`: this process is the limited child already."""
+        context = self._context(paper, data, draft=False, verify_url=_TRIAL_URL, demo=False)
+        with self._lock:
+            sheets = self._sheet(paper)
+
+        def work() -> bytes:
+            fetcher = ClosedFetcher(_own_images(context), (paper.folder, paper.folder.parent / COMMON))
+            # Copies differ in a word at the edge, not in what fits.
+            self._document(paper, {**context, "copy": paper.copies[0]}, sheets, fetcher)
+            return b""
+
+        work() if here else self.limited(work, self.limits)
+
+    def limited(self, work: Callable[[], bytes], limits: Limits) -> bytes:
+        """Work in a child of this warm process."""
+        return run_limited(work, limits)
 
     def _context(
         self, paper: Paper, data: dict[str, Any], *, draft: bool, verify_url: str | None, demo: bool

@@ -50,14 +50,14 @@ class Minutes:
 
 def minutes(session: Session, scope: Scope, period: Period, item: str = "") -> Minutes:
     """One statement, grouped by item and place; only cases that were issued have a time."""
-    spent = _minutes(session)
+    elapsed = spent(session)
     rows = session.execute(
         select(
             Case.item_id,
             Content.place_path,
             func.count(),
-            func.sum(spent),
-            func.sum(case((spent <= ON_THE_SPOT, 1), else_=0)),
+            func.sum(elapsed),
+            func.sum(case((elapsed <= ON_THE_SPOT, 1), else_=0)),
         )
         .select_from(Case)
         .where(filed_in(scope, period), Case.filed_at.is_not(None), Case.issued_at.is_not(None))
@@ -86,16 +86,16 @@ def minutes(session: Session, scope: Scope, period: Period, item: str = "") -> M
         if item and one.code != item:
             continue
         total.add(base, float(summed or 0), int(quick or 0))
-        station = _station(tree, path)
-        if station is not None:
-            by_station.setdefault(station.id, Spent(station.name, code=station.id)).add(
+        place = station(tree, path)
+        if place is not None:
+            by_station.setdefault(place.id, Spent(place.name, code=place.id)).add(
                 base, float(summed or 0), int(quick or 0)
             )
     order = lambda one: (-one.base, one.title)  # noqa: E731
     return Minutes(total, sorted(by_item.values(), key=order), sorted(by_station.values(), key=order))
 
 
-def _minutes(session: Session) -> Any:
+def spent(session: Session) -> Any:
     """Minutes between the two stamps, on either database."""
     if session.get_bind().dialect.name == "postgresql":
         return cast(extract("epoch", Case.issued_at - Case.filed_at), Float) / literal_column("60.0")
@@ -103,7 +103,7 @@ def _minutes(session: Session) -> Any:
     return days * literal_column("1440.0")
 
 
-def _station(tree: dict[str, Agency], path: str) -> Agency | None:
+def station(tree: dict[str, Agency], path: str) -> Agency | None:
     """The community, or the hall itself where nobody lives below it."""
     parts = path.strip("/").split("/")
     for part in parts:

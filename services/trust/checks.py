@@ -157,7 +157,7 @@ def _days(paper: Paper) -> tuple[date, date | None]:
 
 def _until(paper: Paper, day: date) -> date | None:
     """The last day it holds: of a certificate what was written down at its issue, of other papers what their version says."""
-    from services.papers.definition import load
+    from services.papers import own
     from services.papers.errors import DefinitionError
 
     content = paper.content
@@ -166,7 +166,8 @@ def _until(paper: Paper, day: date) -> date | None:
         return content.valid_until
     kept = _as_day(paper.data.get("valid_until"))
     try:
-        validity = load(paper.paper).terms.validity
+        # The version it was made with: what a later one says about validity is about later papers.
+        validity = own.definition_of(paper).terms.validity
     except DefinitionError:
         # A kind of paper that is no longer made: what it says itself counts.
         return kept

@@ -13,6 +13,7 @@ from extensions import db
 from models.content import Content
 from models.paper import Document, Paper
 from models.resident import CareEntry, Resident
+from process.library import library
 from tests.access import doors as d
 from tests.access.evaluator import Somebody, may
 from tests.access.world import World
@@ -64,10 +65,12 @@ def _person(person: Resident | None) -> set[str]:
 
 def _words(content: Any) -> set[str]:
     words = _person(content.applicant) | ({content.number} if content.number else set())
+    # What can be chosen stands in every form, whoever chose it.
+    offered = [value for spec in library.type(content.type).fields for value, _title in spec.options]
     words |= {
         str(v)
         for n, v in (content.private or {}).items()
-        if (isinstance(v, str) and len(v) >= 6) or (n.endswith("name") and v)
+        if v not in offered and ((isinstance(v, str) and len(v) >= 6) or (n.endswith("name") and v))
     }
     for name in ("from_address", "to_address", "contact"):
         value = getattr(content, name, None)

@@ -67,7 +67,7 @@ def test_papers(app: Flask) -> None:
     used_in_code = {
         f
         for f in folders
-        if any(f'"{f}"' in path.read_text(encoding="utf-8") for path in (ROOT / "services").glob("*.py"))
+        if any(f'"{f}"' in path.read_text(encoding="utf-8") for path in (ROOT / "services").rglob("*.py"))
     }
     assert not folders - named - outputs - used_in_code, f"nothing makes: {folders - named - outputs - used_in_code}"
 

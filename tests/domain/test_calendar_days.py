@@ -123,7 +123,7 @@ def test_days_left_counts_down_to_zero_and_below() -> None:
 def test_entered_days_win_over_the_week() -> None:
     typhoon = date(2026, 7, 14)
     calendar = WorkCalendar({typhoon: False}, {2026}, {typhoon: "台风停工"})
-    assert calendar.next_working_day(date(2026, 7, 13)) == date(2026, 7, 15)
+    assert calendar.add_working_days(date(2026, 7, 13), 1) == date(2026, 7, 15)
     assert calendar.reason(typhoon) == "台风停工"
     with pytest.raises(ValueError, match="负数"):
         calendar.add_working_days(typhoon, -1)

@@ -82,7 +82,7 @@ def test_each_of_four_modes_is_offered_by_some_items() -> None:
 
 
 def test_sixty_nine_named_items() -> None:
-    assert sum(not item.placeholder for item in ITEMS.values()) == 69
+    assert sum(not item.placeholder and not item.illustrative for item in ITEMS.values()) == 69
     assert ITEMS["fertility_registration"].same_as == "fertility_registration_card"
     assert not ITEMS["fertility_registration"].counted
     assert not ITEMS["accounting_certificate"].in_force(TODAY)
@@ -149,7 +149,8 @@ def test_invented_phones_lead_nowhere() -> None:
 @pytest.mark.req("S2-24")
 def test_demo_accounts() -> None:
     accounts = loader.demo_accounts()
-    assert len(accounts) == 21
+    assert len(accounts) == 22
+    assert accounts["lobby.manager"].roles == ("lobby_manager",)
     assert accounts["remote.officer"].roles == ("remote_authority",)
     assert accounts["community.clerk"].roles[:2] == ("community_clerk", "all_round_worker")
     assert {g.place for a in ("window.clerk", "reviewer", "approver", "issuer") for g in accounts[a].grants} == {

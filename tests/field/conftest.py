@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -22,8 +23,9 @@ from process.access import Actor
 from services import care
 from services.installation import DEMO_PASSWORD
 from tests.browser.product import AXE, RUN_AXE, SHOTS
+from tests.field.phone import Phone
 from tests.servers import free_port
-from tests.services.test_visits import request_visit, tomorrow
+from tests.services.visiting import request_visit, tomorrow
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -83,6 +85,12 @@ def visit(session: Session, actor: As) -> str:
 
 
 @pytest.fixture
+def leader(client_as: Callable[[str], FlaskClient]) -> Phone:
+    """The grid leader's phone, signed on."""
+    return Phone(client_as("grid.leader"), "grid.leader")
+
+
+@pytest.fixture
 def entry(session: Session, actor: As, visit: str) -> str:
     """The same old lady on the care register."""
     made = session.scalars(select(HomeVisit).where(HomeVisit.uid == visit)).one()
@@ -106,7 +114,7 @@ class Handset:
             timezone_id="Asia/Shanghai",
             base_url=address,
         )
-        self.context.set_default_timeout(30_000)
+        self.context.set_default_timeout(60_000)
         self.complaints: list[str] = []
         self.page: Page = self._window()
 

@@ -24,7 +24,7 @@ from services.field import devices
 from services.installation import DEMO_PASSWORD
 from tests.field.phone import photograph, signature_bytes
 from tests.field.world import World, certificate
-from tests.services.test_visits import LINES, tomorrow
+from tests.services.visiting import LINES, tomorrow
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from tests.services.test_visits import LINES, drawn
+from tests.services.visiting import LINES, drawn
 
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _names = itertools.count(1)

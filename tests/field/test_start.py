@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from process.access import Actor
 from tests.field.conftest import Handset
+from tests.field.sync_steps import posted
 from tests.field.test_app import write_log
-from tests.field.test_sync_api import posted
 
 STARTS = int(os.environ.get("FIELD_STARTS", "2"))
 Phones = Callable[[], Handset]

@@ -27,7 +27,7 @@ from services import care, installation, visits
 from tests.conftest import settings
 from tests.servers import free_port
 from tests.services.fertility import certificate_of, draw_all
-from tests.services.test_visits import OLD_LADY, collection, request_visit, tomorrow
+from tests.services.visiting import OLD_LADY, collection, request_visit, tomorrow
 
 STORY = "story"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
@@ -15,6 +13,7 @@ from process.access import Actor
 from process.refusals import Refusal, RequirementUnmet
 from services import hall
 from tests.hall.conftest import at, centre_of
+from tests.racing import all_at_once
 
 COUNTERS, VISITORS = 6, 14
 
@@ -34,28 +33,6 @@ def opened(office: Engine, visitors: int) -> tuple[list[Actor], list[int]]:
         return centre.clerks, [one.id for one in centre.counters]
 
 
-def all_at_once(office: Engine, act, count: int) -> list[object]:
-    """Everybody does it at the same moment, each in a transaction of their own; what came of it, in order."""
-    gate, answers = threading.Barrier(count), [None] * count
-
-    def one(number: int) -> None:
-        gate.wait()
-        with at_time(at(9, 30)), Session(office) as session:
-            try:
-                answers[number] = act(session, number)
-                session.commit()
-            except Refusal as refusal:
-                session.rollback()
-                answers[number] = refusal
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    return answers
-
-
 @pytest.mark.req("S4-09")
 def test_counters_that_press_at_the_same_moment_get_different_numbers(office: Engine):
     clerks, counters = opened(office, VISITORS)
@@ -64,7 +41,7 @@ def test_counters_that_press_at_the_same_moment_get_different_numbers(office: En
         called = hall.call_next(session, clerks[number], session.get_one(HallCounter, counters[number]))
         return called.ticket if called is not None else None
 
-    got = all_at_once(office, press, COUNTERS)
+    got = all_at_once(office, press, COUNTERS, at(9, 30))
     assert sorted(got) == [f"A{n:03d}" for n in range(1, COUNTERS + 1)]
     with Session(office) as session:
         calls = session.scalars(select(JournalEntry.content_id).where(JournalEntry.action == "queue_visit:call")).all()
@@ -84,7 +61,7 @@ def test_one_visitor_and_all_counters_press_only_one_gets_it(office: Engine):
         called = hall.call_next(session, clerks[number], session.get_one(HallCounter, counters[number]))
         return called.ticket if called is not None else None
 
-    got = all_at_once(office, press, COUNTERS)
+    got = all_at_once(office, press, COUNTERS, at(9, 30))
     assert [one for one in got if one is not None] == ["A001"]
 
 
@@ -102,7 +79,7 @@ def test_one_number_called_at_two_counters_by_the_form_the_second_is_told(office
         actions.perform(session.get_one(Content, content_id), "call", clerks[number], {"counter": str(number + 1)})
         return "called"
 
-    got = all_at_once(office, press, 2)
+    got = all_at_once(office, press, 2, at(9, 30))
     told = [one for one in got if isinstance(one, Refusal)]
     assert got.count("called") == 1 and len(told) == 1
     assert "叫号" in told[0].detail or "刷新" in told[0].detail
@@ -115,7 +92,7 @@ def test_a_clerk_who_presses_twice_does_not_get_two_numbers(office: Engine):
         called = hall.call_next(session, clerks[0], session.get_one(HallCounter, counters[0]))
         return called.ticket if called is not None else None
 
-    got = all_at_once(office, press, 2)
+    got = all_at_once(office, press, 2, at(9, 30))
     told = [one for one in got if isinstance(one, RequirementUnmet)]
     assert [one for one in got if isinstance(one, str)] == ["A001"]
     assert len(told) == 1 and "A001 没有办完" in told[0].detail
@@ -132,6 +109,6 @@ def test_two_clerks_who_sit_down_at_one_counter(office: Engine):
         hall.sit(session, clerks[number], counters[5 if number == 9 else 0])
         return "sits"
 
-    got = all_at_once(office, sit, 2)
+    got = all_at_once(office, sit, 2, at(9, 30))
     assert got.count("sits") == 1
     assert any(isinstance(one, RequirementUnmet) and "1号窗口现在是" in one.detail for one in got)

@@ -234,7 +234,8 @@ def test_staff_guide_an_online_filing_and_the_resident_sees_it_through(session, 
     assert (case.assisted_by_id, case.channel) == (clerk.person_id, "filing_zone")
     engine.fire(case, "submit", resident)
     assert case.active_place("addressee").place_id == "dongxin-centre" and case.trips == 0
-    # Filed by the clerk instead, it is a case of the counter and needs its ticket.
+    # Filed by the clerk instead, it needs the resident's own word.
     other = opened(session, clerk, place="dx-c01", channel="filing_zone")
-    engine.fire(other, "submit", clerk)
+    with pytest.raises(RequirementUnmet, match="本人确认"):
+        engine.fire(other, "submit", clerk)
     assert isinstance(other, Case) and other.active_place("addressee") is None

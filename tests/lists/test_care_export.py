@@ -19,7 +19,7 @@ from process.refusals import InvalidInput
 from services import care, care_people, exports
 from tests.lists.test_pages import words
 from tests.services.test_care import id_number, person, years_ago
-from tests.services.test_visits import request_visit
+from tests.services.visiting import request_visit
 
 As = Callable[[str], Actor]
 

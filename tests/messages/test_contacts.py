@@ -18,7 +18,7 @@ from process.access import Actor
 from services import care, residents
 from services.messages import preferences, reports
 from tests.messages.gateway import Gateway
-from tests.services.test_visits import request_visit, tomorrow
+from tests.services.visiting import request_visit, tomorrow
 
 As = Callable[[str], Actor]
 NEIGHBOUR = "13800000977"

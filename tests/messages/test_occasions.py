@@ -16,7 +16,7 @@ from services import deadlines, materials, notes
 from services.messages import facts, wording
 from tests.services.fertility import accepted, approved, certificate_of, draw_all, opened, ticks
 from tests.services.test_delegations import LETTER, counted, open_case, open_ticket
-from tests.services.test_visits import request_visit
+from tests.services.visiting import request_visit
 
 
 def said(session, content, occasion):

@@ -18,7 +18,7 @@ from services.errand_posting import create_errand
 from services.messages import calls, channels, preferences
 from tests.messages.test_occasions import heard, said, sms_of
 from tests.services import test_delegations as tickets
-from tests.services import test_visits as visits
+from tests.services import visiting as visits
 
 
 @pytest.fixture

@@ -269,6 +269,10 @@ def test_lanes_and_filters_narrow_the_board(errand: Callable[..., Errand], clien
     assert "万家星城社区（1）" in client.get("/errands/board?by=community").text
     only = Text(client.get("/errands/board?kind=hand_in").text).cards
     assert set(only) == {other.uid}
+    # On a phone the boxes are folded away; what is chosen stands on the button that unfolds them.
+    folded = client.get("/errands/board?kind=hand_in&by=courier").text
+    assert 'id="board-fold"' in folded and "分组和筛选（按跑腿工、送交材料）" in folded
+    assert "分组和筛选</span>" in client.get("/errands/board").text
     assert set(Text(client.get("/errands/board?place=dx-c02").text).cards) == set()
     assert set(Text(client.get("/errands/board?place=dx-c01&kind=deliver_result").text).cards) == {mine.uid}
     assert len(Text(client.get("/errands/board?kind=nonsense&by=x&only=y").text).cards) == 2

@@ -117,3 +117,11 @@ def test_an_unsealed_certificate_is_not_printed(app, session, actor, client_as):
     assert refused.status_code == 422 and "用印" in refused.text
     # The resident sees the certificate only once it was issued.
     assert client_as("resident").get(f"/papers/{paper}.pdf").status_code == 404
+
+
+def test_who_may_print_a_paper_is_what_its_folder_says(app, session, notice, client_as):
+    # The process lets all staff of the case print; this paper is the window's.
+    answer = client_as("issuer").post(f"/papers/{notice}/print")
+    assert answer.status_code == 403 and "不由您打印" in answer.text and "窗口" in answer.text
+    session.rollback()
+    assert printed_count(app, notice) == (0, 0)

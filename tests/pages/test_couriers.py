@@ -23,6 +23,7 @@ from process.clock import local_day
 from process.numbers import CHINA
 from services import accounts, courier_record, dispatch
 from services.errand_posting import create_errand
+from tests.pages.test_public import counting  # noqa: F401  the fixture that switches the limits on
 
 As = Callable[[str], FlaskClient]
 
@@ -257,3 +258,20 @@ def test_other_communities_do_not_see_the_point(client_as: As) -> None:
     assert client_as("neighbour.clerk").get("/errands/points/dx-c01-point").status_code == 404
     assert client_as("courier").get("/errands/points/dx-c01-point").status_code == 404
     assert client_as("dispatcher").get("/errands/points/dx-c01").status_code == 404
+
+
+def test_thanks_are_limited_to_twenty_an_hour(
+    client_as: As,
+    session: Session,
+    carried: Callable[..., Errand],
+    counting: None,  # noqa: F811
+) -> None:
+    """Even what is refused counts: nobody tries out hundreds of words."""
+    errand, client = carried(), client_as("community.clerk")
+    page = f"/errands/{errand.uid}/thank"
+    answers = [client.post(page, data={"text": ""}) for _ in range(20)]
+    assert {one.status_code for one in answers} == {422} and "请写一句" in answers[0].text
+    refused = client.post(page, data={"text": "谢谢方师傅"})
+    assert refused.status_code == 429 and "再试" in refused.text
+    assert session.query(CourierThanks).count() == 0
+    assert client.get(page).status_code == 200, "looking is not limited"

@@ -28,7 +28,7 @@ from process.numbers import CHINA
 from services import actions, papers_out
 from tests.services.test_delegations import LETTER as SIGNED
 from tests.services.test_delegations import counted, open_case, open_ticket
-from tests.services.test_visits import tomorrow
+from tests.services.visiting import tomorrow
 
 As = Callable[[str], FlaskClient]
 PERSON = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,12 +10,14 @@ from sqlalchemy import select
 
 from models.base import at_time, now
 from models.case import Case
+from models.paper import Certificate
 from models.promise import FaxPage, OwedMaterial
 from process import clock, engine
+from process.numbers import CHINA
 from process.refusals import RequirementUnmet
 from services import owed
 from tests.pages.test_counter import photo
-from tests.services.fertility import ALL, BOOKLETS, opened
+from tests.services.fertility import ALL, BOOKLETS, opened, ticks
 
 WIFE_BOOK, HUSBAND_BOOK = BOOKLETS
 
@@ -97,3 +99,69 @@ def test_a_critical_paper_is_never_deferred(session, actor, client_as):
     )
     assert refused.status_code == 422 and "关键材料，不能容缺受理" in refused.text and "忘在家里" in refused.text
     assert session.scalars(select(OwedMaterial)).all() == []
+
+
+def test_a_promise_never_reaches_into_a_year_without_a_calendar(session, actor, client_as):
+    """In December nobody knows the holidays of January yet: the proposal stays in the year, a later date is refused with a way out."""
+    last = max(clock.calendar(session).years)
+    with at_time(datetime(last, 12, 30, 10, tzinfo=CHINA)):
+        window, case = client_as("window.clerk"), submitted(session, actor)
+        page = window.get(f"/cases/{case.uid}/defer").text
+        assert f'value="{last}-12-31"' in page or f'value="{last}-12-30"' in page, "no guess into the next year"
+        dates = {f"due-{code}": f"{last + 1}-01-08" for code in BOOKLETS}
+        refused = window.post(f"/cases/{case.uid}/defer", data={**dates, "promise": "1", "reason": "在外地"})
+        assert refused.status_code == 422 and f"{last + 1}年工作日历尚未录入" in refused.text
+        assert (
+            "请管理员先录入" in refused.text
+            and f'value="{last + 1}-01-08"' in refused.text
+            and "在外地" in refused.text
+        )
+    with at_time(datetime(last + 1, 1, 4, 10, tzinfo=CHINA)):
+        page = client_as("window.clerk").get(f"/cases/{case.uid}/defer")
+        assert page.status_code == 200 and f"{last + 1}年工作日历尚未录入" in page.text
+
+
+@pytest.mark.req("S2-12")
+def test_an_approved_case_ends_too_when_the_promise_was_broken(session, actor, client_as):
+    """Approved meanwhile, released never: without the owed paper the approver ends it; a number already drawn is voided first."""
+    lines = deferred(session, actor, client_as("window.clerk"))
+    case = next(iter(lines.values())).case
+    engine.fire(case, "review", actor("reviewer"), inputs={"materials": ticks(case)})
+    engine.fire(case, "approve", actor("approver"))
+    session.commit()
+    approver = client_as("approver")
+    early = approver.post(f"/c/{case.uid}/do/end_owed", data={"comment": "户口簿没有补"})
+    assert early.status_code in (409, 422) and "没有逾期未补" in early.text
+    for line in lines.values():
+        with at_time(clock.end_of(line.due)):
+            owed.lapse(session, {"owed_id": line.id, "due": line.due.isoformat()})
+    card = session.scalars(select(Certificate).where(Certificate.case_id == case.id)).one()
+    engine.fire(card, "number", actor("issuer"))
+    session.commit()
+    numbered = approver.post(f"/c/{case.uid}/do/end_owed", data={"comment": "户口簿没有补"})
+    assert numbered.status_code in (409, 422) and "已经编号还没有发出" in numbered.text
+    engine.fire(card, "void", actor("approver"), inputs={"comment": "容缺材料逾期未补"})
+    session.commit()
+    assert approver.post(f"/c/{case.uid}/do/end_owed", data={"comment": "户口簿没有补"}).status_code == 303
+    session.expire_all()
+    assert case.state == "refused" and card.state == "voided"
+
+
+def test_a_promise_stands_when_the_case_is_asked_for_more_and_accepted_with_papers_owed_again(
+    session, actor, client_as
+):
+    window = client_as("window.clerk")
+    lines = deferred(session, actor, window)
+    case = lines[WIFE_BOOK].case
+    ticks = [{"code": "marriage_certificate", "verdict": "rejected", "defect": "看不清"}]
+    asked = {"comment": "请重交结婚证", "materials": ticks}
+    engine.fire(case, "supplement_needed", actor("reviewer"), inputs=asked)
+    engine.fire(case, "supplement", actor("window.clerk"))
+    session.commit()
+    later = {f"due-{code}": day(session, 3).isoformat() for code in BOOKLETS}
+    answer = window.post(f"/cases/{case.uid}/defer", data={**later, "promise": "1"})
+    assert answer.status_code == 303, answer.text[-1500:]
+    session.expire_all()
+    # The first day stands: a second promise is no way round the one extension.
+    assert (lines[WIFE_BOOK].due, lines[HUSBAND_BOOK].due) == (day(session, 1), day(session, 2))
+    assert len(session.scalars(select(OwedMaterial)).all()) == 2

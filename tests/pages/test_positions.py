@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
+from openpyxl import load_workbook
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -78,6 +80,30 @@ def test_only_the_administrator_of_the_street_keeps_them(session: Session, clien
     assert client_as("admin").get("/places/hangzhou/positions").status_code == 404
     with pytest.raises(NotFound):
         positions.load(session, actor("community.clerk"), "dx-c01")
+
+
+def test_what_is_entered_is_taken_out_and_brought_in_again(session: Session, client_as: As, actor: Act) -> None:
+    admin = client_as("admin")
+    assert "/places/dongxin/positions.xlsx" in admin.get(PAGE).text
+    assert admin.post(PAGE, data={"x_dx-c01": "300", "y_dx-c01": "450"}).status_code == 303
+    answer = admin.get("/places/dongxin/positions.xlsx")
+    assert answer.status_code == 200 and answer.headers["Cache-Control"] == "no-store"
+    head, *rows = load_workbook(io.BytesIO(answer.data)).active.iter_rows(values_only=True)
+    assert list(head) == list(KINDS["positions"].headings) == list(positions.COLUMNS)
+    assert len(rows) == len(positions.below(session, session.get_one(Agency, "dongxin")))
+    found = {row[0]: dict(zip(head, (one or "" for one in row), strict=True)) for row in rows}
+    community = session.get_one(Agency, "dx-c01")
+    assert found[community.code] == {
+        "代码": community.code,
+        "名称": community.name,
+        "横（米）": "300",
+        "纵（米）": "450",
+    }
+    session.expire_all()
+    write = KINDS["positions"].write
+    assert write(session, actor("admin"), found[community.code]) == SAME
+    assert write(session, actor("admin"), {**found[community.code], "纵（米）": "455"}) == CHANGED
+    assert client_as("community.clerk").get("/places/dongxin/positions.xlsx").status_code == 404
 
 
 def test_a_table_brings_them_in(session: Session, actor: Act) -> None:

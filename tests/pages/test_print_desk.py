@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pikepdf
 import pytest
@@ -16,6 +17,7 @@ from models.print_record import PrintRecord, ReprintRequest
 from models.printer import Printer
 from process import engine
 from services import papers_out
+from services.papers import calibration
 from services.papers.text import codepoint
 from tests.services.fertility import COLLECTED, approved, certificate_of, draw_all
 from tests.services.test_batches import UNPRINTABLE, made, several, uids, work
@@ -82,6 +84,8 @@ def test_a_printer_is_measured_and_its_file_is_moved(session, actor, client_as):
     page = issuer.post("/print/printers", data=new).location
     assert issuer.post("/print/printers", data=new).status_code == 409, "one name, one printer"
     assert issuer.get(page + "/calibration.pdf").data.startswith(b"%PDF-")
+    told = [int(number) for number in re.findall(r"应是 (\d+) 毫米", issuer.get(page).text)]
+    assert told == [*calibration.marks(newest(session, Printer).paper).values()], "what each cross should measure"
     assert client_as("neighbour.clerk").get(page).status_code == 404
     for wrong in ({"left": "1015"}, {"left": "abc"}, {"right": "nan"}, {"left": "-3"}, {"right": "15"}, {}):
         right = {"left": "16.5", "top": "14", "right": "196.5", "bottom": "132"}

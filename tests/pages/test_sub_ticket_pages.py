@@ -22,7 +22,7 @@ from process.access import Actor, load_actor
 from process.clock import local_day
 from services import sub_tickets
 from tests.services.fertility import draw_all
-from tests.services.test_delegations import LETTER, counted, drawn, open_case, open_ticket
+from tests.services.test_delegations import LETTER, counted, drawn, open_case, open_ticket, opened
 
 As = Callable[[str], FlaskClient]
 
@@ -198,6 +198,7 @@ def test_the_addressee_is_out_when_the_ticket_is_over(app: Flask, client_as: As,
             engine.fire(ticket, "withdraw", station, inputs={"comment": "不办了"})
         else:
             engine.fire(ticket, "return", street, inputs={"comment": "选错了"})
+            opened(session, ticket, station)
             engine.fire(ticket, "revise", station)
         session.commit()
     for door in known:

@@ -20,7 +20,6 @@ from models.agency import Agency
 from models.courier import CourierTour, PointCheck
 from models.errand import Errand
 from process import engine
-from services import tour_solver
 from services.errand_posting import create_errand
 from tests.browser.product import Office
 from tests.pages.test_scan_browser import CHROMIUM
@@ -65,9 +64,6 @@ def office(app: Flask) -> Iterator[Office]:
 
 @pytest.mark.browser
 @in_browser
-@pytest.mark.skipif(
-    not tour_solver.importlib.util.find_spec("vroom"), reason="the routing library (pyvroom) is not installed"
-)
 @pytest.mark.req("S2-23")
 def test_a_place_is_clicked_a_tour_replanned_a_difference_explained(
     app: Flask, board: list[str], office: Office

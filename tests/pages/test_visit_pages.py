@@ -26,7 +26,7 @@ from process import clock
 from process.masking import mask_name
 from tests.conftest import PASSWORD
 from tests.services.test_care import id_number, person, picture, years_ago
-from tests.services.test_visits import OLD_LADY, YOUNG, drawn, tomorrow
+from tests.services.visiting import OLD_LADY, YOUNG, drawn, tomorrow
 
 As = Callable[[str], FlaskClient]
 

@@ -82,6 +82,19 @@ def test_random_copies_equal_the_ordinary_ones_and_foreign_programs_accept_them(
     print(f"{name}: {COPIES} copies, {one.shapes} shapes, at most {worst:.4%} of a page differ")
 
 
+def test_a_rounded_distance_between_two_columns_is_no_other_text(
+    folder: Path, faces: Faces, service: RenderService
+) -> None:
+    # pdftotext lays one blank more between the columns of this copy on one of the two ways.
+    paper = load("marital_fertility_proof")
+    maker, one = Fills(paper, load_sample(paper), seed=11, rare=0.3), PreparedPaper(paper, folder, faces)
+    data, url = maker.fill(6), maker.url(6)
+    ordinary = service.render(paper, data, draft=False, verify_url=url, demo=True)
+    assert admission.differing(ordinary, write(one, service, data, url))[0] == ""
+    moved = dict(data, name=f"{data['name'][::-1]}某")
+    assert admission.differing(ordinary, write(one, service, moved, url))[0] == "text"
+
+
 def _accepted(signed: bytes, url: str, sealed: bool, luck: Random, absent: list[str], where: str, folder: Path) -> None:
     """Well formed, every face inside, the code readable from paper, the signature valid, and invalid after one flipped bit."""
     if "qpdf" not in absent:

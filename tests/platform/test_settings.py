@@ -24,7 +24,6 @@ def test_without_any_variable_everything_lives_in_the_var_folder(tmp_path):
     assert (found.host, found.port, found.demo) == ("127.0.0.1", 8000, False)
     assert found.base_url == "http://127.0.0.1:8000"
     assert found.own_redis
-    assert found.own_database
 
 
 def test_the_default_folder_is_the_projects_own_wherever_the_command_was_typed(tmp_path, monkeypatch):

@@ -185,7 +185,11 @@ def begun(desk: Office, name: str, path: list[str], step: str) -> tuple[Content,
 
 def prepare(desk: Office, thing: Content, step: str) -> None:
     """What somebody does besides pressing: uploading a photo, finishing the linked case."""
-    if (thing.type, step) == ("micro_approval", "accept"):
+    if (thing.type, step) in (
+        ("micro_approval", "accept"),
+        ("mobile_precheck", "precheck"),
+        ("survey_instant", "accept"),
+    ):
         desk.photo(thing)
     if (thing.type, step) == ("assisted_filing", "finish"):
         case = desk.session.scalars(select(Case).where(Case.number == thing.fields["case"])).one()

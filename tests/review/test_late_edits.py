@@ -19,7 +19,7 @@ from process.refusals import Forbidden, InvalidInput
 from services import editing, materials
 from tests.services import fertility
 from tests.services.test_delegations import open_case
-from tests.services.test_visits import request_visit, tomorrow
+from tests.services.visiting import request_visit, tomorrow
 
 
 def test_an_applicant_does_not_declare_owed_papers_supplied(session: Session, actor, person) -> None:

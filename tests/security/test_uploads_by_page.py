@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from services import uploads
 from tests.access.evaluator import Somebody, Thing, may
 from tests.access.world import World
 
@@ -20,6 +21,25 @@ HTML = b"<!doctype html><script>alert(document.cookie)</script>"
 def picture(kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (40, 30), "white").save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def moving(kind: str, called: str = "") -> tuple[Callable[[], bytes], str]:
+    """Two pictures in one file: which of them would be the one on the certificate?"""
+
+    def make() -> bytes:
+        buffer = io.BytesIO()
+        first, second = (Image.new("RGB", (40, 30), colour) for colour in ("white", "black"))
+        first.save(buffer, kind, save_all=True, append_images=[second], duration=100, loop=0)
+        return buffer.getvalue()
+
+    return make, called or f"photo.{kind.lower()}"
+
+
+def bomb() -> bytes:
+    """A few kilobytes that say they are half a gigapixel."""
+    buffer = io.BytesIO()
+    Image.new("1", (25_000, 20_000)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -36,6 +56,13 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "half a jpeg": (lambda: picture("JPEG")[:200], "half.jpg"),
     "program": (lambda: b"MZ" + b"\0" * 500, "photo.jpg.exe"),
     "zip": (lambda: b"PK\x03\x04" + b"\0" * 200, "many.zip"),
+    "moving gif": moving("GIF"),
+    "moving gif called jpg": moving("GIF", "photo.jpg"),
+    "moving webp": moving("WEBP"),
+    "moving png": moving("PNG"),
+    "moving png called jpg": moving("PNG", "photo.jpg"),
+    "half a gigapixel": (bomb, "photo.png"),
+    "svg called webp": (lambda: SVG, "photo.webp"),
     "png head, html tail, no picture": (lambda: b"\x89PNG\r\n\x1a\n" + HTML, "photo.png"),
 }
 
@@ -85,6 +112,15 @@ def test_refused_with_a_sentence(world: World, target: tuple[Somebody, Thing], n
     )
     assert 400 <= api.status_code < 500 and api.get_json()["detail"]
     assert stored(world) == before
+
+
+def test_inks_become_colours() -> None:
+    """A picture for a printing press is kept as one for a screen, without its comments."""
+    buffer = io.BytesIO()
+    Image.new("CMYK", (40, 30), (0, 200, 200, 0)).save(buffer, "JPEG", comment=b"<script>alert(1)</script>")
+    buffer.seek(0)
+    kept = uploads.inspect(buffer, "press.jpg").content
+    assert Image.open(io.BytesIO(kept)).mode == "RGB" and b"script" not in kept
 
 
 def test_too_large_is_refused_before_it_is_read(world: World, target: tuple[Somebody, Thing]) -> None:

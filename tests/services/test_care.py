@@ -23,7 +23,7 @@ from process.access import Actor
 from process.identity import check_character
 from process.refusals import Forbidden, InvalidInput, NotFound, RequirementUnmet
 from services import care, care_lists, care_people, care_reminders, files, findings, unit_settings, visits
-from tests.services.test_visits import LINES, OLD_LADY, at_the_door, collection, request_visit
+from tests.services.visiting import LINES, OLD_LADY, at_the_door, collection, request_visit
 
 As = Callable[[str], Actor]
 

@@ -20,7 +20,7 @@ from process import access, clock, engine
 from process.access import Actor
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
 from services import actions, custody, errand_board, notices, run_lines, run_reading, scanning
-from tests.services.test_delegations import drawn, sees
+from tests.services.test_delegations import drawn, opened, sees
 from tests.services.test_scanning import as_listed, check_code, pile, send_result_back
 
 As = Callable[[str], Actor]
@@ -194,6 +194,7 @@ def test_a_list_that_was_sent_again_waits_once(session: Session, actor: As) -> N
     (ticket,) = pile(session, clerk, 1)
     engine.fire(ticket, "return", window, inputs={"comment": "清单写错"})
     assert not run_reading.waiting(session, clerk, ticket.place)
+    opened(session, ticket, clerk)
     engine.fire(ticket, "revise", clerk)
     engine.fire(ticket, "send", clerk)
     assert [one.number for one in run_reading.waiting(session, clerk, ticket.place)] == [ticket.number]

@@ -87,6 +87,11 @@ def counted(session: Session, ticket: Delegation, action: str = "send", **change
     ]
 
 
+def opened(session: Session, ticket: Delegation, actor: Actor, **changed: Any) -> None:
+    """The envelope that came back is opened and counted."""
+    engine.fire(ticket, "count_further", actor, inputs={"lines": counted(session, ticket, "return", **changed)})
+
+
 def sees(session: Session, actor: Actor, thing: Any) -> bool:
     kind = type(thing)
     return session.scalar(access.visible(select(kind.id).where(kind.id == thing.id), actor, kind)) is not None
@@ -314,6 +319,7 @@ def test_return_and_send_again(session: Session, actor: As, sent: Delegation) ->
     engine.fire(sent, "return", window, inputs={"comment": "事项选错，应为残疾人证"})
     assert [line.material_id for line in custody.latest(session, sent, "return").lines] == before
     assert (sent.unit_id, sent.case.unit_id) == ("dx-c01", "dx-c01") and sees(session, window, sent)
+    opened(session, sent, clerk)
     engine.fire(sent, "revise", clerk)
     assert not sees(session, window, sent) and not sees(session, window, sent.case)
     engine.fire(sent, "send", clerk)
@@ -321,6 +327,36 @@ def test_return_and_send_again(session: Session, actor: As, sent: Delegation) ->
     assert session.scalars(
         select(Handover.action).where(Handover.content_id == sent.id).order_by(Handover.id)
     ).all() == ["send", "return", "send"]
+
+
+def test_a_returned_envelope_is_counted_before_the_ticket_goes_on(
+    session: Session, actor: As, sent: Delegation
+) -> None:
+    """Unopened there and back: nobody says that everything is inside until somebody has looked."""
+    clerk, window = actor("community.clerk"), actor("window.clerk")
+    engine.fire(sent, "return", window, inputs={"comment": "事项选错"})
+    back = custody.latest(session, sent, "return")
+    assert (back.to_unit_id, back.to_person_id, back.signed_at) == ("dx-c01", None, None)
+    told = {one.material.id: one for one in whereabouts.where_is(session, sent.case)}
+    card = sent.case.materials[0]
+    assert told[card.id].on_the_way == f"已交出，待{back.to_label}清点" and card.holder_unit_id == "dx-c01"
+    for step, said in (("revise", {}), ("withdraw", {"comment": "不办了"})):
+        with pytest.raises(RequirementUnmet, match=f"还有材料在路上没有清点.*请{back.to_label}先清点"):
+            engine.fire(sent, step, clerk, inputs=said)
+    with pytest.raises(Refusal, match="没有等您清点"):
+        engine.fire(sent, "count_further", window, inputs={"lines": counted(session, sent, "return")})
+    with pytest.raises(InvalidInput, match="请写明差异再签收"):
+        opened(session, sent, clerk, line1={"counted": 0})
+    opened(session, sent, clerk, line1={"counted": 0, "difference": "信封里没有身份证"})
+    told = {one.material.id: one for one in whereabouts.where_is(session, sent.case)}
+    assert told[card.id].on_the_way.endswith("实点 0 份：信封里没有身份证")
+    assert (back.to_person_id, back.signed_at is not None) == (clerk.person_id, True)
+    differences = select(JournalEntry.comment).where(JournalEntry.action == custody.DIFFERENCE)
+    assert "信封里没有身份证" in str(session.scalars(differences).all())
+    with pytest.raises(Refusal):
+        opened(session, sent, clerk)
+    engine.fire(sent, "revise", clerk)
+    assert sent.state == "draft"
 
 
 def test_withdrawing_takes_the_papers_and_the_access_back(session: Session, actor: As, sent: Delegation) -> None:

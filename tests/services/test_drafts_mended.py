@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlalchemy import select
 
@@ -9,12 +11,14 @@ from models.correction import Correction
 from models.ledger import Counter
 from models.paper import Certificate
 from process import engine
-from process.refusals import Conflict, Forbidden, NotAvailable, RequirementUnmet
+from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, RequirementUnmet
 from services import corrections, papers_out
 from services.papers.text import BY_HAND, codepoint
-from tests.services.fertility import COLLECTED, approved, certificate_of, draw_all
+from tests.services.fertility import COLLECTED, WIFE, approved, certificate_of, draw_all
 from tests.services.test_batches import UNPRINTABLE
 
+ADDRESSES = ("wife_household_address", "wife_present_address", "husband_household_address", "husband_present_address")
+LONG = ("浙江省海宁市海洲街道示例路十二号三单元" * 5)[:90]
 NAME = f"王{UNPRINTABLE}"
 
 
@@ -51,6 +55,30 @@ def test_a_name_that_no_face_has_is_written_by_hand_after_two_agreed(session, ac
     session.commit()
     assert draft.paper.data["husband_name"] == f"王{BY_HAND}" and draft.paper.status == "ready", draft.paper.error
     assert drawn(session) == [1]
+
+
+@pytest.mark.req("S0-28")
+def test_text_longer_than_the_card_stops_before_the_number(session, actor, client_as):
+    """Found when the number is asked for, not when the PDF is drawn; the sentence says how many characters fit."""
+    wife = {**WIFE, "address": LONG, "household_address": LONG}
+    case = approved(session, actor, husband_household_address=LONG, husband_name=LONG[:40], applicant=wife)
+    draft = certificate_of(session, case)
+    session.commit()
+    issuer, page = client_as("issuer"), f"/c/{draft.uid}"
+    refused = issuer.post(f"{page}/do/number")
+    told = re.findall(r"「([^」]+)」有 (\d+) 个字，最多印得下 (\d+) 个字", refused.text)
+    assert refused.status_code == 422 and told and all(int(fits) < int(have) for _, have, fits in told), refused.text
+    assert "也没有用号" in refused.text and "申请更正" in refused.text
+    session.expire_all()
+    assert draft.state == "drafted" and drawn(session) == []
+    corrections.ask(session, actor("issuer"), draft, dict.fromkeys(ADDRESSES, LONG[:30]), "写短")
+    corrections.agree(session, actor("approver"), draft, "与户口簿一致", None)
+    with pytest.raises(InvalidInput, match="最多印得下"):
+        corrections.ask(session, actor("issuer"), draft, dict.fromkeys(ADDRESSES, LONG), "写全")
+    engine.fire(draft, "number", actor("issuer"))
+    draw_all(session)
+    session.expire_all()
+    assert draft.paper.status == "ready", draft.paper.error
 
 
 def test_what_the_case_lacks_is_supplied_on_the_draft(session, actor):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from models.base import at_time, now
 from models.delegation import Handover
 from models.errand import Errand
+from models.ledger import JournalEntry
 from models.notice import Notice
 from models.person import CourierProfile, Grant
 from models.resident import Resident
@@ -21,6 +22,7 @@ from process.refusals import InvalidInput, NotAvailable, RequirementUnmet
 from services import accounts_admin, couriers, dispatch, errand_custody, errand_kinds, errand_life, files, role_grants
 from services.errand_posting import create_errand
 from tests.pages.test_delegation_pages import drawn, photo
+from tests.services import fertility
 
 Act = Callable[[str], Actor]
 HOME = "文晖路5幢2单元601室"
@@ -185,6 +187,32 @@ def test_papers_under_way_are_called_back_not_forgotten(
     assert [(line.counted, line.difference) for line in back.lines] == [(1, "少一个信封")] and errand.envelopes == 1
     assert "take_back" not in {t.id for t in engine.available(errand, actor("community.clerk"))}
     engine.fire(errand, "cancel", actor("dispatcher"), inputs={"comment": "居民到代办点自取"})
+
+
+def test_an_errand_under_way_is_called_off_when_what_it_carries_is_no_longer_wanted(
+    session: Session, actor: Act
+) -> None:
+    """Its card is voided while the courier has it: brought back, counted, and it goes on no board again."""
+    card = fertility.certificate_of(session, fertility.approved(session, actor))
+    for step in ("number", "seal"):
+        engine.fire(card, step, actor("issuer"))
+    fertility.draw_all(session)
+    engine.fire(card, "issue", actor("issuer"))
+    data = {"title": "送证到社区", "purpose": "deliver_result", "from_agency": "dongxin-centre", "to_agency": "dx-c01"}
+    errand, courier = create_errand(session, actor("window.clerk"), {**data, "related": card.uid}), actor("courier")
+    engine.fire(errand, "post", actor("window.clerk"))
+    for step, given in (("claim", {}), ("pick_up", {"envelopes": 1}), ("set_off", {})):
+        engine.fire(errand, step, courier, inputs=given)
+    engine.fire(card, "void", actor("approver"), inputs={"comment": "登记有误"})
+    assert errand.state == "on_way" and told(session, "errand:called_back") == {courier.person_id}
+    entry = session.scalars(
+        select(JournalEntry).where(JournalEntry.action == "errand:call_back", JournalEntry.content_id == errand.id)
+    ).one()
+    assert entry.comment == f"{card.number}不用送了" and entry.person_id is None
+    engine.fire(errand, "fail", courier, inputs={"comment": "叫回"})
+    assert errand.state == "failed", "not before somebody has counted"
+    engine.fire(errand, "take_back", actor("dispatcher"), inputs={"envelopes": 1, "signature": drawn()})
+    assert errand.state == "cancelled"
 
 
 def test_the_chain_of_custody_reads_line_by_line(session: Session, actor: Act, post: Callable[..., Errand]) -> None:

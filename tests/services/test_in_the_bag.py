@@ -18,7 +18,7 @@ from process.refusals import InvalidInput, NotAvailable, RequirementUnmet
 from services import custody
 from services.errand_posting import create_errand
 from tests.services.test_courier_runs import codes_of, depart, holders, new_run
-from tests.services.test_delegations import LETTER, counted, open_case, open_ticket
+from tests.services.test_delegations import LETTER, counted, open_case, open_ticket, opened
 from tests.services.test_scanning import pile
 from tests.services.test_sub_tickets import ALONG, pass_on
 
@@ -73,7 +73,9 @@ def test_an_envelope_of_an_errand_is_not_called_back_either(session: Session, ac
     engine.fire(errand, "deliver", courier, inputs={"code": errand.confirm_code})
     assert errand.state == "confirmed"
     engine.fire(sent, "return", window, inputs=WHY)
-    assert sent.state == "returned" and all("万家星城社区" in one for one in holders(sent))
+    assert sent.state == "returned" and all("东新街道" in one for one in holders(sent)), "until the station has counted"
+    opened(session, sent, clerk)
+    assert all("万家星城社区" in one for one in holders(sent))
 
 
 @pytest.mark.req("S1-09")

@@ -17,7 +17,7 @@ from process.access import Actor
 from process.refusals import InvalidInput, NotFound
 from services import codes, custody, scanning
 from services.scanning import Counted
-from tests.services.test_delegations import LETTER, open_case, open_ticket
+from tests.services.test_delegations import LETTER, open_case, open_ticket, opened
 
 As = Callable[[str], Actor]
 
@@ -111,6 +111,7 @@ def test_a_pile_is_received_each_by_itself(session: Session, actor: As) -> None:
     rows = [as_listed(session, one) for one in (good, changed, gone, foreign)]
     engine.fire(gone, "withdraw", clerk, inputs={"comment": "老人住院"})
     engine.fire(changed, "return", window, inputs={"comment": "清单写错"})
+    opened(session, changed, clerk)
     engine.fire(changed, "revise", clerk)
     engine.fire(changed, "send", clerk)
     outcomes = scanning.receive_all(session, window, [*rows, Counted("A" * 22, 1)])

@@ -19,7 +19,7 @@ from process import clock, engine
 from process.access import Actor
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
 from services import actions, custody, notes, sub_tickets, whereabouts
-from tests.services.test_delegations import LETTER, counted, drawn, open_case, open_ticket, sees
+from tests.services.test_delegations import LETTER, counted, drawn, open_case, open_ticket, opened, sees
 
 As = Callable[[str], Actor]
 QUESTION = "请核对户籍档案里的婚姻登记，并答复是否一致。"
@@ -207,6 +207,7 @@ def test_return_ends_the_parts_and_sending_again_opens_new_ones(session: Session
     ticket = open_ticket(session, clerk, open_case(session, clerk), letter=LETTER, co_addressees=["xc-approvals"])
     engine.fire(ticket, "send", clerk)
     engine.fire(ticket, "return", window, inputs={"comment": "事项选错"})
+    opened(session, ticket, clerk)
     engine.fire(ticket, "revise", clerk)
     engine.fire(ticket, "send", clerk)
     assert [p.state for p in sub_tickets.parts(session, ticket)] == ["withdrawn", "sent"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from services import tour_solver
 from tests import tour_cases
 
 # The worst five of all, and one of each family; bench/tours plans all 27.
@@ -19,9 +18,6 @@ def test_the_best_known_routes_can_be_driven_and_are_as_long_as_published(name: 
     assert tour_cases.drive(case, case.ways) == pytest.approx(case.best, abs=0.001)
 
 
-@pytest.mark.skipif(
-    not tour_solver.importlib.util.find_spec("vroom"), reason="the routing library (pyvroom) is not installed"
-)
 @pytest.mark.parametrize("name", NEAR)
 def test_fifty_errands_with_windows_are_planned_close_to_the_best_known(name: str) -> None:
     case = tour_cases.read(name)

@@ -25,9 +25,6 @@ from services.tour_solver import AT_DOOR, AT_FETCH, Load, Plan, Runner, seconds_
 
 Act = Callable[[str], Actor]
 ERRANDS, COURIERS = int(os.environ.get("TOUR_ERRANDS", "50")), 8
-needs_library = pytest.mark.skipif(
-    not tour_solver.importlib.util.find_spec("vroom"), reason="the routing library (pyvroom) is not installed"
-)
 
 
 def district(seed: int, count: int = ERRANDS) -> tuple[list[Runner], list[Load]]:
@@ -80,7 +77,6 @@ def one_after_the_other(runners: list[Runner], loads: list[Load]) -> int:
     return way
 
 
-@needs_library
 @pytest.mark.parametrize("seed", range(3))
 def test_a_day_of_the_street_is_planned_within_its_windows_and_limits(seed: int) -> None:
     runners, loads = district(seed)
@@ -88,7 +84,6 @@ def test_a_day_of_the_street_is_planned_within_its_windows_and_limits(seed: int)
     assert not plan.left and way < one_after_the_other(runners, loads) / 2
 
 
-@needs_library
 def test_what_is_on_somebodys_back_stays_there_and_goes_although_late() -> None:
     runners = [Runner(1, (0, 0), 0, 3600, 1), Runner(2, (100, 0), 0, 3600, 1)]
     loads = [
@@ -136,7 +131,6 @@ def board(session: Session, actor: Act) -> list[Errand]:
     return made
 
 
-@needs_library
 @pytest.mark.req("S2-23")
 def test_errands_are_given_out_as_one_tour_and_put_in_order_again_when_one_drops_out(
     session: Session, actor: Act, person: Callable, client_as: Callable[[str], FlaskClient], board: list[Errand]
@@ -167,7 +161,6 @@ def test_errands_are_given_out_as_one_tour_and_put_in_order_again_when_one_drops
     assert "重排过" in client.get(f"/errands/tours/{tour.uid}").text
 
 
-@needs_library
 def test_a_tour_without_errands_is_over(session: Session, actor: Act, board: list[Errand]) -> None:
     made, left = tours.plan(session, actor("dispatcher"), {"couriers": ["courier"], "errands": [board[0].uid]})
     assert len(made) == 1 and left == 0

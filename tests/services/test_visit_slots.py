@@ -26,7 +26,7 @@ from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, Req
 from services import actions, installation, other_ways, slots
 from tests.conftest import settings
 from tests.servers import postgres
-from tests.services.test_visits import OLD_LADY, YOUNG, at_the_door, request_visit, tomorrow
+from tests.services.visiting import OLD_LADY, YOUNG, at_the_door, request_visit, tomorrow
 
 MANY_ATTEMPTS = 3
 

@@ -2,103 +2,39 @@
 
 from __future__ import annotations
 
-import base64
 import io
-from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalogue import loader as catalogue
 from models.base import now
 from models.case import Case
-from models.delegation import Delegation, Handover, HomeVisit
+from models.delegation import Delegation, Handover
 from models.errand import Errand
 from models.paper import Paper
 from models.resident import CareEntry
 from process import access, engine
-from process.access import Actor
+from process.masking import mask_id_number
 from process.numbers import CHINA
-from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
+from process.refusals import InvalidInput, NotAvailable, Refusal, RequirementUnmet
 from services import actions, care, custody, doorstep, files, findings, papers_out, slots, visits
 from services.catalogue_items import record_of
 from tests.services.fertility import certificate_of, draw_all
-
-As = Callable[[str], Actor]
-OLD_LADY = {
-    "name": "骆水珍",
-    "id_number": "330103194303052043",
-    "phone": "13800000018",
-    "address": "杭州市下城区东新街道万家星城社区文晖路5幢2单元601室",
-    "household_address": "杭州市下城区东新街道万家星城社区文晖路5幢2单元601室",
-}
-YOUNG = {
-    "name": "林若琳",
-    "id_number": "330103199406182046",
-    "phone": "13800000015",
-    "address": "杭州市下城区东新街道万家星城社区文晖路2幢1单元1102室",
-}
-DISABILITY = {"matter": "first", "disability_kind": "physical"}
-LINES = [
-    {"material": "本人居民身份证", "original": True, "sheets": 1, "condition": "完好"},
-    {"material": "一寸近期免冠彩色照片", "original": True, "sheets": 2},
-    {"material": "居民户口簿本人页", "original": False, "sheets": 1},
-]
-
-
-def drawn(stroke: bool = True) -> str:
-    picture = Image.new("RGBA", (300, 120), (0, 0, 0, 0))
-    if stroke:
-        ImageDraw.Draw(picture).line([(20, 90), (120, 30), (260, 80)], fill=(20, 20, 20, 255), width=4)
-    target = io.BytesIO()
-    picture.save(target, "PNG")
-    return "data:image/png;base64," + base64.b64encode(target.getvalue()).decode()
-
-
-def request_visit(session: Session, actor: Actor, **changes: Any) -> HomeVisit:
-    data = {
-        "item": "senior_card",
-        "place": "dx-c01-g1",
-        "applicant": OLD_LADY,
-        "condition": "age_80",
-        "requested_by": "女儿 沈惠珍",
-        "requested_phone": "13800000099",
-        **changes,
-    }
-    visit = actions.create(session, actor, "home_visit", data)
-    assert isinstance(visit, HomeVisit)
-    return visit
-
-
-def tomorrow(hour: int = 10, days: int = 1, minute: int = 0) -> datetime:
-    """That hour of the next working day, or of the one so many working days from now."""
-    day = now().astimezone(CHINA).date()
-    for _ in range(days):
-        day += timedelta(days=1)
-        while not catalogue.work_calendar().is_working_day(day):
-            day += timedelta(days=1)
-    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=CHINA)
-
-
-def at_the_door(session: Session, leader: Actor, clerk: Actor, **changes: Any) -> HomeVisit:
-    visit = request_visit(session, clerk, **changes)
-    engine.fire(visit, "schedule", leader, inputs={"slot_start": tomorrow()})
-    engine.fire(visit, "set_off", leader)
-    return visit
-
-
-def collection(**changes: Any) -> dict[str, Any]:
-    return {
-        "identity_checked": True,
-        "lines": LINES,
-        "powers": ["file", "supplement", "collect"],
-        "signature": drawn(),
-        **changes,
-    }
+from tests.services.visiting import (
+    DISABILITY,
+    LINES,
+    OLD_LADY,
+    As,
+    at_the_door,
+    collection,
+    drawn,
+    request_visit,
+    tomorrow,
+)
 
 
 @pytest.mark.req("S0-18", "S0-19", "S0-22", "S2-22", "S4-15")
@@ -110,7 +46,9 @@ def test_the_whole_story_of_a_senior_card(session: Session, actor: As) -> None:
     engine.fire(visit, "schedule", leader, inputs={"slot_start": tomorrow()})
     assert visit.assignee_id == leader.person_id
     assert visit.slot_end - visit.slot_start == slots.SLOT
-    assert session.scalar(select(Paper.paper).where(Paper.content_id == visit.id)) == "visit_sheet"
+    sheet = session.scalars(select(Paper).where(Paper.content_id == visit.id)).one()
+    assert sheet.paper == "visit_sheet" and sheet.data["applicant_phone"] == visit.applicant.phone
+    assert sheet.data["applicant_id_number"] == mask_id_number(visit.applicant.id_number)
     engine.fire(visit, "set_off", leader)
     engine.fire(visit, "collect", leader, inputs=collection())
     assert visit.letter is not None and visit.letter.agent_person_id == leader.person_id
@@ -196,131 +134,6 @@ def test_the_whole_story_of_a_senior_card(session: Session, actor: As) -> None:
         "result",
         "give_back",
     ]
-
-
-@pytest.mark.req("S0-17")
-@pytest.mark.parametrize("item", ["fertility_registration_card", "tax_governance_01"])
-def test_items_outside_the_categories_cannot_be_booked(session: Session, actor: As, item: str) -> None:
-    visit = request_visit(session, actor("community.clerk"), item=item)
-    assert visit.eligible is False
-    with pytest.raises(RequirementUnmet, match=r"不在上门代办范围内.*可以改用"):
-        engine.fire(visit, "schedule", actor("grid.leader"), inputs={"slot_start": tomorrow()})
-    engine.fire(visit, "decline", actor("community.clerk"), inputs={"comment": "请网上申报"})
-    assert visit.state == "ineligible"
-
-
-@pytest.mark.req("S0-18")
-def test_too_young_and_without_proof(session: Session, actor: As) -> None:
-    clerk, leader = actor("community.clerk"), actor("grid.leader")
-    young = request_visit(session, clerk, applicant=YOUNG)
-    assert (young.eligible, young.basis) == (False, "")
-    with pytest.raises(RequirementUnmet, match=r"未满80周岁.*就近到社区"):
-        engine.fire(young, "schedule", leader, inputs={"slot_start": tomorrow()})
-    unproved = request_visit(session, clerk, applicant=YOUNG, condition="bedridden")
-    with pytest.raises(RequirementUnmet, match="没有写明依据"):
-        engine.fire(unproved, "schedule", leader, inputs={"slot_start": tomorrow()})
-    proved = request_visit(
-        session, clerk, applicant=YOUNG, condition="bedridden", proof="市中医院出院小结，医嘱卧床休养"
-    )
-    assert (proved.eligible, proved.basis) == (True, "卧病在床")
-    assert "中医院" not in f"{proved.fields}{proved.basis}{proved.title}{proved.search_text}"
-    assert proved.private["proof"].startswith("市中医院")
-    engine.fire(proved, "schedule", leader, inputs={"slot_start": tomorrow()})
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"applicant": {**OLD_LADY, "id_number": "330103194303052044"}}, "applicant.id_number"),
-        ({"applicant": {"name": "骆水珍", "id_number": "330103194303052043"}}, "applicant.phone"),
-        ({"applicant": "骆水珍"}, "applicant"),
-        ({"item": "no_such_item"}, "item"),
-        ({"place": "nowhere"}, "place"),
-        ({"condition": "lazy"}, "condition"),
-        ({"requested_phone": "123"}, "requested_phone"),
-        ({"wish": "soon"}, "wish"),
-        ({"place": "dx-c02"}, "place"),
-    ],
-)
-def test_a_request_names_the_field_to_mend(session: Session, actor: As, changes: dict[str, Any], field: str) -> None:
-    with pytest.raises(InvalidInput) as refused:
-        request_visit(session, actor("community.clerk"), **{"place": "dx-c01-g1", **changes})
-    assert field in refused.value.errors
-
-
-@pytest.mark.req("S0-19")
-def test_slots(session: Session, actor: As, person: Any) -> None:
-    clerk, leader = actor("community.clerk"), actor("grid.leader")
-    first = request_visit(session, clerk)
-    for slot, words in ((now() - timedelta(minutes=1), "已经过去"), (now() + timedelta(days=61), "60 天以内")):
-        with pytest.raises(InvalidInput, match=words):
-            engine.fire(first, "schedule", leader, inputs={"slot_start": slot})
-    engine.fire(first, "schedule", leader, inputs={"slot_start": tomorrow(10)})
-
-    other = request_visit(session, clerk, applicant=YOUNG, condition="bedridden", proof="出院小结")
-    with pytest.raises(RequirementUnmet, match="已约了别家"):
-        engine.fire(other, "schedule", leader, inputs={"slot_start": tomorrow(10) + timedelta(minutes=30)})
-    engine.fire(other, "schedule", leader, inputs={"slot_start": tomorrow(11)})
-
-    again = request_visit(session, clerk, item="social_insurance_eligibility_check")
-    with pytest.raises(RequirementUnmet, match="服务对象在这个时间"):
-        engine.fire(again, "schedule", clerk, inputs={"slot_start": tomorrow(10), "visitor": "dx-c01-g1-leader-b"})
-    engine.fire(again, "schedule", clerk, inputs={"slot_start": tomorrow(14), "visitor": "dx-c01-g1-leader-b"})
-    assert again.assignee_id == person("dx-c01-g1-leader-b").id
-
-    engine.fire(first, "set_off", leader)
-    engine.fire(first, "miss", leader, inputs={"comment": "敲门无人应答"})
-    assert (first.attempts, first.slot_start) == (1, None)
-    engine.fire(first, "reschedule", leader, inputs={"slot_start": tomorrow(10, days=2)})
-    assert (first.state, first.assignee_id) == ("scheduled", leader.person_id)
-
-
-def test_only_a_leader_of_this_grid_goes(session: Session, actor: As) -> None:
-    clerk = actor("community.clerk")
-    visit = request_visit(session, clerk)
-    for visitor in (None, "dx-c01-g2-leader-a", "neighbour.clerk", "nobody"):
-        with pytest.raises(InvalidInput, match="可以上门的是：俞国芳"):
-            engine.fire(visit, "schedule", clerk, inputs={"slot_start": tomorrow(), "visitor": visitor})
-    for stranger in ("neighbour.clerk", "dx-c01-g2-leader-a", "window.clerk"):
-        with pytest.raises(Forbidden):
-            request_visit(session, actor(stranger))
-    with pytest.raises(Forbidden):
-        engine.fire(visit, "schedule", actor("dx-c01-g2-leader-a"), inputs={"slot_start": tomorrow()})
-
-
-def test_neighbours_and_other_grids_see_nothing(session: Session, actor: As) -> None:
-    visit = request_visit(session, actor("community.clerk"), proof="见病历")
-    seen = {
-        name: session.scalar(access.visible(select(HomeVisit).where(HomeVisit.id == visit.id), actor(name), HomeVisit))
-        is not None
-        for name in (
-            "grid.leader",
-            "dx-c01-g1-leader-b",
-            "community.clerk",
-            "neighbour.clerk",
-            "dx-c01-g2-leader-a",
-            "window.clerk",
-            "courier",
-            "admin",
-            "supervisor",
-        )
-    }
-    assert seen == {
-        "grid.leader": True,
-        "dx-c01-g1-leader-b": True,
-        "community.clerk": True,
-        "neighbour.clerk": False,
-        "dx-c01-g2-leader-a": False,
-        "window.clerk": False,
-        "courier": False,
-        "admin": False,
-        "supervisor": True,
-    }
-    health = {
-        name: access.may(actor(name), "view_health", visit)
-        for name in ("grid.leader", "community.clerk", "supervisor", "neighbour.clerk")
-    }
-    assert health == {"grid.leader": True, "community.clerk": True, "supervisor": False, "neighbour.clerk": False}
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from process.access import Actor
 from process.refusals import Forbidden, InvalidInput, RequirementUnmet
 from services import address_routing, custody, whereabouts
 from tests.services.fertility import draw_all
-from tests.services.test_delegations import APPLICANT, LETTER, counted, drawn, open_case, open_ticket, sees
+from tests.services.test_delegations import APPLICANT, LETTER, counted, drawn, open_case, open_ticket, opened, sees
 
 As = Callable[[str], Actor]
 Units = Callable[[str], Agency]
@@ -158,6 +158,21 @@ def test_a_station_that_ended_is_succeeded_before_papers_go_back(session: Sessio
     assert ticket.unit_id == "dx-c02"
     actions = session.scalars(select(Handover.action).where(Handover.content_id == ticket.id).order_by(Handover.id))
     assert list(actions) == ["send", "succeed", "return"]
+
+
+def test_an_envelope_on_its_way_back_to_a_station_that_ended_is_counted_by_the_successor(
+    session: Session, actor: As, agency: Units
+) -> None:
+    window, there = actor("window.clerk"), actor("neighbour.clerk")
+    ticket = carried(session, actor, "sent")
+    engine.fire(ticket, "return", window, inputs={"comment": "选错了"})
+    end(agency("dx-c01"), "dx-c02")
+    engine.fire(ticket, "succeed", window, inputs={"unit": "dx-c02", "comment": "两个社区合并"})
+    with pytest.raises(RequirementUnmet, match="没有清点"):
+        engine.fire(ticket, "revise", there)
+    opened(session, ticket, there)
+    assert custody.latest(session, ticket, "return").to_unit_id == "dx-c02"
+    engine.fire(ticket, "revise", there)
 
 
 def test_a_street_that_ended_in_the_middle_is_succeeded(session: Session, actor: As, agency: Units) -> None:

@@ -18,7 +18,7 @@ from process.clock import local_day
 from services import papers_out
 from services.trust import checks, claims
 from tests.pages.test_public import counting  # noqa: F401  the fixture that switches the limits on
-from tests.services.fertility import approved, certificate_of, draw_all
+from tests.services.fertility import accepted, approved, certificate_of, draw_all
 
 JSON = {"Accept": "application/json"}
 
@@ -214,4 +214,27 @@ def test_a_later_version_with_a_term_ends_no_permanent_certificate(app, session,
         own.refresh(session, at_once=True)
         assert definition.load(issued.paper_kind).terms.validity.until(local_day(now())) is not None
         said = app.test_client().get(f"/verify/{issued.paper.verify_code}", headers=JSON).json
+    assert (said["result"], said["until"]) == ("valid", "")
+
+
+def test_a_letter_holds_as_long_as_the_version_it_was_made_with_says(app, session, actor) -> None:
+    """What a later version of the paper says about validity is about later letters."""
+    from services import paper_versions
+    from services.papers import definition, own
+    from tests.services import paper_folders as folders
+
+    case = accepted(session, actor)
+    letter = session.scalars(select(Paper).where(Paper.paper == "acceptance_notice", Paper.content_id == case.id)).one()
+    with folders.shipped_again():
+        files = folders.changed(
+            folders.shipped("acceptance_notice"), paper_yaml=lambda text: text + "\nvalidity: {days: 1}\n"
+        )
+        row, _ = paper_versions.upload(session, actor("admin"), folders.packed(files), "改为有期限")
+        paper_versions.approve(session, actor("catalogue.manager"), row.id)
+        paper_versions.publish(session, actor("admin"), "acceptance_notice", row.id, "启用")
+        letter.created_at = now() - timedelta(days=30)
+        session.commit()
+        own.refresh(session, at_once=True)
+        assert definition.load("acceptance_notice").terms.validity.until(local_day(now())) is not None
+        said = app.test_client().get(f"/verify/{letter.verify_code}", headers=JSON).json
     assert (said["result"], said["until"]) == ("valid", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import tempfile
 import time
@@ -188,8 +189,9 @@ def _pixels(folder: Path, dpi: int) -> tuple[str, float]:
 
 
 def _text(file: Path) -> str:
+    """Lines and columns as they stand. How many blanks lie between two columns is a rounded distance, and no text."""
     done = subprocess.run(["pdftotext", "-layout", "-enc", "UTF-8", file, "-"], capture_output=True, check=True)
-    return done.stdout.decode()
+    return re.sub(" +", " ", done.stdout.decode())
 
 
 def _pages(file: Path, dpi: int) -> list[Image.Image]:

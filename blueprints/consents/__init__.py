@@ -1,0 +1,3 @@
+from blueprints.consents.views import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,194 @@
+"""One bundle: its branches side by side, what was spared, the one exit and the one rating."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from flask import current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import login_required
+from sqlalchemy.orm import Session
+
+from blueprints import present
+from blueprints.content import parcels  # noqa: F401  its box of a case stands below ours
+from blueprints.content.matter import PANELS
+from blueprints.context import current_actor, db_session
+from blueprints.one_things.bp import bp
+from blueprints.one_things.themes import standing_words
+from blueprints.reports.words import share
+from models.one_thing import OneThing, OneThingMember
+from process import access, engine
+from process.access import Actor
+from process.library import library
+from process.masking import mask_name
+from process.refusals import Refusal
+from services.one_thing import exit, reading
+
+# What the history of a member says about the bundle.
+present.JOURNAL_WORDS |= {
+    "one_thing:file": "作为一件事一并申报",
+    "one_thing:branch_ended": "一件事的这一件已有结果，其余照办",
+    "one_thing:close": "一件事全部办完",
+}
+HANDED = ("who", "collector", "collector_id_number", "letter", "way")
+
+
+@bp.get("/<uid>")
+@login_required
+def show(uid: str) -> ResponseReturnValue:
+    return _page(reading.load(db_session(), current_actor(), uid))
+
+
+@bp.post("/<uid>/hand-over")
+@login_required
+def hand_over(uid: str) -> ResponseReturnValue:
+    """一并交付: everything that waits, into the same hands."""
+    return _do(uid, lambda bundle, actor: exit.hand_over(db_session(), actor, bundle, _typed()), _("已一并交付。"))
+
+
+@bp.post("/<uid>/send")
+@login_required
+def send(uid: str) -> ResponseReturnValue:
+    """一个包裹: all results under one number."""
+    number = request.form.get("express_number", "")[:40]
+    return _do(uid, lambda bundle, actor: exit.send(db_session(), actor, bundle, number), _("已装进一个包裹交快递。"))
+
+
+@bp.post("/<uid>/signed")
+@login_required
+def signed(uid: str) -> ResponseReturnValue:
+    """The parcel has arrived: everything in it is delivered."""
+    name = request.form.get("signed_by", "")[:60]
+    return _do(uid, lambda bundle, actor: exit.signed(db_session(), actor, bundle, name), _("包裹已签收，都已送达。"))
+
+
+@bp.post("/<uid>/rate")
+@login_required
+def rate(uid: str) -> ResponseReturnValue:
+    """One rating for all of it."""
+    score, words = request.form.get("score", ""), request.form.get("comment", "")
+    return _do(uid, lambda bundle, actor: exit.rate(db_session(), actor, bundle, score, words), _("谢谢您的评价。"))
+
+
+def _typed() -> dict[str, str]:
+    return {name: request.form.get(name, "").strip()[:60] for name in HANDED}
+
+
+def _do(uid: str, verb: Any, done: str) -> ResponseReturnValue:
+    session, actor = db_session(), current_actor()
+    bundle = reading.load(session, actor, uid)
+    try:
+        with session.begin_nested():
+            verb(bundle, actor)
+    except Refusal as refusal:
+        if refusal.status not in (409, 422):
+            raise
+        session.expire_all()
+        return _page(reading.load(session, actor, uid), refusal), refusal.status
+    flash(done, "success")
+    return redirect(url_for("one_things.show", uid=uid), 303)
+
+
+def _page(bundle: OneThing, refusal: Refusal | None = None) -> str:
+    session, actor = db_session(), current_actor()
+    standing = reading.standing(bundle)
+    counted = reading.came(session, bundle)
+    label, tone = standing_words(standing)
+    own = actor.resident_id is not None and actor.resident_id == bundle.resident_id
+    full = own or any(access.may(actor, access.VIEW_FULL, member.case, session) for member in bundle.members)
+    waiting = [one for one in exit.results(session, bundle) if one.waits]
+    hands = standing == reading.READY and bool(waiting) and all(_may(one.case, "deliver", actor) for one in waiting)
+    until = reading.promised(bundle)
+    return render_template(
+        "one_things/show.html",
+        bundle=bundle,
+        label=label,
+        tone=tone,
+        name=bundle.resident.name if full else mask_name(bundle.resident.name),
+        rows=[_branch(bundle, member, actor) for member in bundle.members],
+        left_out=bundle.left_out,
+        promised=present.day(until) if until is not None and standing == reading.RUNNING else "",
+        came=counted,
+        steps=[
+            SimpleNamespace(when=present.moment(e.at), what=_(e.step), why=_(e.why), unit=e.unit, came=e.came)
+            for e in counted.events
+        ],
+        saved=saved(bundle),
+        shared=sorted(set(reading.elsewhere(bundle))),
+        results=[
+            (one.name, one.holds, one.waits)
+            for one in exit.results(session, bundle)
+            if one.outcome in ("issued", "delivered")
+        ],
+        hands=hands,
+        may_send=hands and all(_may(one.case, "send_express", actor) for one in waiting),
+        sent=bool(waiting) and not any(_may(one.case, "send_express", actor) for one in waiting) and hands,
+        may_rate=own
+        and standing == reading.CLOSED
+        and bundle.rating is None
+        and any(member.case.state == "delivered" for member in bundle.members),
+        problem=refusal.detail if refusal is not None else "",
+        wrong=refusal.errors if refusal is not None else {},
+        typed=request.form,
+        list_url=url_for("one_things.index"),
+        exit_url=url_for("exits.index") if hands and "exits.index" in current_app.view_functions else None,
+    )
+
+
+def saved(bundle: OneThing) -> list[Any]:
+    """What one filing spared, each with its numerator and base."""
+    rows = (
+        (_("材料"), bundle.papers_single, bundle.papers_joint, _("份")),
+        (_("承诺时间"), bundle.days_single, bundle.days_joint, _("个工作日")),
+        (_("要填的项"), bundle.boxes_single, bundle.boxes_joint, _("项")),
+        (_("要报的次数"), len(bundle.members), 1, _("次")),
+    )
+    return [
+        SimpleNamespace(name=name, single=single, joint=joint, unit=unit, less=share(single - joint, single))
+        for name, single, joint, unit in rows
+    ]
+
+
+def _panel(session: Session, case: Any, actor: Actor, full: bool) -> Any:
+    """On the page of a member: the bundle it belongs to, above what that page shows anyway."""
+    inner = _CASE(session, case, actor, full)
+    bundle = reading.of_case(session, case)
+    if bundle is None:
+        return inner
+    where = SimpleNamespace(title=bundle.title, number=bundle.number, url=url_for("one_things.show", uid=bundle.uid))
+    return SimpleNamespace(template="one_things/_panel.html", bundle=where, inner=inner)
+
+
+_CASE = PANELS["case"]
+PANELS["case"] = _panel
+
+
+def _may(case: Any, step: str, actor: Actor) -> bool:
+    return any(one.id == step for one in engine.available(case, actor))
+
+
+def _branch(bundle: OneThing, member: OneThingMember, actor: Actor) -> Any:
+    """One column: the case, who has it, until when; the case itself opens for whoever may see it."""
+    session, case = db_session(), member.case
+    waits = reading.waits_for(bundle, member)
+    definition = library.of(case, session)
+    sees = access.may(actor, access.VIEW, case, session)
+    unit = case.unit or case.deciding_unit
+    return SimpleNamespace(
+        name=member.name,
+        department=member.department,
+        stage=member.stage,
+        number=case.number,
+        url=url_for("content.show", uid=case.uid) if sees else None,
+        state=present.state_view(definition.states[case.state]),
+        unit=unit.name if unit is not None else "",
+        deciding=case.deciding_unit.name if case.deciding_unit is not None else "",
+        holder=present.holder_text(case),
+        reviewer=case.reviewer.name if case.reviewer is not None else "",
+        approver=case.approver.name if case.approver is not None else "",
+        deadline=present.day(case.deadline) if case.deadline is not None and case.state not in reading.DECIDED else "",
+        waits="、".join(one.name for one in waits) if case.state not in reading.DECIDED else "",
+        refused=case.state in reading.REFUSED,
+    )
