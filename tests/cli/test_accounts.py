@@ -19,6 +19,7 @@ from process import journal
 from process.access import load_actor
 from process.clock import local_day
 from services import accounts_admin
+from tests.outlets import bank_outlet
 
 GOOD = "雨后的石阶很滑 17"
 Run = Callable[..., Result]
@@ -213,8 +214,14 @@ def test_an_unknown_account_is_answered_with_the_near_ones(run: Run) -> None:
 
 
 def test_every_staff_role_can_be_found(app: Flask, session: Session) -> None:
+    bank = bank_outlet(session).id
     for role in catalogue.roles().values():
         if role.side == "staff":
+            place = bank if role.id == "bank_teller" else "dx-c01-g1"
             more = {"point": "dx-c01-point"} if role.id == "red_courier" else {}
-            assert accounts_admin.post(session, role.id, "dx-c01-g1", **more).role == role.id
+            assert accounts_admin.post(session, role.id, place, **more).role == role.id
     db.session.rollback()
+
+
+def test_a_teller_is_told_to_sit_at_an_outlet(run: Run) -> None:
+    assert "不是银行网点" in sentence(add(run, "yin.hang", role="bank_teller", place="dongxin"))

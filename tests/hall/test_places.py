@@ -14,6 +14,7 @@ from models.person import Grant
 from process.refusals import InvalidInput
 from services import actions, grid_rights, point_items
 from tests.hall.conftest import HALL
+from tests.outlets import bank_outlet
 
 
 @pytest.mark.req("S2-04")
@@ -85,26 +86,9 @@ def test_minutes_of_way_and_the_items_beyond_thirty(session, client_as):
     assert "<summary><b>" in clerk.get("/hall/reach?within=10").text
 
 
-def outlet(session) -> Agency:
-    street = session.get_one(Agency, "dongxin")
-    made = Agency(
-        id="dx-bank",
-        name="示例银行东新支行",
-        kind="bank_outlet",
-        parent_id=street.id,
-        path=f"{street.path}dx-bank/",
-        district=street.district,
-        code="DXYH",
-        paper_name="东新",
-    )
-    session.add(made)
-    session.commit()
-    return made
-
-
 @pytest.mark.req("S1-05", "S1-06")
 def test_a_bank_outlet_takes_its_list_and_a_branch_station_all_of_its_department(session, client_as, item):
-    admin, point = client_as("admin"), outlet(session)
+    admin, point = client_as("admin"), bank_outlet(session)
     nothing = admin.post("/hall/dx-bank/takes", data={})
     assert nothing.status_code == 422 and "至少一项" in nothing.text
     assert admin.post("/hall/dx-bank/takes", data={"items": "senior_card"}).status_code == 303
