@@ -10,7 +10,7 @@ from flask_babel import get_locale
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from blueprints import present
+from blueprints import present, timeline
 from blueprints.api import bp
 from blueprints.api.body import json_object, text, whole_number
 from blueprints.api.listing import page
@@ -104,7 +104,7 @@ def history(uid: str) -> ResponseReturnValue:
         {
             "at": when(row.at),
             "action": row.action,
-            "title": present.entry_title(content, definition, row.action),
+            "title": timeline.entry_title(content, definition, row.action),
             "from": row.from_state,
             "to": row.to_state,
             "from_title": state(row.from_state),

@@ -13,7 +13,7 @@ from flask_login import login_required
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from blueprints import present
+from blueprints import present, timeline
 from blueprints.cases.bp import bp
 from blueprints.catalogue.offers import FORM_WORDS
 from blueprints.content.actions import url_of
@@ -305,7 +305,7 @@ def _page(case: Case, *, refusal: Refusal | None = None) -> str:
         case=case,
         rows=rows,
         state=present.state_view(definition.states[case.state]),
-        steps=present.way(session, case, definition),
+        steps=timeline.way(session, case, definition),
         may_tick=bool(ids & set(TICKING)),
         may_review=bool(ids & {"review", "review_again"}),
         again="review_again" in ids,

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy import select
 
-from blueprints import present
+from blueprints import present, timeline
 from blueprints.cases.bp import bp
 from blueprints.content.actions import FEATURE_PAGES
 from blueprints.context import current_actor, db_session, for_whom, load_or_404
@@ -35,7 +35,7 @@ FILTERS = {
     "all": N_("全部"),
 }
 FEATURE_PAGES |= {("case", "commit"): "cases.commit"}
-present.JOURNAL_WORDS |= {
+timeline.JOURNAL_WORDS |= {
     "commitment:kept": N_("承诺核查：已兑现"),
     "commitment:broken": N_("承诺核查：没有兑现"),
 }

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy import select
 
-from blueprints import present
+from blueprints import present, timeline
 from blueprints.cases.bp import bp
 from blueprints.content.actions import FEATURE_PAGES
 from blueprints.context import current_actor, db_session, for_whom, load_or_404
@@ -34,7 +34,7 @@ FILTERS = ("open", "soon", "late", "extended", "supplied", "ended", "all")
 SOON = timedelta(days=3)
 PAGE = 100
 FEATURE_PAGES |= {("case", "defer"): "cases.defer"}
-present.JOURNAL_WORDS |= {
+timeline.JOURNAL_WORDS |= {
     "promise:extend": "容缺延期一次",
     "promise:lapse": "容缺承诺到期没有补",
     "material:reuse": "用以前交过的材料",

@@ -13,7 +13,7 @@ from flask_login import login_required
 from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField
 
-from blueprints import present
+from blueprints import present, timeline
 from blueprints.cases.bp import bp
 from blueprints.context import current_actor, db_session, load_or_404
 from blueprints.dynamic_forms import Asked, SignatureField, show_refusal
@@ -46,7 +46,7 @@ HOLDS = {
     "years": N_("自出具之日起%(n)s年有效"),
 }
 KEPT = {"permanent": N_("永久"), "30y": N_("30年"), "10y": N_("10年")}
-present.JOURNAL_WORDS |= {"case:records": N_("与登记记录核对")}
+timeline.JOURNAL_WORDS |= {"case:records": N_("与登记记录核对")}
 
 
 class RecordsForm(FlaskForm):

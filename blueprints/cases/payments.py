@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
 
-from blueprints import present
+from blueprints import present, timeline
 from blueprints.cases.bp import bp
 from blueprints.context import current_actor, db_session
 from models.base import now
@@ -21,7 +21,7 @@ from process.words import N_
 from services import payments
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-present.JOURNAL_WORDS |= {
+timeline.JOURNAL_WORDS |= {
     "payment:list": N_("列入发放清单"),
     "payment:export": N_("导出发放清单"),
 }

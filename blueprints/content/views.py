@@ -13,7 +13,7 @@ from flask_login import login_required
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from blueprints import present
+from blueprints import present, timeline
 from blueprints.content import actions as buttons
 from blueprints.content import office
 from blueprints.content.bp import bp
@@ -130,7 +130,7 @@ def page_of(
     html = render_template(
         "content/show.html",
         thing=thing,
-        steps=present.way(session, content, definition),
+        steps=timeline.way(session, content, definition),
         applicant=present.applicant_view(content, actor, session),
         **matter(session, content, actor, full),
         holder=holder,
@@ -148,7 +148,7 @@ def page_of(
         opinion_failed=opinion,
         blocked=waiting(session, content, actor, {act.id for act in acts}),
         problem=errors,
-        entries=present.entries(session, content, actor, kind=kind if kind in dict(FILTERS) else ""),
+        entries=timeline.entries(session, content, actor, kind=kind if kind in dict(FILTERS) else ""),
         entry_filters=[
             SimpleNamespace(
                 label=_(label),
@@ -306,7 +306,7 @@ def history(uid: str) -> ResponseReturnValue:
         days_drawing=clock.picture(session, content, definition, locale=str(get_locale()), full=full),
         hops_drawing=draw_hops(clock.hops(session, content), str(get_locale())),
         state=present.state_view(definition.states[content.state]),
-        entries=present.entries(session, content, actor, limit=500),
+        entries=timeline.entries(session, content, actor, limit=500),
         number=present.number_of(content),
     )
 

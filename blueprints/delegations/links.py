@@ -6,7 +6,7 @@ from flask import url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from blueprints import present
+from blueprints import present, timeline
 from blueprints.content.actions import FEATURE_LINKS, FEATURE_PAGES
 from models.agency import Agency
 from models.case import Case
@@ -83,7 +83,7 @@ FEATURE_PAGES |= {
     (sub_tickets.TYPE, "count_further"): "delegations.count_further",
 }
 # What stands in the history of a ticket for each step of a part of it.
-present.JOURNAL_WORDS |= {
+timeline.JOURNAL_WORDS |= {
     "sub_ticket:send": N_("转办给别的单位"),
     "sub_ticket:receive": N_("转办单已接手"),
     "sub_ticket:return": N_("转办单被退回"),

@@ -2,10 +2,10 @@
 
 from flask import Blueprint
 
-from blueprints import present
+from blueprints import timeline
 
 bp = Blueprint("exits", __name__, url_prefix="/exit")
-present.JOURNAL_WORDS |= {
+timeline.JOURNAL_WORDS |= {
     "exit:receipt": "统一出件，开签收单",
     "exit:hand": "当面交出决定书",
     "exit:send": "转到别的领取点",

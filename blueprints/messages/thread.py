@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy.orm import Session
 
-from blueprints import present
+from blueprints import present, timeline
 from blueprints.context import current_actor, db_session, load_or_404
 from blueprints.messages import bp
 from blueprints.messages.inbox import title_of
@@ -116,4 +116,4 @@ def resend(uid: str, message_uid: str) -> ResponseReturnValue:
     return redirect(url_for("content.show", uid=uid) + "#thread", 303)
 
 
-present.FURTHER.append(told)
+timeline.FURTHER.append(told)

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy.orm import Session
 
-from blueprints import present
+from blueprints import present, timeline
 from blueprints.content import parcels  # noqa: F401  its box of a case stands below ours
 from blueprints.content.matter import PANELS
 from blueprints.context import current_actor, db_session
@@ -27,7 +27,7 @@ from process.refusals import Refusal
 from services.one_thing import exit, reading
 
 # What the history of a member says about the bundle.
-present.JOURNAL_WORDS |= {
+timeline.JOURNAL_WORDS |= {
     "one_thing:file": "作为一件事一并申报",
     "one_thing:branch_ended": "一件事的这一件已有结果，其余照办",
     "one_thing:close": "一件事全部办完",

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy.orm import Session
 
-from blueprints import present
+from blueprints import present, timeline
 from blueprints.content.matter import PANELS
 from blueprints.context import current_actor, db_session
 from blueprints.projects.bp import bp, project
@@ -47,7 +47,7 @@ def show(uid: str) -> ResponseReturnValue:
         pause=pause,
         may_stop=clocks.may_stop(session, content, actor),
         facts=_facts(content, chart),
-        steps=present.way(session, content, definition),
+        steps=timeline.way(session, content, definition),
         actions=[
             SimpleNamespace(
                 label=present.title_of(one),

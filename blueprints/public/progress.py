@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from blueprints import present
+from blueprints import present, timeline
 from models.content import Content
 from models.crypto import vault
 from process.library import library
@@ -63,7 +63,7 @@ def _track(session: Session, content: Content) -> Track:
     definition = library.of(content, session)
     holder = content.unit or content.place
     # Names of clerks are for colleagues; the resident gets the unit and its phone.
-    steps = [{**step, "who": ""} for step in present.way(session, content, definition)]
+    steps = [{**step, "who": ""} for step in timeline.way(session, content, definition)]
     return Track(
         content.number or "",
         content.title,

@@ -2,10 +2,10 @@
 
 from flask import Blueprint
 
-from blueprints import present
+from blueprints import timeline
 
 bp = Blueprint("seat", __name__, url_prefix="/seat")
-present.JOURNAL_WORDS |= {
+timeline.JOURNAL_WORDS |= {
     "seat:ask": "请本人确认申报内容",
     "seat:shown": "把申报内容给本人看",
     "seat:confirmed": "本人确认申报内容",

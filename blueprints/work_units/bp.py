@@ -2,10 +2,10 @@
 
 from flask import Blueprint
 
-from blueprints import present
+from blueprints import timeline
 
 bp = Blueprint("work_units", __name__, url_prefix="/units")
-present.JOURNAL_WORDS |= {
+timeline.JOURNAL_WORDS |= {
     "work_unit:register": "登记单位",
     "work_unit:in_charge": "换单位负责人",
     "work_unit:name": "委托经办人",
