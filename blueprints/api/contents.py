@@ -10,7 +10,7 @@ from flask_babel import get_locale
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from blueprints import present, timeline
+from blueprints import timeline
 from blueprints.api import bp
 from blueprints.api.body import json_object, text, whole_number
 from blueprints.api.listing import page
@@ -112,11 +112,11 @@ def history(uid: str) -> ResponseReturnValue:
             "person": person(row.person),
             "unit": agency(row.unit),
             "on_behalf_of": person(row.substitute_for),
-            "comment": row.comment if full and (insider or row.action not in present.BETWEEN_OFFICES) else None,
+            "comment": row.comment if full and (insider or row.action not in timeline.BETWEEN_OFFICES) else None,
             "because": (row.details or {}).get("because"),
         }
         for row in reversed(rows)
-        if insider or (row.action != "personal:reveal" and row.action not in present.INSIDE)
+        if insider or (row.action != "personal:reveal" and row.action not in timeline.INSIDE)
     ]
     return jsonify(items=items, next=None)
 

@@ -26,7 +26,7 @@ timeline.JOURNAL_WORDS |= {
     "payment:export": N_("导出发放清单"),
 }
 # What one level tells the level before it is between offices; the applicant reads what is asked of the applicant.
-present.BETWEEN_OFFICES |= {
+timeline.BETWEEN_OFFICES |= {
     f"subsidy_three_level:{step}" for step in ("back_to_check", "back_to_review", "back_to_approve")
 }
 

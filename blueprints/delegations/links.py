@@ -6,7 +6,7 @@ from flask import url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from blueprints import present, timeline
+from blueprints import timeline
 from blueprints.content.actions import FEATURE_LINKS, FEATURE_PAGES
 from models.agency import Agency
 from models.case import Case
@@ -95,7 +95,7 @@ timeline.JOURNAL_WORDS |= {
     "delegation:sign_letter": N_("签代办委托书"),
 }
 # Words that one agency writes to the other: the resident reads that the step was taken, not what was said there.
-present.BETWEEN_OFFICES |= {
+timeline.BETWEEN_OFFICES |= {
     "delegation:send",
     "delegation:readdress",
     "delegation:return",
