@@ -1,7 +1,12 @@
 // 综合受理: the ID number and the item bring in what is known and what is needed; everything also works without this file.
+import { drawn, whenResting } from "./later.js";
+import { redraw } from "./redraw.js";
+
 const form = document.querySelector("form[data-counter]");
 const WHOLE = 18;
 let running = 0;
+// What was asked for and is not drawn yet: a later question asks for it as well.
+const owed = new Set();
 
 function part(root, name) {
   return root.querySelector(`[data-part="${name}"]`);
@@ -10,28 +15,30 @@ function part(root, name) {
 // One request for the parts that change; files stay out of it, and so does the key that makes the real submit single.
 async function look(names, where = form.dataset.look) {
   const turn = ++running;
-  const wanted = names.includes("person") ? `${where}?person=1` : where;
+  for (const name of names) owed.add(name);
+  const wanted = owed.has("person") ? `${where}?person=1` : where;
+  // First the key that asked is drawn, then each part by itself: no key waits for all of them.
+  await drawn();
+  const sent = typed();
   let answer;
   try {
-    answer = await fetch(wanted, { method: "POST", body: typed(), headers: { "X-Fragment": "1" }, credentials: "same-origin" });
+    answer = await fetch(wanted, { method: "POST", body: sent, headers: { "X-Fragment": "1" }, credentials: "same-origin" });
   } catch (offline) {
     return;
   }
   if (!answer.ok || answer.redirected || turn !== running) return;
-  const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const name of names) {
-    const fresh = part(parsed, name);
-    const old = part(form, name);
-    if (!fresh || !old) continue;
-    const held = valuesIn(old);
-    const files = filesIn(old);
-    const focused = old.contains(document.activeElement) ? document.activeElement.name : "";
-    old.replaceWith(document.importNode(fresh, true));
-    refill(part(form, name), held);
-    putBack(part(form, name), files);
-    if (focused) part(form, name).querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
+  const text = await answer.text();
+  const all = [...owed];
+  for (const came of text.split(/(?=<div data-part=")/)) {
+    const name = (came.match(/^<div data-part="(\w+)"/) || [])[1];
+    if (!owed.has(name)) continue;
+    await drawn();
+    if (turn !== running) return;
+    const fresh = part(new DOMParser().parseFromString(came, "text/html"), name);
+    if (fresh && part(form, name)) redraw(part(form, name), fresh, sent);
+    owed.delete(name);
   }
-  afterLook(names);
+  afterLook(all);
 }
 
 function typed() {
@@ -40,33 +47,13 @@ function typed() {
   return body;
 }
 
-// Scans that were chosen stay chosen when the list is drawn anew.
-function filesIn(root) {
-  return [...root.querySelectorAll('input[type="file"]')].filter((field) => field.files.length);
-}
-
-function putBack(root, fields) {
-  for (const field of fields) {
-    const fresh = root.querySelector(`[name="${CSS.escape(field.name)}"]`);
-    if (!fresh) continue;
-    fresh.files = field.files;
-    nameFiles(fresh);
-  }
-}
-
 // Saved at the server while somebody types: the browser may die, the session may end, the power may go.
 const PAUSE = 700;
-let waiting = 0;
 let saving = false;
 let again = false;
-
-function saveSoon() {
-  clearTimeout(waiting);
-  waiting = setTimeout(() => save(), PAUSE);
-}
+const saveSoon = whenResting(() => save(), PAUSE);
 
 async function save(leaving = false) {
-  clearTimeout(waiting);
   if (saving && !leaving) {
     again = true;
     return;
@@ -100,23 +87,6 @@ function tellKept(kept) {
   if (first) history.replaceState(null, "", `${form.dataset.here}?visit=${encodeURIComponent(kept.visit)}`);
 }
 
-function valuesIn(root) {
-  const found = new Map();
-  for (const field of root.querySelectorAll("input, select, textarea")) {
-    if (field.type === "file" || field.type === "hidden" || field.dataset.take !== undefined) continue;
-    found.set(field.name, field.type === "checkbox" ? field.checked : field.value);
-  }
-  return found;
-}
-
-function refill(root, values) {
-  for (const field of root.querySelectorAll("input, select, textarea")) {
-    if (!values.has(field.name) || field.type === "file") continue;
-    if (field.type === "checkbox") field.checked = values.get(field.name);
-    else if (values.get(field.name)) field.value = values.get(field.name);
-  }
-}
-
 function afterLook(names) {
   const known = part(form, "person");
   const name = form.elements.applicant_name;
@@ -127,7 +97,7 @@ function afterLook(names) {
   const matter = part(form, "matter");
   const chosen = form.querySelector("[data-chosen]");
   chosen.textContent = matter.dataset.itemName || chosen.dataset.none;
-  count();
+  countSoon();
   if (part(form, "materials").hasAttribute("data-asking")) setTimeout(() => look(["materials"]), 1500);
 }
 
@@ -138,6 +108,8 @@ function count() {
   line.textContent = slots.length ? line.dataset.words.replace("{have}", have).replace("{all}", slots.length) : "";
 }
 
+const countSoon = whenResting(count, 30);
+
 function watchIdNumber() {
   const box = form.elements.applicant_id_number;
   let last = box.value.replace(/\s/g, "");
@@ -146,7 +118,7 @@ function watchIdNumber() {
     if (now === last) return;
     last = now;
     if (now.length === WHOLE) look(["person", "matter", "materials"]);
-    else part(form, "person").replaceChildren();
+    else if (part(form, "person").firstChild) part(form, "person").replaceChildren();
   });
   box.addEventListener("change", () => {
     if (last && last.length !== WHOLE) look(["person"]);
@@ -242,13 +214,21 @@ function nameFiles(field) {
   if (field.files.length) field.closest(".slot").querySelector("[data-slot]").checked = true;
 }
 
+function nextSlot(slot) {
+  for (let at = slot; at; at = at.nextElementSibling) {
+    const box = at.querySelector("[data-slot]");
+    if (box && !box.checked && !at.querySelector("[data-take]:checked")) return box;
+  }
+  return null;
+}
+
 function watchMaterials() {
   form.querySelector("[data-slots]").addEventListener("click", () => {
-    const boxes = [...form.querySelectorAll("[data-slot]")];
-    const at = boxes.indexOf(document.activeElement);
     // From one to the next; what lies here already is passed over.
-    const rest = [...boxes.slice(at + 1), ...boxes.slice(0, at + 1)];
-    const next = rest.find((box) => !box.checked && !box.closest(".slot").querySelector("[data-take]:checked")) || boxes[0];
+    const first = form.querySelector("[data-slot]");
+    const here = document.activeElement.closest(".slot");
+    let next = here && nextSlot(here.nextElementSibling);
+    if (!next && first) next = nextSlot(first.closest(".slot")) || first;
     if (next) next.focus();
   });
   form.addEventListener("click", (event) => {
@@ -257,14 +237,15 @@ function watchMaterials() {
       if (consent) consent.checked = true;
       for (const box of form.querySelectorAll("[data-take]")) box.checked = box.value.startsWith("record:") || box.checked;
       form.dispatchEvent(new Event("input", { bubbles: true }));
-      count();
+      countSoon();
     }
     if (event.target.closest("[data-ask]")) look(["materials"], form.dataset.share);
   });
   form.addEventListener("change", (event) => {
     if (event.target.type === "file") nameFiles(event.target);
-    count();
+    countSoon();
   });
+  form.addEventListener("daiban:files", (event) => nameFiles(event.target));
 }
 
 // A draft brings back ID number and item before their questions are on the page; fetch those, then fill them.
@@ -301,10 +282,10 @@ if (form) {
   let sent = false;
   form.addEventListener("submit", () => {
     sent = true;
-    clearTimeout(waiting);
+    saveSoon.forget();
   });
   addEventListener("pagehide", () => {
-    if (waiting && !sent) save(true);
+    if (saveSoon.waits() && !sent) save(true);
   });
   if (part(form, "materials").hasAttribute("data-asking")) look(["materials"]);
 }

@@ -1,10 +1,15 @@
 // What was typed survives a closed tab, a lost session and a refused form: forms with data-draft="key" are kept on
 // this device per user, and dropped once the server has taken them or the person signs out.
 import { fresh } from "./fresh.js";
+import { whenResting } from "./later.js";
 
 const PREFIX = "daiban-draft:";
 const SENT = "daiban-sent";
 const KEEP_DAYS = 7;
+// To write a long form down takes longer than a key may: it is done in the next pause, and once a second where there is none.
+const PAUSE = 200;
+const MOST = 1000;
+const kept = new Set();
 
 const user = () => document.documentElement.dataset.user || "";
 const place = (key) => `${PREFIX}${user()}:${key}`;
@@ -17,17 +22,28 @@ export function startDrafts() {
   if (document.documentElement.dataset.drafts === "keep") return;
   for (const form of forms) {
     restore(form);
-    form.addEventListener("input", () => save(form));
-    form.addEventListener("change", () => save(form));
+    form.keepSoon = whenResting(() => save(form), PAUSE, MOST);
+    kept.add(form);
+    const typed = () => {
+      form.typedSince = true;
+      form.keepSoon();
+    };
+    form.addEventListener("input", typed);
+    form.addEventListener("change", typed);
     // The server has everything that was sent: only what is typed after that is kept here.
-    form.addEventListener("daiban:sending", () => { form.sentValues = values(form); });
+    form.addEventListener("daiban:sending", () => {
+      form.sentValues = values(form);
+      form.typedSince = false;
+    });
     form.addEventListener("daiban:kept", (event) => {
       localStorage.removeItem(place(form.dataset.draft));
       form.dataset.draft = event.detail;
       form.initialValues = form.sentValues;
-      if (JSON.stringify(values(form)) !== JSON.stringify(form.sentValues)) save(form);
+      if (form.typedSince) form.keepSoon();
+      else form.keepSoon.forget();
     });
     form.addEventListener("submit", () => {
+      form.keepSoon.forget();
       save(form);
       const sent = { key: place(form.dataset.draft), from: location.pathname };
       sessionStorage.setItem(SENT, JSON.stringify(sent));
@@ -35,8 +51,15 @@ export function startDrafts() {
   }
 }
 
+// Whoever leaves the page, or puts the phone away, does not wait for a pause.
+function keepNow() {
+  for (const form of kept) if (form.isConnected) form.keepSoon.now();
+}
+
 export function forgetDrafts() {
   if (!storageWorks()) return;
+  for (const form of kept) form.keepSoon.forget();
+  kept.clear();
   for (const key of Object.keys(localStorage)) {
     if (key.startsWith(`${PREFIX}${user()}:`)) localStorage.removeItem(key);
   }
@@ -110,6 +133,7 @@ function tell(form) {
   if (!line) return;
   line.hidden = false;
   line.querySelector("button").addEventListener("click", () => {
+    form.keepSoon.forget();
     localStorage.removeItem(place(form.dataset.draft));
     form.reset();
     location.reload();
@@ -118,7 +142,8 @@ function tell(form) {
 
 function say(form, saved) {
   const line = form.querySelector("[data-draft-saved]");
-  if (!line) return;
+  if (!line || form.saidSaved === saved) return;
+  form.saidSaved = saved;
   line.hidden = false;
   line.classList.toggle("tone-late", !saved);
   line.querySelector("[data-words]").textContent = saved ? line.dataset.saved : line.dataset.full;
@@ -142,3 +167,6 @@ function storageWorks() {
     return false;
   }
 }
+
+addEventListener("pagehide", keepNow);
+document.addEventListener("visibilitychange", () => { if (document.hidden) keepNow(); });
