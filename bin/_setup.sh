@@ -52,6 +52,7 @@ missing_packages() {
             fonts-noto-cjk) font_there NotoSerifCJK ;;
             chromium) command -v chromium ;;
             poppler-utils) command -v pdftotext ;;
+            qpdf) command -v qpdf ;;
             zbar-tools) command -v zbarimg ;;
             postgresql) file_there '/usr/lib/postgresql/*/bin/initdb' ;;
         esac >/dev/null || printf '%s ' "$package"
@@ -140,4 +141,4 @@ ensure_faces() {
 
 # Papers are printed with the faces of the product alone; the other fonts are for the browser of the tests.
 runtime_packages=(python3-venv ca-certificates redis-server libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils)
-test_packages=("${runtime_packages[@]}" fonts-noto-cjk chromium zbar-tools postgresql)
+test_packages=("${runtime_packages[@]}" fonts-noto-cjk chromium qpdf zbar-tools postgresql)
