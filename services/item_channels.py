@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -77,6 +77,17 @@ def is_open(session: Session, item: ServiceItem, channel: str) -> bool:
     if row is not None:
         return row.open
     return channel not in BY_ITEM or channel in catalogue.item(item.code).channels
+
+
+def offered_by(session: Session, items: Iterable[ServiceItem], channels: Collection[str]) -> list[ServiceItem]:
+    """Those of a list that at least one of these ways is open for, with one question however long the list is."""
+    rows = session.scalars(select(ItemChannel).where(ItemChannel.channel.in_(channels)))
+    switched = {(row.item_id, row.channel): row.open for row in rows}
+    return [
+        item
+        for item in items
+        if any(switched.get((item.id, one), one in catalogue.item(item.code).channels) for one in channels)
+    ]
 
 
 def require_open(session: Session, item: ServiceItem, channel: str) -> None:

@@ -42,11 +42,9 @@ class Function:
 def functions(session: Session) -> list[Function]:
     """What units can file from home today, in the order of the catalogue: online, for units, and with an open way."""
     found = []
-    for item in cases.items_on_offer(session):
+    for item in item_channels.offered_by(session, cases.items_on_offer(session), ONLINE):
         record = catalogue.item(item.code)
         if record.subject == "person" or not record.modes.online:
-            continue
-        if ONLINE.isdisjoint(item_channels.open_ways(session, item)):
             continue
         found.append(Function(item, item.code, str(record.reference.get("online_hall", ""))))
     return found

@@ -42,8 +42,7 @@ def index() -> ResponseReturnValue:
         ],
         items=[
             (item.code, item.title)
-            for item in items_on_offer(session)
-            if item_channels.is_open(session, item, item_channels.ASSISTED)
+            for item in item_channels.offered_by(session, items_on_offer(session), {item_channels.ASSISTED})
         ],
     )
 
