@@ -13,6 +13,8 @@ from flask_babel import gettext as _
 from blueprints.field.bp import bp
 from blueprints.field.words import words
 
+# The page an ordinary sign-out passes through; no part of the app.
+LEFT = "field/left.js"
 ICONS = ((192, "any"), (512, "any"), (512, "maskable"))
 
 
@@ -35,17 +37,23 @@ def _parts(static: str) -> tuple[tuple[str, ...], str]:
     return names, digest
 
 
+def _shell() -> str:
+    names, _version = _parts(str(current_app.static_folder))
+    modules = [name for name in names if name.startswith("field/") and name.endswith(".js") and name != LEFT]
+    return render_template("field/app.html", words=words(), modules=modules)
+
+
 @bp.get("/")
 def app() -> ResponseReturnValue:
     """The same page for everybody: what it shows comes from the phone's own store, or after a sign-in."""
-    return render_template("field/app.html", words=words(), version=_parts(str(current_app.static_folder))[1])
+    return _shell()
 
 
 @bp.get("/worker.js")
 def worker() -> ResponseReturnValue:
     """Keeps the app on the phone. It never keeps an answer with data in it."""
     names, version = _parts(str(current_app.static_folder))
-    shell = render_template("field/app.html", words=words(), version=version)
+    shell = _shell()
     # The page itself is part of the version: another language or another template is another app.
     version = hashlib.sha256((version + shell).encode()).hexdigest()[:16]
     kept = [url_for("field.app"), url_for("field.manifest"), *(url_for("static", filename=name) for name in names)]

@@ -20,6 +20,8 @@ const LOOK_MS = 15000;
 const app = { store: null, guard: null, api: new Api(), box: null, outbox: null, sync: null, day: null, person: null, online: navigator.onLine, trouble: "" };
 let tries = 0;
 let timer = null;
+// Whether the page is drawn because of news, and not because somebody asked for it.
+let quiet = false;
 
 async function start() {
   if (!window.isSecureContext || !window.indexedDB || !crypto.subtle) return show(h("h1", { tabindex: -1 }, t("no_store_title")), h("p", {}, t("no_store")));
@@ -45,8 +47,7 @@ async function start() {
 async function unlock(box) {
   app.box = box;
   app.api.device = box.uid;
-  app.day = await box.get("day", "today");
-  app.person = await box.get("day", "person");
+  [app.day, app.person] = await Promise.all([box.get("day", "today"), box.get("day", "person")]);
   app.outbox = new Outbox(box, app.person ? app.person.username : "");
   app.sync = new Sync({ api: app.api, box, outbox: app.outbox, words: t, said: tell });
   await sweep();
@@ -55,14 +56,14 @@ async function unlock(box) {
 
 // Photos of a form that was never handed in and is gone.
 async function sweep() {
+  const shelf = `${app.box.uid}:photo`;
+  const photos = await app.store.names(shelf);
+  if (!photos.length) return;
   const needed = new Set((await app.outbox.list()).flatMap((op) => op.blobs.map((blob) => blob.sha256)));
   for (const draft of await app.box.list("draft")) {
     for (const value of Object.values(draft.values)) for (const one of (value && value.photos) || []) needed.add(one);
   }
-  const shelf = `${app.box.uid}:photo`;
-  for (const record of await app.store.shelf(shelf)) {
-    if (!needed.has(record.id.slice(shelf.length + 1))) await app.store.remove(record.id);
-  }
+  for (const id of photos) if (!needed.has(id.slice(shelf.length + 1))) await app.store.remove(id);
 }
 
 // A sign-in that has just happened opens the phone; otherwise it says how.
@@ -268,7 +269,19 @@ async function tell(words = "") {
 
 // --- pages ------------------------------------------------------------------------------------------------------------
 export function show(...parts) {
-  host.replaceChildren(...parts.flat().filter(Boolean));
+  const found = parts.flat().filter(Boolean);
+  if (quiet) {
+    // News under the eyes of somebody who reads: nothing moves, and what is the same stays as it is.
+    const fresh = h("main", {}, found);
+    if (fresh.childNodes.length === host.childNodes.length && [...fresh.childNodes].every((one, index) => one.isEqualNode(host.childNodes[index]))) return;
+    const focused = [...host.querySelectorAll("a, button")].indexOf(document.activeElement);
+    const at = scrollY;
+    host.replaceChildren(...fresh.childNodes);
+    if (focused >= 0) (host.querySelectorAll("a, button")[focused] || host).focus({ preventScroll: true });
+    scrollTo(0, at);
+    return;
+  }
+  host.replaceChildren(...found);
   const heading = host.querySelector("h1");
   if (heading) {
     document.title = `${heading.textContent} · ${t("app_name")}`;
@@ -301,9 +314,27 @@ const PAGES = {
 // Pages on which somebody types are not drawn anew under their hands.
 const TYPED = new Set(["do", "log", "review", "scan", "settle", "leave"]);
 
-async function route(quietly = false) {
-  const [page, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
-  if (quietly === true && TYPED.has(page)) return;
+// The last page that somebody asked for, and the last one drawn because of news: one after the other, so that
+// what arrives while a card is being opened does not lay the page of before over it.
+let drawn = Promise.resolve();
+let news = Promise.resolve();
+const here = () => location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+
+function route(quietly = false) {
+  if (quietly !== true) {
+    const asked = news.then(() => draw(false));
+    drawn = asked.catch(() => {});
+    return asked;
+  }
+  if (TYPED.has(here()[0])) return Promise.resolve();
+  const told = drawn.then(() => draw(true));
+  news = told.catch(() => {});
+  return told;
+}
+
+async function draw(quietly) {
+  const [page, ...rest] = here();
+  if (quietly && TYPED.has(page)) return;
   if (!app.box) {
     document.getElementById("bar").hidden = true;
     await lockedPage();
@@ -315,9 +346,12 @@ async function route(quietly = false) {
     if (own === page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const focused = document.activeElement && host.contains(document.activeElement) && quietly === true;
-  if (focused && document.activeElement.matches("input, select, textarea")) return;
-  await (PAGES[page] || todayPage)(app, ...rest);
+  quiet = quietly;
+  try {
+    await (PAGES[page] || todayPage)(app, ...rest);
+  } finally {
+    quiet = false;
+  }
   await tell();
 }
 

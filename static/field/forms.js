@@ -106,8 +106,11 @@ export async function showForm(host, spec, vault) {
       for (const one of boxes) if (!one.empty()) inputs[one.name] = one.value();
       const photos = boxes.flatMap((one) => one.photos());
       await spec.done(inputs, photos.filter((one, index) => photos.findIndex((other) => other.sha256 === one.sha256) === index));
-    } finally {
+    } catch (trouble) {
+      // Handed in once is enough: only what did not get into the store may be pressed again.
       handing = false;
+      saved.textContent = t("draft_full");
+      throw trouble;
     }
   }
 

@@ -13,6 +13,15 @@ export class Outbox {
     this.author = author;
   }
 
+  // One change after the other: what is pressed twice, or given up while it is being sent, finds what came before it.
+  #turn = Promise.resolve();
+
+  #alone(work) {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
   async list() {
     return (await this.box.list("op")).sort((a, b) => a.seq - b.seq);
   }
@@ -26,7 +35,11 @@ export class Outbox {
   }
 
   // One thing done, with its photos (name → bytes); it builds on whatever was done to the same thing before.
-  async add({ kind, thing, verb = "create", title, about = "", inputs = {}, base = null, seen = {}, photos = [], draft = "" }) {
+  add(given) {
+    return this.#alone(() => this.#add(given));
+  }
+
+  async #add({ kind, thing, verb = "create", title, about = "", inputs = {}, base = null, seen = {}, photos = [], draft = "" }) {
     const all = await this.list();
     const before = all.filter((op) => op.thing === thing && kind !== "create" && op.state !== DONE);
     const op = {
@@ -56,12 +69,19 @@ export class Outbox {
     return op;
   }
 
-  async save(op) {
-    await this.box.put("op", op.op_id, op);
+  // How far it came; nothing where a person gave it up meanwhile.
+  save(op) {
+    return this.#alone(async () => {
+      if (await this.get(op.op_id)) await this.box.put("op", op.op_id, op);
+    });
   }
 
   // The server took it: the photos go, a line stays so that one sees it was handed in.
-  async done(op, answer) {
+  done(op, answer) {
+    return this.#alone(() => this.#done(op, answer));
+  }
+
+  async #done(op, answer) {
     const finished = { ...op, state: DONE, sentence: answer.sentence, result: answer.thing || null, inputs: {}, seen: {}, blobs: [] };
     await this.box.putAll([["op", op.op_id, finished]], await this.#photosOnlyOf(op));
     const old = (await this.list()).filter((one) => one.state === DONE);
@@ -75,7 +95,13 @@ export class Outbox {
   }
 
   // Handed in again under a new name, mended or on top of what is there now; what waited for it waits for the new one.
-  async again(op, changes = {}) {
+  again(op, changes = {}) {
+    return this.#alone(() => this.#again(op, changes));
+  }
+
+  async #again(op, changes) {
+    // Pressed twice: the first time has seen to it.
+    if (!(await this.get(op.op_id))) return null;
     const { photos = null, draft = "", ...rest } = changes;
     const blobs = photos ? photos.map(({ sha256, size, name }) => ({ sha256, size, name, sent: 0 })) : op.blobs;
     const next = {
@@ -99,8 +125,12 @@ export class Outbox {
   }
 
   // Given up by a person, with whatever was built on it.
-  async giveUp(op) {
-    for (const one of await this.open()) if (one.after.includes(op.op_id)) await this.giveUp(one);
+  giveUp(op) {
+    return this.#alone(() => this.#giveUp(op));
+  }
+
+  async #giveUp(op) {
+    for (const one of await this.open()) if (one.after.includes(op.op_id)) await this.#giveUp(one);
     await this.box.putAll([], [["op", op.op_id], ...(await this.#photosOnlyOf(op))]);
   }
 }

@@ -63,6 +63,11 @@ export class Store {
     return this.#ask("records", "readonly", (table) => table.index("shelf").getAll(shelf));
   }
 
+  // Which records lie on a shelf, without taking them down.
+  names(shelf) {
+    return this.#ask("records", "readonly", (table) => table.index("shelf").getAllKeys(shelf));
+  }
+
   put(record) {
     return this.#ask("records", "readwrite", (table) => table.put(record));
   }
@@ -81,8 +86,7 @@ export class Store {
   }
 
   async dropShelf(shelf) {
-    const found = await this.#ask("records", "readonly", (table) => table.index("shelf").getAllKeys(shelf));
-    await this.change([], found);
+    await this.change([], await this.names(shelf));
   }
 
   async empty() {

@@ -9,8 +9,7 @@ const all = (day) => [...day.visits, ...day.errands, ...day.board];
 const find = (uid) => (state.day ? all(state.day).find((one) => one.uid === uid) : null);
 const flowOf = (thing) => state.day.flows[thing.flow];
 
-async function here(thing) {
-  const ops = await state.outbox.open();
+function here(thing, ops) {
   const { state: at, waiting } = standing(thing, flowOf(thing), ops);
   const mine = ops.filter((op) => op.thing === thing.uid);
   return { at, waiting, told: flowOf(thing).states[at], steps: stepsFrom(thing, at), ops: mine };
@@ -30,7 +29,7 @@ const phone = (number, who) => (number ? h("a", { class: "btn field-btn w-100", 
 export async function todayPage() {
   const day = state.day;
   if (!day) return show(h("h1", { tabindex: -1 }, t("today")), h("p", {}, t("no_day")));
-  const cards = async (list) => Promise.all(list.map(card));
+  const ops = await state.outbox.open();
   const today = dayOf(serverNow());
   const dated = day.visits.filter((one) => ["scheduled", "visiting"].includes(one.state));
   const sections = [
@@ -46,14 +45,14 @@ export async function todayPage() {
   if (first) parts.push(speaker(() => t("next_is", { what: first.item, who: first.who || "", where: first.address || first.to || "" })));
   for (const [title, list, empty, asked] of sections) {
     if (!list.length && !(empty && asked)) continue;
-    parts.push(h("section", { class: "field-section" }, h("h2", {}, `${title}${list.length ? `（${list.length}）` : ""}`), list.length ? await cards(list) : h("p", { class: "muted" }, empty)));
+    parts.push(h("section", { class: "field-section" }, h("h2", {}, `${title}${list.length ? `（${list.length}）` : ""}`), list.length ? list.map((one) => card(one, ops)) : h("p", { class: "muted" }, empty)));
   }
   if (day.log.grids) parts.push(h("a", { class: "btn field-btn w-100", href: "#/care" }, t("care_of", { n: day.care.length })));
   return show(parts);
 }
 
-async function card(thing) {
-  const { told, waiting, ops } = await here(thing);
+function card(thing, all) {
+  const { told, waiting, ops } = here(thing, all);
   const stuck = ops.some((op) => op.state !== "waiting");
   const where = thing.type === "home_visit" ? thing.address || thing.grid : [thing.from, thing.to].filter(Boolean).join(" → ");
   return h("a", { class: `field-card${stuck ? " is-late" : ""}`, href: `#/thing/${thing.uid}` },
@@ -68,7 +67,7 @@ async function card(thing) {
 export async function thingPage(_app, uid) {
   const thing = find(uid);
   if (!thing) return show(h("h1", { tabindex: -1 }, t("gone_title")), h("p", {}, t("gone")), h("a", { class: "btn field-btn", href: "#/" }, t("back_today")));
-  const { told, waiting, steps, ops } = await here(thing);
+  const { told, waiting, steps, ops } = here(thing, await state.outbox.open());
   const facts = thing.type === "home_visit"
     ? [[t("number"), thing.number], [t("item"), thing.item], [t("when"), moment(thing.slot)], [t("address"), thing.address], [t("basis"), thing.basis], [t("contact"), thing.contact], [t("bring"), thing.bring.join("、")], [t("attempts"), thing.attempts ? String(thing.attempts) : ""]]
     : [[t("number"), thing.number], [t("from"), [thing.from, thing.from_address].filter(Boolean).join(" ")], [t("to"), [thing.to, thing.to_address].filter(Boolean).join(" ")], [t("envelopes"), String(thing.envelopes)], [t("deliver_by"), moment(thing.slot)], [t("contact"), thing.contact]];
@@ -93,7 +92,7 @@ export async function thingPage(_app, uid) {
 // --- a step -----------------------------------------------------------------------------------------------------------
 export async function formPage(_app, uid, verb, settles) {
   const thing = find(uid);
-  const place = thing ? await here(thing) : null;
+  const place = thing ? here(thing, await state.outbox.open()) : null;
   const step = thing ? flowOf(thing).steps[verb] : null;
   if (!thing || !step || (!settles && !place.steps.some((one) => one.id === verb))) {
     return show(h("h1", { tabindex: -1 }, t("gone_title")), h("p", {}, t("step_gone")), h("a", { class: "btn field-btn", href: thing ? `#/thing/${uid}` : "#/" }, t("back")));

@@ -2,6 +2,9 @@
 const NAME = "daiban-field-{{ version }}";
 const KEPT = {{ kept | tojson }};
 const SHELL = {{ shell | tojson }};
+let opened;
+// Opened once for as long as this worker lives: the app asks for thirty files at its start.
+const kept = () => (opened ??= caches.open(NAME));
 
 self.addEventListener("install", (event) => {
   const fresh = KEPT.map((address) => new Request(address, { cache: "reload" }));
@@ -23,7 +26,7 @@ self.addEventListener("fetch", (event) => {
   // What is kept is asked of nobody: the app opens at once, with or without a signal; a new version comes with this file.
   if (KEPT.includes(address.pathname)) {
     event.respondWith(
-      caches.open(NAME).then(async (cache) => (await cache.match(address.pathname)) || fetch(event.request)),
+      kept().then(async (cache) => (await cache.match(address.pathname)) || fetch(event.request)),
     );
     return;
   }

@@ -46,16 +46,35 @@ async () => {
     for (const [url, init] of P.held.splice(0).reverse()) await (await fetch(url, { ...init, signal: undefined })).text();
   };
 
-  P.start = async (name, username, password, skew, pictures) => {
-    Object.assign(P, { name, username, password, skew, on: true, plan: [], held: [], sent: {}, names: {}, given: [], lost: [], made: [], day: null, box: null, uid: "", left: [] });
-    P.pictures = [];
+  const empty = async (name, skew) => {
+    Object.assign(P, { name, skew, on: true, plan: [], held: [], sent: {}, names: {}, given: [], lost: [], made: [], day: null, box: null, uid: "", left: [] });
+    P.store = await openStore(name);
+    P.guard = new Guard(P.store);
+  };
+
+  // The first sign-in of this phone; every history begins with the key that it brought.
+  P.start = async (name, username, password, pictures) => {
+    Object.assign(P, { username, password, pictures: [] });
     for (const one of pictures) {
       const bytes = Uint8Array.from(atob(one), (letter) => letter.charCodeAt(0));
       P.pictures.push({ bytes, size: bytes.length, sha256: await hashOf(bytes) });
     }
-    P.store = await openStore(name);
-    P.guard = new Guard(P.store);
-    await P.signOn();
+    await empty(name, 0);
+    P.first = await P.signOn();
+  };
+
+  P.begin = async (name, skew) => {
+    await empty(name, skew);
+    P.api = new Api({ send });
+    P.uid = P.first.device.uid;
+    P.take(await P.guard.open(P.first.device, P.first.secret));
+    await P.refresh();
+  };
+
+  P.forget = () => {
+    P.store.close();
+    indexedDB.deleteDatabase(P.name);
+    P.box = P.day = null;
   };
 
   // The password, on the page where everybody types it.
@@ -75,7 +94,7 @@ async () => {
   };
 
   P.signOn = async () => {
-    if (P.box) return;
+    if (P.box) return null;
     P.api = new Api({ send });
     P.on = true;
     P.plan = [];
@@ -89,6 +108,7 @@ async () => {
     P.uid = answer.device.uid;
     P.take(await P.guard.open(answer.device, answer.secret));
     await P.refresh();
+    return answer;
   };
 
   P.take = (box) => {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,20 +20,15 @@ from models.resident import CareEntry
 from process import engine, transactions
 from services import actions, care, visits
 from services.field import devices
-from services.installation import DEMO_PASSWORD
-from tests.field.phone import photograph, signature_bytes
-from tests.field.world import World, certificate
+from tests.field.four import SIGNATURE, Four, do
+from tests.field.world import PEOPLE, World, certificate
 from tests.services.visiting import LINES, tomorrow
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PEOPLE = ("grid.leader", "grid.leader", "courier", "courier2")
 FAULTS = ("ok", "before", "after", "twice", "late")
 FIELDS = ("needs", "contact", "proof")
-# Two photos and a signature; the photos travel in more than one piece.
-PICTURES = [base64.b64encode(one).decode() for one in (photograph(1, 170), photograph(2, 170), signature_bytes())]
-SIGNATURE = 2
 # Clocks of phones: right, of 1970, of 2050.
 SKEWS = (0, 0, 0, -56 * 365 * 86_400_000, 24 * 365 * 86_400_000)
 KINDS = {
@@ -79,11 +73,6 @@ AT_THE_DOOR: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def do(page: Page, *commands: Any) -> list[Any]:
-    found: list[Any] = page.evaluate("commands => P.do(commands)", list(commands))
-    return found
-
-
 @dataclass
 class Ends:
     """What is left when everybody has handed in, and what the test itself did beside the phones."""
@@ -98,8 +87,8 @@ class Ends:
 class History:
     """Four phones of three people; every step is drawn from the seed."""
 
-    def __init__(self, seed: int, world: World, pages: list[Page], driver: str) -> None:
-        self.seed, self.world, self.pages, self.driver = seed, world, pages, driver
+    def __init__(self, seed: int, world: World, four: Four) -> None:
+        self.seed, self.world, self.four, self.pages = seed, world, four, four.pages
         self.chance = random.Random(seed)
         self.away: set[int] = set()
         self.number = 0
@@ -128,14 +117,12 @@ class History:
 
     def begin(self) -> None:
         """The office as the story left it, three errands on the board, four phones signed on."""
-        self.world.back()
+        self.four.back()
         self.desk(lambda session: [self._post(session) for _ in range(3)])
         last = select(JournalEntry.id).order_by(JournalEntry.id.desc()).limit(1)
         self.ends.since = self.fresh().scalar(last) or 0
-        for index, page in enumerate(self.pages):
-            page.evaluate(self.driver)
-            skew = self.chance.choice(SKEWS)
-            do(page, ["start", f"h{self.seed}-{index}", PEOPLE[index], DEMO_PASSWORD, skew, PICTURES])
+        for index in range(len(self.pages)):
+            self.four.begin(index, f"h{self.seed}-{index}", self.chance.choice(SKEWS))
 
     def _post(self, session: Session) -> None:
         clerk = self.world.actor("community.clerk")
@@ -303,15 +290,11 @@ class History:
         for turn in range(12):
             settled = 0
             for page in self.pages:
-                said = do(page, ["hand"], ["settle", turn < 4], ["hand"])
+                # Nothing new is typed any more, so nobody needs the day again.
+                said = do(page, ["hand", False], ["settle", turn < 4], ["hand", False])
                 assert said[0] == said[2] == "ok", (self.seed, said)
                 settled += said[1]
             if not settled:
                 break
         self.ends.phones = [page.evaluate("() => P.end()") for page in self.pages]
         return self.ends
-
-    def close(self) -> None:
-        """The phones forget everything; the next history has new ones."""
-        for page in self.pages:
-            page.evaluate("() => { P.store.close(); indexedDB.deleteDatabase(P.name); P.box = null; }")

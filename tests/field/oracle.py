@@ -16,8 +16,8 @@ from models.field import FieldOp
 from models.grid import GridLog
 from models.ledger import JournalEntry
 from models.paper import Document
-from tests.field.history import FIELDS, PEOPLE, Ends
-from tests.field.world import World, certificate
+from tests.field.history import FIELDS, Ends
+from tests.field.world import PEOPLE, World, certificate
 
 
 class Oracle:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -15,12 +15,9 @@ from models.grid import GridLog
 from models.ledger import JournalEntry
 from models.paper import Document
 from models.resident import CareEntry
-from services.installation import DEMO_PASSWORD
-from tests.field.history import COLLECTED, FAULTS, PEOPLE, PICTURES, SKEWS, History, do
+from tests.field.four import Four, do
+from tests.field.history import COLLECTED, FAULTS, SKEWS, History
 from tests.field.world import World
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 TYPED = "typed"
 ERRAND_OF = {2: 0, 3: 1}
@@ -29,9 +26,9 @@ ERRAND_OF = {2: 0, 3: 1}
 class Orders:
     """Four phones full of things that do not contest each other, handed in over every kind of line."""
 
-    def __init__(self, seed: int, world: World, pages: list[Page], driver: str) -> None:
-        self.history = History(seed, world, pages, driver)
-        self.seed, self.world, self.pages = seed, world, pages
+    def __init__(self, seed: int, world: World, four: Four) -> None:
+        self.history = History(seed, world, four)
+        self.seed, self.world, self.four, self.pages = seed, world, four, four.pages
         self.chance = random.Random(seed * 7919)
 
     def compare(self, orders: int) -> int:
@@ -44,16 +41,15 @@ class Orders:
             self._deliver()
             ends.append(self._end())
             assert ends[0] == ends[-1], (self.seed, number, _differences(ends[0], ends[-1]))
-        self.history.close()
+        self.four.forget()
         return orders
 
     def _type(self) -> None:
         history, chance = self.history, self.chance
-        self.world.back()
+        self.four.back()
         history.desk(lambda session: [history._post(session) for _ in range(2)])
-        for index, page in enumerate(self.pages):
-            page.evaluate(history.driver)
-            do(page, ["start", f"o{self.seed}-{index}", PEOPLE[index], DEMO_PASSWORD, chance.choice(SKEWS), PICTURES])
+        for index in range(len(self.pages)):
+            self.four.begin(index, f"o{self.seed}-{index}", chance.choice(SKEWS))
         uid = self.world.visit
         mine, other = [["visit", "v1", uid, "set_off", {}], ["visit", "v2", uid, "collect", COLLECTED]], []
         mine += [["visit", "v3", uid, "file", {}], ["review", "r1", "needs", "送饭"], ["review", "r2", "needs", "送药"]]

@@ -126,13 +126,13 @@ def test_a_visit_without_a_signal(session: Session, handset: Phones, visit: str)
     assert phone.complaints == []
 
 
-def write_log(phone: Handset, what: str, minutes: str = "20") -> None:
+def write_log(phone: Handset, what: str, minutes: str = "20", *, twice: bool = False) -> None:
     phone.to("#/log")
     page = phone.page
     page.get_by_label("惠民便民服务").check()
     page.get_by_label("做了什么").fill(what)
     page.get_by_label("用时（分钟）").fill(minutes)
-    phone.tap("记好")
+    page.get_by_role("button", name="记好").click(click_count=2 if twice else 1)
     page.locator("[data-op]").first.wait_for()
 
 

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.field.broken import BROKEN
-from tests.field.history import PEOPLE, History
+from tests.field.four import Four, four_of
+from tests.field.history import History
 from tests.field.oracle import Oracle
 from tests.field.orders import Orders
 from tests.field.world import World, world_of
 from tests.servers import postgres
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -37,7 +38,6 @@ ORDERS = int(os.environ.get("SYNC_ORDERS", "3"))
 MOST_UNTIL_CAUGHT = 12
 # Where the first histories happen to miss it, it begins with the one that does not.
 SHOWN_BY = {"last_writer_wins": 3, "steps_without_a_version": 4}
-DRIVER = (Path(__file__).parent / "drive.js").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -75,33 +75,22 @@ def world(request: pytest.FixtureRequest, worlds: Callable[[str], World]) -> Wor
     return worlds(request.param)
 
 
-def phones_of(chromium: Browser, world: World) -> Iterator[list[Page]]:
-    contexts = [chromium.new_context(base_url=world.address, locale="zh-CN") for _ in PEOPLE]
-    pages = []
-    for context in contexts:
-        page = context.new_page()
-        page.goto("/field/left")
-        pages.append(page)
-    yield pages
-    for context in contexts:
-        context.close()
-
-
 @pytest.fixture
-def phones(chromium: Browser, world: World) -> Iterator[list[Page]]:
-    yield from phones_of(chromium, world)
+def four(chromium: Browser, world: World) -> Iterator[Four]:
+    with four_of(chromium, world) as found:
+        yield found
 
 
-def run(seed: int, world: World, pages: list[Page], orders: int) -> Counter[str]:
+def run(seed: int, four: Four, orders: int) -> Counter[str]:
     """One history to its end, judged; then the same things in several orders."""
-    history = History(seed, world, pages, DRIVER)
+    history = History(seed, four.world, four)
     history.begin()
     for _ in range(STEPS):
         history.step()
-    found = Oracle(seed, world, history.end()).judge()
-    history.close()
+    found = Oracle(seed, four.world, history.end()).judge()
+    four.forget()
     if orders:
-        found["orders"] += Orders(seed, world, pages, DRIVER).compare(orders)
+        found["orders"] += Orders(seed, four.world, four).compare(orders)
     return found
 
 
@@ -112,23 +101,23 @@ def test_a_broken_server_is_caught(
     """The same judge, before a server that was spoiled on purpose, finds it within a few histories."""
     world = worlds("sqlite")
     BROKEN[name](monkeypatch)
-    for pages in phones_of(chromium, world):
+    with four_of(chromium, world) as four:
         for seed in range(SHOWN_BY.get(name, 1), MOST_UNTIL_CAUGHT + 1):
             try:
-                run(seed, world, pages, 2)
+                run(seed, four, 2)
             except AssertionError as caught:
                 print(f"{name}: caught in history {seed}: {str(caught)[:300]}")
                 return
     raise AssertionError(f"{name} was not caught in {MOST_UNTIL_CAUGHT} histories")
 
 
-def test_histories(world: World, phones: list[Page]) -> None:
+def test_histories(world: World, four: Four) -> None:
     """Same end whatever the order: nothing lost, nothing doubled, nothing silently overwritten."""
     count = COUNTS["postgresql" if world.admin is not None else "sqlite"]
     total: Counter[str] = Counter()
     for seed in range(FIRST, FIRST + count):
         print(f"history {seed}", end=" ", flush=True)
-        found = run(seed, world, phones, ORDERS)
+        found = run(seed, four, ORDERS)
         print(dict(found), flush=True)
         total += found
     print(f"{count} histories of {STEPS} steps: {dict(total)}")

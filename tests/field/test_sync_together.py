@@ -7,8 +7,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.delegation import Handover
+from models.person import CourierProfile
 from models.resident import CareEntry
 from process import engine
+from services import couriers
 from tests.field.phone import Phone, door
 from tests.field.sync_steps import As, Client, chain, of, posted
 
@@ -110,3 +112,24 @@ def test_of_two_couriers_the_second_hears_who_was_faster(session: Session, clien
     assert phones[0].answers(ops[0])[0]["outcome"] == "done"
     told = phones[1].answers(ops[1])[0]
     assert told["outcome"] == "conflict" and told["conflict"]["who"] and told["conflict"]["did"] == "认领"
+
+
+def test_whoever_was_suspended_without_a_signal_hears_why(session: Session, client_as: Client, actor: As) -> None:
+    """What was done in the street meanwhile is told one by one, and what is in the bag may still be brought to its end."""
+    free, held, out = (posted(session, actor) for _ in range(3))
+    phone = Phone(client_as("courier"), "courier")
+    versions = {one["uid"]: one["version"] for one in phone.day()["board"]}
+    take = [phone.op("step", one.uid, "claim", base=versions[one.uid]) for one in (held, out)]
+    bag = phone.op("step", out.uid, "pick_up", inputs={"envelopes": 2}, after=[take[1]["op_id"]])
+    assert [one["outcome"] for one in phone.answers(*take, bag)] == ["done"] * 3
+    mine = {one["uid"]: one["version"] for one in phone.day()["errands"]}
+    couriers.suspend(session, actor("dispatcher"), session.get_one(CourierProfile, out.assignee_id), "家里有事")
+    session.commit()
+    claim = phone.op("step", free.uid, "claim", base=versions[free.uid])
+    fetch = phone.op("step", held.uid, "pick_up", inputs={"envelopes": 2}, base=mine[held.uid])
+    away = phone.op("step", out.uid, "set_off", base=mine[out.uid])
+    told = phone.answers(claim, fetch, away)
+    assert (told[0]["outcome"], told[2]["outcome"]) == ("refused", "done")
+    assert "暂停接单（家里有事）" in told[0]["sentence"] and "调度员" in told[0]["sentence"]
+    assert told[1]["outcome"] == "conflict" and told[1]["conflict"]["did"], told[1]
+    assert {"title": "说明", "value": "家里有事"} in told[1]["conflict"]["theirs"]

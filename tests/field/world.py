@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import create_engine, make_url, select, text
 from sqlalchemy.orm import Session
@@ -24,12 +26,16 @@ from process.access import Actor, load_actor
 from process.clock import forget_calendar, local_day
 from process.identity import check_character
 from services import care, installation, visits
+from services.installation import DEMO_PASSWORD
 from tests.conftest import settings
 from tests.servers import free_port
 from tests.services.fertility import certificate_of, draw_all
 from tests.services.visiting import OLD_LADY, collection, request_visit, tomorrow
 
 STORY = "story"
+PEOPLE = ("grid.leader", "grid.leader", "courier", "courier2")
+# Passwords are checked as everywhere, but hashed so that it costs nothing: they are typed thousands of times, and not what is asked here.
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class _Quiet(WSGIRequestHandler):
@@ -162,6 +168,10 @@ def world_of(folder: Path, installed: Path, server: str | None = None) -> Iterat
             db.session.commit()
         transactions.set_writing(True)
         _story(world)
+        hashed = CHEAP.hash(DEMO_PASSWORD)
+        for person in world.session.scalars(select(Person).where(Person.username.in_(PEOPLE))):
+            person.password_hash = hashed
+        world.session.commit()
         # What a test looks up must not hold the lock under which the server writes.
         transactions.set_writing(False)
         world.keep(STORY)
@@ -170,9 +180,13 @@ def world_of(folder: Path, installed: Path, server: str | None = None) -> Iterat
         thread = threading.Thread(target=answering.serve_forever, daemon=True)
         thread.start()
         world.address = f"http://127.0.0.1:{port}"
+        # What stands here by now stands to the end: nobody looks through it for rubbish thousands of times.
+        gc.collect()
+        gc.freeze()
         try:
             yield world
         finally:
+            gc.unfreeze()
             answering.shutdown()
             thread.join(10)
             transactions.set_writing(True)
