@@ -51,6 +51,22 @@ def day_of(value: date | None) -> str:
     return (f"{value.year}年" if year else "") + f"{value.month}月{value.day}日"
 
 
+def full_day(value: date | None) -> str:
+    """`2026年3月5日`: a day that counts for years, a period or a paper's date, is written out."""
+    if value is None:
+        return ""
+    if str(get_locale()) == "en":
+        return f"{value.day} {value:%b %Y}"
+    return f"{value.year}年{value.month}月{value.day}日"
+
+
+def period(since: date | None, until: date | None) -> str:
+    """`2026年3月5日 至 长期`: from when until when something holds, with words where an end is open."""
+    if since is None:
+        return gettext("到 %(day)s 止", day=full_day(until)) if until else gettext("长期")
+    return gettext("%(first)s 至 %(last)s", first=full_day(since), last=full_day(until) or gettext("长期"))
+
+
 def lasted(minutes: float | None) -> str:
     """So long as people say it: minutes under two hours, hours under two days, days and hours above."""
     if minutes is None:

@@ -87,6 +87,10 @@ def entry_title(content: Content, definition: Definition, action: str) -> str:
 
 JOURNAL_WORDS = {
     "errand:wrong_code": N_("确认码输错"),
+    "errand:thank": N_("向跑腿工致谢"),
+    "exchange:print": N_("自助打印通办证明"),
+    "fax:match": N_("传真放进材料"),
+    "delegation:succeed": N_("由承接单位继续办理"),
     "custody:difference": N_("清点有出入"),
     "custody:move": N_("材料交接"),
     "paper:freeze": N_("制作文书"),
@@ -96,6 +100,7 @@ JOURNAL_WORDS = {
     "personal:reveal": N_("查看完整个人信息"),
     "letter:sign": N_("签订代办委托书"),
     "content:edit": N_("修改内容"),
+    "case:materials": N_("登记收到的材料"),
     "seal:use": N_("用印"),
     "note:add": N_("记备注"),
     "certificate:draft": N_("起草证照"),
@@ -122,6 +127,7 @@ JOURNAL_WORDS = {
     "clock:near": N_("提醒：期限快到"),
     "clock:late": N_("提醒：已过期限"),
     "clock:recalculated": N_("工作日历变动，期限重算"),
+    "promise:lapse_told": N_("提醒：容缺的材料到期没有补"),
     "notice:send": N_("发出提醒"),
     "message:tell": N_("告知办事人"),
     "message:resend": N_("重发短信"),
@@ -174,6 +180,7 @@ def entries(
             .all()
         )
         named = _named(session, rows)
+        reminded: set[tuple[str, str]] = set()
         for entry in rows:
             entry_kind = (
                 "paper"
@@ -188,6 +195,11 @@ def entries(
                 continue
             if (entry_kind == "view" or entry.action in INSIDE) and not insider:
                 continue
+            # One reminder rings at the holder and at the head: two rows of the journal, one line here.
+            if entry.action.startswith("clock:"):
+                if (rung := (entry.action, moment(entry.at))) in reminded:
+                    continue
+                reminded.add(rung)
             found.append(
                 {
                     "when": moment(entry.at),

@@ -223,7 +223,8 @@ def tell_ticket(step: Step) -> None:
     if step.inputs.get("verdict"):
         words.append(sub_tickets.VERDICTS[step.inputs["verdict"]])
     if step.inputs.get("date"):
-        words.append(f"答应{step.inputs['date'].isoformat()}前答复")
+        day = step.inputs["date"]
+        words.append(f"答应{day.year}年{day.month}月{day.day}日前答复")
     if step.transition.id == "send":
         words.append(str((sub.fields or {}).get("question") or ""))
     elif step.inputs.get("comment"):

@@ -12,9 +12,10 @@ from flask_login import login_required
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from blueprints import present
 from blueprints.access import bp
 from blueprints.access.forms import EndForm, GiveForm, day
-from blueprints.access.words import cause_title, period, role_title, story
+from blueprints.access.words import cause_title, role_title, story
 from blueprints.context import current_actor, db_session
 from blueprints.dynamic_forms import show_refusal
 from models.base import now
@@ -81,7 +82,7 @@ def _row(grant: Grant) -> Any:
         place=grant.place.name,
         role=role_title(grant.role),
         cause=cause_title(grant.cause),
-        period=period(grant.since, grant.until),
+        period=present.period(grant.since, grant.until),
         state=(_("已结束"), "done") if ended else (_("还没开始"), "waiting") if coming else (_("有效"), "running"),
         end_url=None
         if ended or grant.cause == "substitution" or grant.person_id == current_actor().person_id
@@ -94,7 +95,7 @@ def _stand_in(made: Any) -> Any:
     over = made.ended_at is not None or made.until < today
     return SimpleNamespace(
         text=_("%(who)s 代 %(whom)s", who=made.substitute.name, whom=made.principal.name),
-        period=period(made.since, made.until),
+        period=present.period(made.since, made.until),
         state=(_("已结束"), "done")
         if over
         else (_("还没开始"), "waiting")
@@ -188,7 +189,7 @@ def give() -> ResponseReturnValue:
             name=given.person.name,
             place=given.place.name,
             role=role_title(given.role),
-            period=period(given.since, given.until),
+            period=present.period(given.since, given.until),
         ),
         "success",
     )

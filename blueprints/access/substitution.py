@@ -11,9 +11,10 @@ from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy import select
 
+from blueprints import present
 from blueprints.access import bp
 from blueprints.access.forms import SubstituteForm, day
-from blueprints.access.words import period, role_title
+from blueprints.access.words import role_title
 from blueprints.context import current_actor, db_session
 from blueprints.dynamic_forms import show_refusal
 from models.agency import Agency
@@ -113,7 +114,7 @@ def _name(form: SubstituteForm, principal: Person, here: str) -> ResponseReturnV
     flash(
         _(
             "%(period)s 由%(who)s代%(whom)s的班。到日子自动生效和结束，记录会写“%(who)s 代 %(whom)s”。",
-            period=period(made.since, made.until),
+            period=present.period(made.since, made.until),
             who=made.substitute.name,
             whom=made.principal.name,
         ),
@@ -134,7 +135,7 @@ def _row(made: Substitution, other: Person, here: str) -> Any:
         name=other.name,
         unit=other.unit.name if other.unit else "",
         posts=[f"{names.get(p['place'], p['place'])} · {role_title(p['role'])}" for p in made.posts],
-        period=period(made.since, made.until),
+        period=present.period(made.since, made.until),
         reason=made.reason,
         named_by=made.named_by.name if made.named_by and made.named_by_id != made.principal_id else "",
         state=(_("已结束"), "done")

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from blueprints import present
 from blueprints.access import bp
-from blueprints.access.words import cause_title, period, role_title
+from blueprints.access.words import cause_title, role_title
 from blueprints.context import current_actor, db_session
 from extensions import db
 from models.content import Content
@@ -86,7 +86,7 @@ def _row(one: sight.Sight) -> Any:
         unit=one.person.unit.name if one.person.unit else "",
         cause=cause,
         how=" · ".join(how),
-        period=period(one.grant.since, one.grant.until) if one.grant is not None else _("随办理变化"),
+        period=present.period(one.grant.since, one.grant.until) if one.grant is not None else _("随办理变化"),
         full=one.full,
         url=url_for("access.person", username=one.person.username) if looks_after else None,
     )

@@ -37,14 +37,6 @@ def cause_title(cause: str) -> str:
     return gettext(jurisdiction.CAUSES[cause]) if cause in jurisdiction.CAUSES else cause
 
 
-def period(since: date | None, until: date | None) -> str:
-    """`2026-11-22 至 2026-12-01`, with words where an end is open."""
-    if since is None and until is None:
-        return gettext("长期")
-    first = since.isoformat() if since else gettext("一直")
-    return gettext("%(first)s 至 %(last)s", first=first, last=until.isoformat() if until else gettext("长期"))
-
-
 def story(rows: list[JournalEntry]) -> list[dict[str, Any]]:
     """Journal rows of somebody's rights as entries of a time line."""
     session = db_session()
@@ -79,12 +71,12 @@ def _told(row: JournalEntry, places: dict[str, str], people: dict[int, str]) -> 
     )
     dates = ""
     if details.get("since") or details.get("until"):
-        dates = gettext(
-            "%(first)s 至 %(last)s",
-            first=details.get("since") or gettext("一直"),
-            last=details.get("until") or gettext("长期"),
-        )
+        dates = present.period(_date(details.get("since")), _date(details.get("until")))
     both = ""
     if details.get("substitute") in people and details.get("principal") in people:
         both = gettext("%(who)s 代 %(whom)s", who=people[details["substitute"]], whom=people[details["principal"]])
     return " · ".join(part for part in (both, posts, dates) if part)
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

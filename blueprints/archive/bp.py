@@ -62,9 +62,9 @@ def tabs(here: str) -> list[Any]:
 
 
 def kept(entry: ArchiveEntry) -> str:
-    """30年（至 2056-12-31）"""
+    """30年（至 2056年12月31日）"""
     name = _(CLASSES[entry.retention])
-    return _("%(name)s（至 %(day)s）", name=name, day=f"{entry.keep_until:%Y-%m-%d}") if entry.keep_until else name
+    return _("%(name)s（至 %(day)s）", name=name, day=present.full_day(entry.keep_until)) if entry.keep_until else name
 
 
 def row(entry: ArchiveEntry) -> Any:

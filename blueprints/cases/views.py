@@ -67,6 +67,7 @@ def index() -> ResponseReturnValue:
         ],
         filtered=bool(words or any(chosen.values())),
         may_file=bool(actor.roles & INTAKE_ROLES),
+        may_apply=actor.resident_id is not None,
     )
 
 

@@ -16,7 +16,6 @@ from wtforms import DateField, HiddenField, RadioField, SelectField, SelectMulti
 
 from blueprints import present
 from blueprints.access.forms import day
-from blueprints.access.words import period
 from blueprints.catalogue import offers
 from blueprints.catalogue.bp import bp
 from blueprints.context import current_actor, db_session
@@ -72,7 +71,7 @@ def row(grant: AuthorityGrant, used: tuple[int, int] = (0, 0)) -> Any:
         more=max(0, len(names) - SHOWN_ITEMS),
         names=names,
         power=_(authority.POWERS[grant.power]),
-        period=period(grant.since, grant.until),
+        period=present.period(grant.since, grant.until),
         basis=grant.basis,
         state=state,
         illustrative=grant.illustrative,
@@ -168,7 +167,7 @@ def authority_give() -> ResponseReturnValue:
             "已登记：%(giver)s授权%(taker)s，%(period)s。新来的件从第一天起照此转办。",
             giver=grant.giver.name,
             taker=grant.taker.name,
-            period=period(grant.since, grant.until),
+            period=present.period(grant.since, grant.until),
         ),
         "success",
     )

@@ -23,8 +23,8 @@ from wtforms import (
     TextAreaField,
 )
 
+from blueprints import present
 from blueprints.access.forms import day
-from blueprints.access.words import period
 from blueprints.catalogue import offers
 from blueprints.catalogue.bp import bp
 from blueprints.context import current_actor, db_session
@@ -91,7 +91,7 @@ def line(entry: ItemPlace, today: Any) -> Any:
         steps=entry.steps,
         handlers=[handler.person.name for handler in entry.handlers],
         villages=said.get(entry.to_villages, "") if entry.to_villages is not None else "",
-        pilot=period(entry.pilot_since, entry.pilot_until) if entry.pilot_since else "",
+        pilot=present.period(entry.pilot_since, entry.pilot_until) if entry.pilot_since else "",
         on_trial=entry.on_trial(today),
         same_power=entry.same_power,
         power_basis=entry.power_basis,

@@ -158,7 +158,9 @@ def guide(code: str) -> ResponseReturnValue:
         links=offers.filing_links(record, actor, fileable, frozenset(facts.channels)),
         drawing=Markup(draw(library.workflows["case"], locale=str(get_locale()))),
         follows=publicity.follows(db_session(), item, actor) if actor.resident_id is not None else None,
-        mismatch_url=url_for("catalogue.mismatch", code=code) if item.state == "published" else None,
+        mismatch_url=url_for("catalogue.mismatch", code=code)
+        if item.state == "published" and actor.resident_id is not None
+        else None,
         sheet_url=url_for("catalogue.item_sheet", code=code, sheet=item_sheets.LEAFLET)
         if item.state == "published"
         else None,

@@ -65,15 +65,24 @@ def index() -> ResponseReturnValue:
         SimpleNamespace(id=s, title=present.title_of(definition.states[s]), rows=[r for r in rows if r.state_id == s])
         for s in sorted({r.state_id for r in rows}, key=lambda s: order[s])
     ]
-    filters = [SimpleNamespace(label=_("要办的"), url=url_for("certificates.index"), active=not state and not words)]
-    filters += [
-        SimpleNamespace(label=present.title_of(s), url=url_for("certificates.index", state=s.id), active=state == s.id)
-        for s in definition.states.values()
-    ]
+    # Numbers, seals and printing are the office's work; a holder has few and sees them all.
+    own = actor.resident_id is not None
+    filters = []
+    if not own:
+        filters = [
+            SimpleNamespace(label=_("要办的"), url=url_for("certificates.index"), active=not state and not words)
+        ]
+        filters += [
+            SimpleNamespace(
+                label=present.title_of(s), url=url_for("certificates.index", state=s.id), active=state == s.id
+            )
+            for s in definition.states.values()
+        ]
     return render_template(
         "certificates/index.html",
         groups=groups,
         filters=filters,
+        own=own,
         q=words,
         filtered=bool(words or state),
         failed=_failed(),

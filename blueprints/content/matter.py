@@ -115,7 +115,7 @@ def _own(content: Content, full: bool, rights: Mapping[str, str]) -> Any:
             _("委托书"),
             ""
             if content.parent_id
-            else _("已签，有效至 %(day)s", day=letter.valid_until.strftime("%Y-%m-%d"))
+            else _("已签，有效至 %(day)s", day=present.full_day(letter.valid_until))
             if letter and letter.signed_at
             else _("还没有签"),
         )

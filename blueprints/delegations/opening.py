@@ -16,6 +16,7 @@ from wtforms import BooleanField, DateField, SelectField, SelectMultipleField, S
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
+from blueprints import present
 from blueprints.context import current_actor, db_session, load_or_404
 from blueprints.delegations.bp import bp
 from blueprints.dynamic_forms import Asked, SignatureField, is_mendable, posted, show_refusal
@@ -204,4 +205,5 @@ def _letter_page(ticket: Delegation, form: FlaskForm) -> str:
         principal=principal,
         principal_number=mask_id_number(principal.id_number) if principal else "",
         signed=ticket.letter,
+        signed_until=present.full_day(ticket.letter.valid_until) if ticket.letter else "",
     )

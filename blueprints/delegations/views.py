@@ -59,5 +59,6 @@ def index() -> ResponseReturnValue:
         rows=rows,
         filters=filters,
         chosen=chosen.key,
+        at_office=current_actor().resident_id is None,
         next_url=url_for("delegations.index", show=chosen.key, after=found[-1].id) if more else None,
     )

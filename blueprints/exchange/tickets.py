@@ -23,7 +23,7 @@ from process.library import library
 from process.masking import mask_name
 from process.refusals import InvalidInput, NotFound
 from services import generic
-from services.exchange import items, partners, tickets
+from services.exchange import items, partners, printing, tickets
 
 SHOWN = 60
 
@@ -60,6 +60,7 @@ def index() -> ResponseReturnValue:
         may_file=generic.may_start(actor, library.type(tickets.TYPE)) and bool(_offers(session)),
         may_start=generic.may_start(actor, library.type(tickets.TYPE)),
         administrator=partners.is_administrator(session, actor),
+        attendant=not actor.roles.isdisjoint(printing.ATTENDANTS),
     )
 
 

@@ -13,8 +13,11 @@ from flask_login import login_required
 from sqlalchemy.orm import joinedload
 
 from blueprints import present
+from blueprints.catalogue.offers import INTAKE_ROLES
 from blueprints.context import current_actor, db_session
+from blueprints.delegations.runs import may_see_runs
 from blueprints.dynamic_forms import is_mendable, label_of
+from blueprints.errands.bp import BOARD_ROLES
 from blueprints.generic.columns import Columns, columns_of
 from blueprints.generic.forms import new_form, sent, show_errors
 from blueprints.lists import bulk
@@ -49,6 +52,8 @@ OWN_FORM = {
     "errand": "errands.new",
     "courier_run": "delegations.new_run",
 }
+# Pages of their own that let in only these.
+STAFFED = {"errands.board": BOARD_ROLES, "cases.new": INTAKE_ROLES}
 FILTERS = ("q", "state", "unit", "since", "until", "only", "sort")
 ONLY = ("open", "mine", "overdue")
 
@@ -78,12 +83,22 @@ def _entry(one: overview.Entry) -> Any:
         notes=[_(note) for note in kind.notes],
         open=one.open,
         mine=one.mine,
-        url=url_for(endpoint) if endpoint else url_for("generic.listed", type_id=kind.id),
+        url=url_for(endpoint) if endpoint and _open(endpoint) else url_for("generic.listed", type_id=kind.id),
         new_url=_new_url(kind) if one.may_start else None,
     )
 
 
+def _open(endpoint: str) -> bool:
+    """Whether the page of its own lets this reader in; whoever it does not finds the same things in the plain list."""
+    if endpoint == "delegations.runs":
+        return may_see_runs(current_actor())
+    return endpoint not in STAFFED or not STAFFED[endpoint].isdisjoint(current_actor().roles)
+
+
 def _new_url(kind: ContentType) -> str | None:
+    if kind.id == "case" and not _open(OWN_FORM["case"]):
+        # Without a counter one applies from the guide of the matter.
+        return url_for("catalogue.index")
     if kind.id in OWN_FORM:
         return url_for(OWN_FORM[kind.id])
     return url_for("generic.new", type_id=kind.id) if kind.generic else None

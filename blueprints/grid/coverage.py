@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
 
+from blueprints import present
 from blueprints.context import current_actor, db_session
 from blueprints.grid import forms, words
 from blueprints.grid.bp import bp
@@ -51,7 +52,7 @@ def coverage_report() -> ResponseReturnValue:
             SimpleNamespace(
                 who=mask_name(e.resident.name),
                 grid=e.resident.grid.name if e.resident.grid else _("还没有划网格"),
-                since=e.opened_on.isoformat(),
+                since=present.full_day(e.opened_on),
                 url=url_for("visits.entry", entry_id=e.id),
             )
             for e in coverage.unseen_people(session, actor, since, until)
@@ -62,6 +63,7 @@ def coverage_report() -> ResponseReturnValue:
         named=named,
         since=since.isoformat(),
         until=until.isoformat(),
+        from_to=(present.full_day(since), present.full_day(until)),
         wrong=wrong,
         wanted=places.LEADERS_PER_GRID,
     )

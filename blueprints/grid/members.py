@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy import select
 
+from blueprints import present
 from blueprints.context import current_actor, db_session
 from blueprints.grid import forms, words
 from blueprints.grid.bp import bp
@@ -66,7 +67,7 @@ def _member(member: grid_members.Member, colleague: bool, keeper: bool) -> Any:
         capacities=[
             SimpleNamespace(
                 title=words.role(m.capacity),
-                period=words.period(m.since, m.until),
+                period=present.period(m.since, m.until),
                 end_url=url_for("grid.end_member", entry_id=m.id) if keeper and m.person_id != me else None,
             )
             for m in member.memberships
@@ -76,7 +77,7 @@ def _member(member: grid_members.Member, colleague: bool, keeper: bool) -> Any:
 
 def _line(member: GridMembership) -> Any:
     return SimpleNamespace(
-        name=member.person.name, title=words.role(member.capacity), period=words.period(member.since, member.until)
+        name=member.person.name, title=words.role(member.capacity), period=present.period(member.since, member.until)
     )
 
 

@@ -17,6 +17,7 @@ from blueprints.grid import forms, words
 from blueprints.grid.bp import bp
 from blueprints.grid.forms import Box
 from blueprints.grid.period import asked_period
+from blueprints.grid.rosters import own_place
 from models.agency import Agency
 from process.access import Actor
 from process.refusals import NotFound, Refusal
@@ -273,4 +274,5 @@ def rules() -> ResponseReturnValue:
             (_("五项家门口制度"), village_rules.home_gate_rules()),
         ],
         sees_processes=not current_actor().roles.isdisjoint({"system_admin", "supervisor", "catalogue_manager"}),
+        at_work=own_place() is not None,
     )

@@ -12,6 +12,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import login_required
 
+from blueprints import present
 from blueprints.context import current_actor, db_session
 from blueprints.grid import forms, words
 from blueprints.grid.bp import bp
@@ -28,12 +29,19 @@ from services.rosters import SHIFTS
 @login_required
 def my_roster() -> ResponseReturnValue:
     """Straight to the roster of the place I work at."""
-    unit = db_session().get(Agency, current_actor().unit_id) if current_actor().unit_id else None
+    place = own_place()
+    if place is None:
+        raise NotFound()
+    return redirect(url_for("grid.roster", place_id=place.id), 303)
+
+
+def own_place() -> Agency | None:
+    """The place with a roster that the reader works at; None when there is none, and the way to it is not shown."""
+    actor = current_actor()
+    unit = db_session().get(Agency, actor.unit_id) if actor.unit_id else None
     while unit is not None and unit.kind not in rosters.KINDS:
         unit = unit.parent
-    if unit is None or not grid_rights.works_in_office(current_actor()):
-        raise NotFound()
-    return redirect(url_for("grid.roster", place_id=unit.id), 303)
+    return unit if grid_rights.works_in_office(actor) else None
 
 
 @bp.get("/<place_id>/roster")
@@ -156,7 +164,7 @@ def roster_day(place_id: str, day: str) -> ResponseReturnValue:
             )
         )
         if refusal is None:
-            flash(_("%(day)s 的值班已改。", day=day), "success")
+            flash(_("%(day)s 的值班已改。", day=present.day_of(when)), "success")
             return redirect(back, 303)
         place = _kept(place_id)
     there = rosters.month(session, place, when, when).get(when, [])
@@ -178,7 +186,7 @@ def roster_day(place_id: str, day: str) -> ResponseReturnValue:
         Box("reason", _("原因"), required=False, attrs={"maxlength": 200}),
     ]
     return forms.page(
-        _("%(day)s 值班", day=day),
+        _("%(day)s 值班", day=present.full_day(when)),
         boxes,
         submit=_("保存"),
         back=back,

@@ -121,7 +121,7 @@ def _member(member: StationMember, station: JointStation, keeper: bool) -> Any:
         unit=member.person.unit.name if member.person.unit else "",
         what=words.role(member.role) if member.role else member.department,
         phone=words.phone(member.person.phone, full=True),
-        period=words.period(member.since, member.until),
+        period=present.period(member.since, member.until),
         invented=member.person.illustrative,
         end_url=url_for("grid.station_leave", entry_id=station.id, member_id=member.id) if keeper else None,
     )
@@ -296,7 +296,7 @@ def call(uid: str) -> ResponseReturnValue:
             SimpleNamespace(
                 who=" · ".join(p for p in (people.get(t.person_id or 0, ""), t.person.name if t.person else "") if p),
                 state=t.state,
-                day=local_day(t.opened_at).isoformat(),
+                day=present.day_of(local_day(t.opened_at)),
             )
             for t in asked
         ],

@@ -52,11 +52,6 @@ def role(role_id: str) -> str:
     return names[1] if str(get_locale()) == "en" else names[0]
 
 
-def period(since: date | None, until: date | None) -> str:
-    start = since.isoformat() if since else _("起初")
-    return f"{start} – {until.isoformat() if until else _('长期')}"
-
-
 def share(part: int, base: int) -> str:
     """`33/40（82.5%）`: computed from the counts, one decimal, never without its base."""
     return f"{part}/{base}" + (f"（{part / base * 100:.1f}%）" if base else "")
@@ -90,7 +85,7 @@ def _detail(details: dict[str, Any], people: dict[int, str]) -> str:
     if details.get("changed"):
         parts.append(_("改了：%(what)s", what="、".join(_(PARTS.get(str(n), str(n))) for n in details["changed"])))
     if details.get("since"):
-        parts.append(period(date.fromisoformat(details["since"]), _date(details.get("until"))))
+        parts.append(present.period(date.fromisoformat(details["since"]), _date(details.get("until"))))
     elif details.get("until"):
         parts.append(_("到 %(day)s", day=details["until"]))
     if details.get("told"):

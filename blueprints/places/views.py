@@ -355,9 +355,7 @@ def platforms_of(agency: Agency) -> list[str]:
 def period(agency: Agency) -> str:
     if agency.valid_from is None and agency.valid_to is None:
         return ""
-    start = agency.valid_from.isoformat() if agency.valid_from else ""
-    end = agency.valid_to.isoformat() if agency.valid_to else _("今")
-    return f"{start} – {end}"
+    return f"{present.full_day(agency.valid_from)} – {present.full_day(agency.valid_to) or _('今')}"
 
 
 def _kinds() -> dict[str, str]:

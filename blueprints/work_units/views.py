@@ -15,7 +15,6 @@ from wtforms import DateField, SelectMultipleField, StringField
 
 from blueprints import present
 from blueprints.access.forms import day
-from blueprints.access.words import period
 from blueprints.catalogue.offers import doubtful, name_of
 from blueprints.context import current_actor, db_session
 from blueprints.dynamic_forms import Asked, show_refusal
@@ -136,7 +135,7 @@ def _operator(one: WorkUnitOperator, today: Any) -> SimpleNamespace:
         name=one.person.name,
         account=one.person.username,
         functions=[name_of(known[code]) for code in one.functions if code in known],
-        period=period(one.since, one.until),
+        period=present.period(one.since, one.until),
         reason=one.reason,
         state=state,
         running=unit_operators.running(one, today),
@@ -195,7 +194,7 @@ def name(uid: str) -> ResponseReturnValue:
             "已委托%(name)s办 %(n)s 项业务，%(period)s。",
             name=one.person.name,
             n=len(one.functions),
-            period=period(one.since, one.until),
+            period=present.period(one.since, one.until),
         ),
         "success",
     )
