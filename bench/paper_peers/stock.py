@@ -9,6 +9,8 @@ from typing import Any
 
 import pydyf
 import weasyprint.pdf
+from weasyprint import css
+from weasyprint.layout import percent
 from weasyprint.pdf import fonts
 
 # Taken when this module is imported, which has to be before the first RenderService is made.
@@ -19,6 +21,8 @@ _PLACES: tuple[tuple[Any, str], ...] = (
     (fonts, "build_fonts_dictionary"),
     (weasyprint.pdf, "build_fonts_dictionary"),
     (pydyf, "zlib"),
+    (css.ComputedStyle, "__missing__"),
+    (percent, "resolve_one_percentage"),
 )
 _STOCK = [getattr(owner, name) for owner, name in _PLACES]
 assert pydyf.zlib is zlib, "the product has hooked in already"

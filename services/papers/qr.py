@@ -16,6 +16,7 @@ SCALE, QUIET = 4, 2
 # The longest address, its signed claim among it, that is printed; both ways of drawing hold to it.
 LONGEST = 700
 _BITS = bytes(0x30 if value <= 127 else 0x31 for value in range(256))
+_GREY = bytes.maketrans(b"01", b"\x00\xff")
 
 
 def points(text: str) -> tuple[int, bytes]:
@@ -39,16 +40,19 @@ def points(text: str) -> tuple[int, bytes]:
 
 
 def data_uri(text: str) -> str:
-    """The code as a PNG data URI of black and white."""
+    """The code as a PNG data URI in grey; one bit a point would be turned into colours and packed twice over."""
     side, rows = points(text)
     row = len(rows) // side
-    lines = b"".join(b"\0" + rows[at : at + row] for at in range(0, len(rows), row))
+    lines = b"".join(
+        (b"\0" + f"{int.from_bytes(rows[at : at + row], 'big'):0{8 * row}b}"[:side].encode().translate(_GREY)) * SCALE
+        for at in range(0, len(rows), row * SCALE)
+    )
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines, 1)) + chunk(b"IEND", b"")
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 

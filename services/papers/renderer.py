@@ -21,7 +21,7 @@ from weasyprint import CSS, HTML, Attachment
 from weasyprint.document import Document
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
-from . import attached, dense, fonts, glyphs, overprint, qr, values
+from . import attached, dense, fonts, glyphs, overprint, qr, quick, values
 from .child import DEFAULT_LIMITS, Limits, run_limited
 from .definition import COMMON, ROOT, SIZES, Paper, load_all
 from .errors import DoesNotFit, InvalidPaperData, MissingGlyphs, RenderFailed
@@ -75,6 +75,7 @@ class RenderService:
     def __init__(self, root: Path = ROOT, *, limits: Limits = DEFAULT_LIMITS) -> None:
         fonts.require_subsetter()
         dense.install()
+        quick.install()
         self.root = root
         self.limits = limits
         self._fonts: OwnFonts | None = OwnFonts()
