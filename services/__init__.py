@@ -64,6 +64,7 @@ REGISTERING = (
     "office_rules",
     "office_matters",
     "projects.steps",
+    "projects.ending",
     "projects.minute",
     "hall",
     "point_items",

@@ -18,11 +18,11 @@ from blueprints.context import current_actor, db_session
 from blueprints.projects.bp import bp, project
 from models.base import now
 from models.content import Content
-from models.project import DROPPED, PLANNED, ProjectRow
+from models.project import DROPPED, HELD, PLANNED, ProjectRow
 from process import access, clock, engine
 from process.access import Actor
 from process.library import library
-from services.projects import charts, clocks, drawing, meetings, people, rows, steps, tables
+from services.projects import charts, clocks, drawing, ending, meetings, people, rows, signing, steps, tables
 
 
 @bp.get("/<uid>")
@@ -75,8 +75,9 @@ def show(uid: str) -> ResponseReturnValue:
         may_hand_over=people.may_hand_over(content, actor),
         stages=_stages(content, everything, chart, actor) if everything else [],
         saving=charts.saving([row for row in everything if not row.after_works]),
+        example=chart.illustrative,
         pictures=_pictures(everything, chart),
-        meetings=[_meeting(one, carries) for one in tables.meetings(session, content)] if everything else [],
+        meetings=[_meeting(one, carries, actor) for one in tables.meetings(session, content)] if everything else [],
         proposals=meetings.proposals(content, everything) if carries else [],
         carries=carries,
         may_call=carries and content.closed_at is None and bool(everything),
@@ -139,7 +140,7 @@ def _row(
         department=row.agency.name if row.agency else row.department,
         days=row.working_days,
         materials=row.materials,
-        state=_(rows.STATES[row.state]),
+        state=_("不再办") if row.state == DROPPED and content.state == ending.GIVEN_UP else _(rows.STATES[row.state]),
         tone="late" if late else rows.TONES[row.state],
         waits=[one.title for one in waits],
         started=present.day_of(row.started_on),
@@ -185,7 +186,25 @@ def _said(opinion: Mapping[str, Any]) -> str:
     return _(word) if word else ""
 
 
-def _meeting(one: Any, carries: bool) -> Any:
+def _signature(side: signing.Side) -> Any:
+    """How one department signed the minute, or that it still has to."""
+    word, tone = {
+        signing.CONFIRMED: (_("已确认"), "done"),
+        signing.OBJECTED: (_("有异议"), "late"),
+    }.get(side.answer, (_("待签认"), "needs") if side.asked else (_("纸上手签"), "waiting"))
+    return SimpleNamespace(
+        name=side.name,
+        word=word,
+        tone=tone,
+        by=side.by,
+        at=present.moment(side.at) if side.at is not None else "",
+        reason=side.reason,
+    )
+
+
+def _meeting(one: Any, carries: bool, actor: Actor) -> Any:
+    session, open_minute = db_session(), one.state == HELD and one.paper_id is None
+    sides = signing.sides(session, one) if one.state == HELD else []
     return SimpleNamespace(
         number=one.number,
         subject=one.subject,
@@ -200,11 +219,13 @@ def _meeting(one: Any, carries: bool) -> Any:
         conclusion=one.conclusion,
         attendees=one.attendees,
         saved=meetings.saved_days(one),
+        signatures=[_signature(side) for side in sides],
+        signed=not any(side.missing for side in sides),
+        sign_url=url_for("projects.meeting_sign", meeting=one.uid) if signing.mine(session, one, actor) else None,
+        correct_url=url_for("projects.meeting_correct", meeting=one.uid) if carries and open_minute else None,
         hold_url=url_for("projects.meeting_hold", meeting=one.uid) if carries and one.state == PLANNED else None,
         cancel_url=url_for("projects.meeting_cancel", meeting=one.uid) if carries and one.state == PLANNED else None,
-        minute_url=url_for("projects.meeting_minute", meeting=one.uid)
-        if carries and one.state == "held" and one.paper_id is None
-        else None,
+        minute_url=url_for("projects.meeting_minute", meeting=one.uid) if carries and open_minute else None,
         paper_url=url_for("projects.meeting_paper", meeting=one.uid) if one.paper_id is not None else None,
     )
 

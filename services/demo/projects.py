@@ -1,4 +1,4 @@
-"""投资项目 in the demo: one to claim, one in the middle of its approvals with a joint meeting behind it. All invented."""
+"""投资项目 in the demo: one to claim, one in the middle of its approvals with a joint meeting behind it, one given up. All invented."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from process import clock
 from services import accounts
 from services.demo.office import Office
 from services.installation import DEMO_PASSWORD
-from services.projects import meetings, rows, rules
+from services.projects import meetings, rows, rules, signing
 
 COMMUNITY, STREET = "dx-c01", "dongxin"
 MANAGER, DELEGATE, RESOURCES, DEVELOPMENT = "project.manager", "project.delegate", "dept.resources", "dept.development"
@@ -42,6 +42,10 @@ def tell(office: Office) -> None:
     _meeting(office, moving)
     _act(office, moving, "environment", "file", 24, MANAGER)
     _act(office, moving, "quality", "drop", 23, MANAGER, "与施工许可合并办理（示例）")
+    over = _begun(office, office.ago(30, 14), "东新示例物流仓库", "东新示例物流有限公司", "ordinary")
+    office.do(MANAGER, over, "claim", office.ago(29, 9))
+    office.do(MANAGER, over, "list_items", office.ago(28, 9))
+    office.do(MANAGER, over, "give_up", office.ago(21, 15), comment="业主改租现成仓库，不再新建。（示例）")
 
 
 def _begun(office: Office, at: object, name: str, owner: str, programme: str) -> Content:
@@ -99,6 +103,8 @@ def _meeting(office: Office, content: Content) -> None:
                 "conclusion": "选址和风险评估一并通过，消防通道在设计方案里补画。",
             },
         )
+    with office.at(office.ago(29, 10)):
+        signing.sign(session, office.actor(DEVELOPMENT), made, {"answer": signing.CONFIRMED})
     _act(office, content, "project_filing", "done", 28, DEVELOPMENT, "示例备案〔2026〕1号")
     _act(office, content, "design_plan", "file", 26, MANAGER)
 

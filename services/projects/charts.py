@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from catalogue import projects as shipped
@@ -285,8 +286,11 @@ def _release(session: Session, actor: Actor, district: Agency, chart: Chart, giv
         released_at=now(),
         released_by_id=actor.person_id,
     )
-    session.add(made)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(made)
+    except IntegrityError as error:
+        raise Conflict("流程图刚由同事改过。请刷新看过新的一版后再改。") from error
     journal.record(
         session,
         "project_chart:release",

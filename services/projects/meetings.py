@@ -25,6 +25,7 @@ from services.projects import tables
 
 STATES: Mapping[str, str] = {PLANNED: N_("已约定"), HELD: N_("已开"), CANCELLED: N_("已取消")}
 VERDICTS: Mapping[str, str] = {"agree": N_("同意"), "refuse": N_("不同意"), "later": N_("会后另行答复")}
+ASKED_TO_SIGN = "project:sign"
 MOST_ATTENDEES = 60
 FEWEST = 2
 
@@ -52,17 +53,17 @@ def can_be_heard(content: Content, row: ProjectRow, everything: Sequence[Project
 def call(session: Session, actor: Actor, content: Content, given: Mapping[str, Any]) -> ProjectMeeting:
     """One meeting for several rows; rows not filed yet are filed by it, and their departments hear of it."""
     tasks.lock(session, content)
-    _require(content, actor)
+    require(content, actor)
     everything = tables.rows(session, content)
     getter = getattr(given, "getlist", None)
     chosen = set(getter("rows") if getter is not None else given.get("rows") or [])
     covered = [row for row in everything if row.uid in chosen]
     errors: dict[str, str] = {}
-    subject = _text(given, "subject", 120, errors, "请填写会审内容")
-    venue = _text(given, "venue", 120, errors, "请填写开会地点")
+    subject = read_text(given, "subject", 120, errors, "请填写会审内容")
+    venue = read_text(given, "venue", 120, errors, "请填写开会地点")
     today = clock.local_day(now())
     held_on = _day(given.get("held_on"), today, errors)
-    attendees = _attendees(given, errors, required=False)
+    attendees = read_attendees(given, errors, required=False)
     if len(covered) < FEWEST or len(covered) != len(chosen):
         errors["rows"] = "请勾选至少两项一起会审"
     elif blocked := [row for row in covered if not can_be_heard(content, row, everything)]:
@@ -90,22 +91,16 @@ def call(session: Session, actor: Actor, content: Content, given: Mapping[str, A
             checklist.change(session, row, RUNNING, actor, today)
     session.flush()
     engine.touch(content)
-    _record(session, actor, content, meeting, "call", [row.key for row in covered])
-    _tell(session, actor, content, covered)
+    record(session, actor, content, meeting, "call", [row.key for row in covered])
+    tell(session, actor, content, covered, "project:meeting", N_("请参加投资项目联合会审，时间地点见项目页。"))
     return meeting
 
 
-def _tell(session: Session, actor: Actor, content: Content, covered: Sequence[ProjectRow]) -> None:
+def tell(session: Session, actor: Actor, content: Content, covered: Sequence[ProjectRow], kind: str, text: str) -> None:
+    """Each department of these rows hears of it once."""
     for agency_id in sorted({row.agency_id for row in covered if row.agency_id}):
         unit = session.get_one(Agency, agency_id)
-        notices.notify(
-            session,
-            content,
-            to=unit,
-            kind="project:meeting",
-            text=N_("请参加投资项目联合会审，时间地点见项目页。"),
-            actor=actor,
-        )
+        notices.notify(session, content, to=unit, kind=kind, text=text, actor=actor)
 
 
 def hold(session: Session, actor: Actor, meeting: ProjectMeeting, given: Mapping[str, Any]) -> ProjectMeeting:
@@ -113,19 +108,19 @@ def hold(session: Session, actor: Actor, meeting: ProjectMeeting, given: Mapping
     content = session.get_one(Content, meeting.content_id)
     tasks.lock(session, content)
     session.refresh(meeting)
-    _require(content, actor)
+    require(content, actor)
     if meeting.state != PLANNED:
         raise NotAvailable(f"第 {meeting.number} 次会审{STATES[meeting.state]}，不能再登记。请刷新后再看。")
     today = clock.local_day(now())
     if meeting.held_on > today:
         raise RequirementUnmet(f"会审约在 {meeting.held_on.isoformat()}，还没有开，不能登记结论。改期请先取消再约。")
     errors: dict[str, str] = {}
-    attendees = _attendees(given, errors, required=True)
-    conclusion = _text(given, "conclusion", 2000, errors, "请填写会审结论")
+    attendees = read_attendees(given, errors, required=True)
+    conclusion = read_text(given, "conclusion", 2000, errors, "请填写会审结论")
     opinions: dict[str, dict[str, str]] = {}
     for row in meeting.rows:
         verdict = str(given.get(f"verdict_{row.uid}") or "")
-        words = _text(given, f"words_{row.uid}", 300, errors)
+        words = read_text(given, f"words_{row.uid}", 300, errors)
         if verdict not in VERDICTS:
             errors[f"verdict_{row.uid}"] = f"请选择“{row.title}”的意见"
         elif verdict == "refuse" and not words:
@@ -142,7 +137,8 @@ def hold(session: Session, actor: Actor, meeting: ProjectMeeting, given: Mapping
             words = said["words"] or f"第 {meeting.number} 次联合会审通过"
             checklist.change(session, row, to, actor, today, words=words)
     engine.touch(content)
-    _record(session, actor, content, meeting, "hold", [r.key for r in meeting.rows if r.state == DONE])
+    record(session, actor, content, meeting, "hold", [r.key for r in meeting.rows if r.state == DONE])
+    tell(session, actor, content, meeting.rows, ASKED_TO_SIGN, N_("请核对会审纪要并签认，见项目页。"))
     checklist.settle(session, actor, content)
     return meeting
 
@@ -152,20 +148,26 @@ def cancel(session: Session, actor: Actor, meeting: ProjectMeeting, given: Mappi
     content = session.get_one(Content, meeting.content_id)
     tasks.lock(session, content)
     session.refresh(meeting)
-    _require(content, actor)
+    require(content, actor)
     if meeting.state != PLANNED:
         raise NotAvailable(f"第 {meeting.number} 次会审{STATES[meeting.state]}，不能取消。")
     errors: dict[str, str] = {}
-    why = _text(given, "words", 200, errors, "请写明为什么取消")
+    why = read_text(given, "words", 200, errors, "请写明为什么取消")
     if errors:
         raise InvalidInput(f"会审还不能取消：{'；'.join(errors.values())}。", errors)
+    call_off(session, actor, content, meeting, why)
+    engine.touch(content)
+
+
+def call_off(session: Session, actor: Actor, content: Content, meeting: ProjectMeeting, why: str) -> None:
+    """No longer planned; whoever was invited need not come."""
     meeting.state, meeting.closed_at, meeting.conclusion = CANCELLED, now(), why
+    tell(session, actor, content, meeting.rows, "project:meeting", N_("投资项目联合会审已取消，不用参加。"))
     for row in meeting.rows:
         row.meeting_id = None
     session.flush()
     session.expire(meeting, ["rows"])
-    engine.touch(content)
-    _record(session, actor, content, meeting, "cancel", [])
+    record(session, actor, content, meeting, "cancel", [])
 
 
 def saved_days(meeting: ProjectMeeting) -> int:
@@ -174,16 +176,18 @@ def saved_days(meeting: ProjectMeeting) -> int:
     return sum(days) - max(days, default=0)
 
 
-def _require(content: Content, actor: Actor) -> None:
+def require(content: Content, actor: Actor) -> None:
+    """Meetings are called and written down by whoever carries the project, while it is open."""
     if content.closed_at is not None:
-        raise NotAvailable("项目已经办结，不用再会审。")
+        raise NotAvailable("项目已经办结或终止，不用再会审。")
     if not tables.works_on(content, actor):
         raise Forbidden("联合会审由项目经理或代办员来约和登记。")
 
 
-def _record(
+def record(
     session: Session, actor: Actor, content: Content, meeting: ProjectMeeting, verb: str, keys: list[str]
 ) -> None:
+    """What was done with a meeting stands in the history of its project."""
     journal.record(
         session,
         f"project_meeting:{verb}",
@@ -194,7 +198,8 @@ def _record(
     )
 
 
-def _text(given: Mapping[str, Any], name: str, limit: int, errors: dict[str, str], ask: str = "") -> str:
+def read_text(given: Mapping[str, Any], name: str, limit: int, errors: dict[str, str], ask: str = "") -> str:
+    """What was typed into one box; `ask` is the sentence where it must not be empty."""
     try:
         words: str = clean_text(str(given.get(name) or ""), limit)
     except ValueError as problem:
@@ -213,8 +218,9 @@ def _day(value: Any, today: date, errors: dict[str, str]) -> date | None:
         return None
 
 
-def _attendees(given: Mapping[str, Any], errors: dict[str, str], *, required: bool) -> list[str]:
-    lines = [line.strip() for line in _text(given, "attendees", 2000, errors).splitlines() if line.strip()]
+def read_attendees(given: Mapping[str, Any], errors: dict[str, str], *, required: bool) -> list[str]:
+    """Who was there, one a line."""
+    lines = [line.strip() for line in read_text(given, "attendees", 2000, errors).splitlines() if line.strip()]
     if "attendees" in errors:
         return []
     if len(lines) > MOST_ATTENDEES or any(len(line) > 60 for line in lines):

@@ -10,12 +10,12 @@ from models.base import now
 from models.content import Content
 from models.paper import Paper
 from models.project import HELD, ProjectMeeting
-from process import access, journal
+from process import access, clock, journal
 from process.access import Actor
-from process.refusals import Forbidden, NotAvailable
+from process.refusals import Forbidden, NotAvailable, RequirementUnmet
 from services import papers_out
 from services.papers_out import Occasion, data_for
-from services.projects import meetings, people, tables
+from services.projects import meetings, people, signing, tables
 
 PAPER = "joint_minute"
 
@@ -47,13 +47,28 @@ def joint_minute(occasion: Occasion) -> dict[str, Any] | None:
             }
             for row in meeting.rows
         ],
+        "signatures": [
+            {
+                "department": side.name,
+                "answer": signing.ANSWERS.get(side.answer, ""),
+                "person": side.by,
+                "at": f"{side.at.astimezone(clock.CHINA):%Y-%m-%d %H:%M}" if side.at is not None else "",
+                "words": side.reason,
+            }
+            for side in signing.sides(occasion.session, meeting)
+        ],
         "conclusion": meeting.conclusion,
         "saved": meetings.saved_days(meeting),
     }
 
 
-def make(session: Session, actor: Actor, meeting: ProjectMeeting) -> Paper:
-    """The minute as it stands now; drawn by the worker, kept with the papers of the project."""
+def unsigned(session: Session, meeting: ProjectMeeting) -> list[str]:
+    """Departments that can sign on their page and have said nothing yet."""
+    return [side.name for side in signing.sides(session, meeting) if side.missing]
+
+
+def make(session: Session, actor: Actor, meeting: ProjectMeeting, *, anyway: bool = False) -> Paper:
+    """The minute as it stands now; drawn by the worker, kept with the papers of the project. `anyway`: whoever has not signed signs by hand."""
     content = session.get_one(Content, meeting.content_id)
     if not tables.works_on(content, actor) or not access.may(actor, access.VIEW_FULL, content):
         raise Forbidden("会审纪要由项目经理或代办员制作。")
@@ -61,6 +76,12 @@ def make(session: Session, actor: Actor, meeting: ProjectMeeting) -> Paper:
         raise NotAvailable("会审还没有登记结论，不能做纪要。请先登记会审情况。")
     if meeting.paper_id is not None:
         return session.get_one(Paper, meeting.paper_id)
+    lacking = unsigned(session, meeting)
+    if lacking and not anyway:
+        raise RequirementUnmet(
+            f"{'、'.join(lacking)}还没有签认。请等签认后再做纪要；等不及的，请勾选“没签的在纸上手签”。",
+            {"anyway": "还有部门没有签认"},
+        )
     occasion = Occasion(session, content, actor, now(), {"meeting_id": meeting.id})
     data = papers_out.collect(occasion, PAPER)
     assert data is not None

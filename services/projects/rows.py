@@ -337,12 +337,17 @@ def link(session: Session, actor: Actor, row: ProjectRow, given: Mapping[str, An
         raise InvalidInput(
             "没有找到这个编号的办件或代办单，请核对编号；看不到的件不能关联。", {"linked": "没有找到这个编号"}
         )
+    tasks.lock(session, content)
+    session.refresh(row)
+    if content.closed_at is not None:
+        raise NotAvailable("项目已经办结或终止，不用再关联。")
+    if row.linked_id is not None and row.linked_id != found.id:
+        raise NotAvailable(f"“{row.title}”已经关联了别的办件。请刷新后再看。")
     if row.state not in (OPEN, RUNNING):
         raise NotAvailable(f"“{row.title}”已是“{STATES[row.state]}”，不用再关联。")
     taken = session.scalar(select(ProjectRow).where(ProjectRow.linked_id == found.id, ProjectRow.id != row.id))
     if taken is not None:
         raise InvalidInput("这个办件已经关联在另一项上，一件只能关联一项。", {"linked": "已关联在另一项上"})
-    tasks.lock(session, content)
     row.linked_id = found.id
     session.flush()
     session.expire(row, ["linked"])

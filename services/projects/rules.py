@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from catalogue.projects import SixField, six
@@ -156,8 +157,13 @@ def write(session: Session, actor: Actor, found: Agency, key: str, given: Mappin
         written_at=now(),
         written_by_id=actor.person_id,
     )
-    session.add(made)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(made)
+    except IntegrityError as error:
+        raise InvalidInput(
+            f"“{spec.name}”刚由同事写了新的一版。您填的内容还在，请核对后再保存一次。", {"body": "同事刚写了新的一版"}
+        ) from error
     journal.record(
         session, "delegation_rule:write", actor, details={"town": found.id, "field": spec.key, "number": made.number}
     )

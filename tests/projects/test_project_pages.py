@@ -116,7 +116,8 @@ def test_side_by_side_saves_sixty_percent_and_a_meeting_covers_two_departments(s
     chart = charts.in_force(street.session, "xiacheng", "enterprise")
     plan = charts.saving(charts.approving(chart))
     assert plan.together <= 50 and plan.percent >= 60
-    assert f"省 {plan.percent}%" in street.page("manager", uid)
+    shown = street.page("manager", uid)
+    assert f"省 {plan.percent}%" in shown and "示例：天数和先后按编出来的流程图算" in shown
     street.step("manager", uid, "file_together")
     filed = street.session.scalar(
         select(func.count())
@@ -151,6 +152,8 @@ def test_side_by_side_saves_sixty_percent_and_a_meeting_covers_two_departments(s
     assert set(told) == {"xc-resources", "xc-development"}
     open_minute = street.post("manager", f"/projects/meetings/{meeting.uid}/minute")
     assert open_minute.status_code == 409 and "请先登记会审情况" in open_minute.text
+    early = street.post("resources", f"/projects/meetings/{meeting.uid}/sign", answer="confirmed")
+    assert early.status_code == 409 and "没有可签认的纪要" in early.text
     nothing = street.post("manager", f"/projects/meetings/{meeting.uid}/hold", conclusion="同意")
     assert nothing.status_code == 422 and "请写明谁参加了会审" in nothing.text
     held = {f"verdict_{key}": "agree" for key in both} | {
@@ -162,7 +165,9 @@ def test_side_by_side_saves_sixty_percent_and_a_meeting_covers_two_departments(s
     again = street.post("manager", f"/projects/meetings/{meeting.uid}/hold", **held)
     assert again.status_code == 409 and "已开" in again.text
     page = street.page("manager", uid)
-    assert "两项同时通过" in page and "合并办比逐个办少 8 个工作日" in page
+    assert "两项同时通过" in page and "合并办比逐个办少 8 个工作日（示例：按编出来的流程图算）" in page
+    for who in ("resources", "development"):
+        assert street.post(who, f"/projects/meetings/{meeting.uid}/sign", answer="confirmed").status_code == 303
     # The minute is made once by its button, however often it is pressed.
     for _ in range(2):
         assert street.post("manager", f"/projects/meetings/{meeting.uid}/minute").status_code == 303
