@@ -18,6 +18,15 @@ from services.catalogue_items import record_of
 
 LIMITS = {"text": 200, "longtext": 1000, "person_name": 60, "address": 90}
 LARGEST_NUMBER = 1_000_000_000
+# Answers that nobody was asked for, because the person was registered before: the case remembers which.
+FROM_RECORD = "_from_record"
+KEPT_OF_PEOPLE = {
+    "phone": "phone",
+    "address": "address",
+    "present_address": "address",
+    "household_address": "household_address",
+}
+SIDES = ("husband_", "wife_", "father_", "mother_")
 YES = (True, 1, "1", "true", "on", "y", "yes")
 NO = (False, 0, "0", "false", "off", "n", "no")
 
@@ -69,6 +78,23 @@ def known_answers(form: Form, resident: Resident, given: Mapping[str, Any]) -> d
             if f"{side}_{name}" in names
         }
     return {name: value for name, value in person.items() if name in names and value}
+
+
+def from_record(known: Mapping[str, Any], answers: Mapping[str, Any], applicant: Mapping[str, Any]) -> list[str]:
+    """Those of `known` that come from an earlier registration: neither answered now nor given with the applicant."""
+    found = []
+    for name in known:
+        side = next((one for one in SIDES if name.startswith(one)), "")
+        kept = KEPT_OF_PEOPLE.get(name.removeprefix(side))
+        if kept is not None and name not in answers and not applicant.get(kept):
+            found.append(name)
+    return sorted(found)
+
+
+def remember_record(case: Case, names: list[str]) -> None:
+    """What was taken over; an empty list takes the mark away."""
+    fields = {name: value for name, value in (case.fields or {}).items() if name != FROM_RECORD}
+    case.fields = {**fields, FROM_RECORD: names} if names else fields
 
 
 def missing(form: Form, values: Mapping[str, Any]) -> dict[str, str]:

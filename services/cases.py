@@ -61,7 +61,7 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Case:
         raise InvalidInput(closed, {"item": "该事项现在不受理"})
     applicant_data = _applicant_data(session, actor, data, staff)
     form = case_forms.form_of(item)
-    resident, answers = _read(session, form, data, applicant_data, place if staff else None)
+    resident, answers, taken_over = _read(session, form, data, applicant_data, place if staff else None)
     case = Case(
         title=item.title,
         item_id=item.id,
@@ -74,6 +74,7 @@ def create(session: Session, actor: Actor, data: Mapping[str, Any]) -> Case:
     case.item, case.applicant = item, resident
     materials.add_rows(case, record_of(item).materials)
     case_forms.store(case, form, answers)
+    case_forms.remember_record(case, taken_over)
     case.unit_id = place.id
     if data.get("materials"):
         materials.fill(case, data["materials"], at, counter=place.id if staff else None)
@@ -102,6 +103,8 @@ def update(
             raise InvalidInput("申请人不能换成另一个人，请撤回后重新申报。", {"applicant.id_number": "申请人不能更换"})
     changed = sorted(name for name, value in cleaned.items() if case.values.get(name) != value)
     case_forms.store(case, form, {name: None for name in given if name not in cleaned} | cleaned)
+    kept = [name for name in case.values.get(case_forms.FROM_RECORD, ()) if name not in changed]
+    case_forms.remember_record(case, kept)
     if data.get("materials"):
         materials.provide(session, case, actor, data["materials"])
     case.version += 1
@@ -154,8 +157,8 @@ def _applicant_data(session: Session, actor: Actor, data: Mapping[str, Any], sta
 
 def _read(
     session: Session, form: Any, data: Mapping[str, Any], applicant: dict[str, Any], place: Agency | None
-) -> tuple[Resident, dict[str, Any]]:
-    """Applicant and answers, with the mistakes of both told together."""
+) -> tuple[Resident, dict[str, Any], list[str]]:
+    """Applicant and answers, with the mistakes of both told together; and which answers an earlier registration gave."""
     given = _answers(form, data)
     # A form that asks for the applicant itself is enough: nobody types the name a second time.
     for name in APPLICANT_FIELDS:
@@ -164,6 +167,7 @@ def _read(
     errors: dict[str, str] = {}
     resident: Resident | None = None
     answers: dict[str, Any] = {}
+    taken_over: list[str] = []
     community = case_routing.above(place, "community", "village")
     try:
         resident = residents.find_or_create(
@@ -175,12 +179,13 @@ def _read(
         answers = case_forms.clean(form, given)
         if resident is not None:
             known = case_forms.known_answers(form, resident, applicant)
+            taken_over = case_forms.from_record(known, answers, applicant)
             answers = case_forms.clean(form, {**known, **answers})
     except InvalidInput as refusal:
         errors |= refusal.errors
     if errors or resident is None:
         raise InvalidInput("请更正：" + "".join(f"{message.rstrip('。')}。" for message in errors.values()), errors)
-    return resident, answers
+    return resident, answers, taken_over
 
 
 def _answers(form: Any, data: Mapping[str, Any]) -> dict[str, Any]:

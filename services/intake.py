@@ -178,9 +178,8 @@ def file(
 
     `asked` are the boxes that stood on the screen: an empty one that must be filled is told with the other mistakes."""
     if len(one.items) > MOST_MATTERS:
-        raise InvalidInput(
-            f"一次最多办 {MOST_MATTERS} 件，现在选了 {len(one.items)} 件。请分两次收。", {"item": "太多了"}
-        )
+        words = f"一次最多办 {MOST_MATTERS} 件，现在选了 {len(one.items)} 件。请分两次收。"
+        raise InvalidInput(words, {"item": words})
     on_screen = set(asked)
     errors = {
         q.field.name: f"请填写“{q.field.title['zh']}”。"
@@ -251,6 +250,21 @@ def _file_one(
     assert isinstance(case, Case)
     actions.perform(case, "submit", actor)
     return case
+
+
+def require_not_filed(visit: CounterVisit, one: OneForm, known: int) -> None:
+    """A second page of the same visit does not know what the first has filed: nothing is filed twice because of it.
+
+    `known` is how many matters stood on the page as filed; whoever saw them and wants one more of the same gets it."""
+    chosen = {item.code for item in one.items}
+    twice = [m.case for m in visit.matters[known:] if m.case.item.code in chosen and m.case.closed_at is None]
+    if twice:
+        named = "、".join(f"“{case.title}”（{case.number}）" for case in twice)
+        words = (
+            f"这次来访刚刚在另一个页面收过{named}，没有再收一遍。请去掉这一项再收别的；"
+            "确要再办一件同样的，请从“看这次来访”按“再办一件”。"
+        )
+        raise InvalidInput(words, {"item": words})
 
 
 def _join(session: Session, visit: CounterVisit, cases: Sequence[Case]) -> None:

@@ -35,6 +35,8 @@ class Slot:
     key: str
     record: MaterialRecord
     serves: tuple[tuple[str, MaterialRecord], ...]
+    # The applicant's own paper goes by its plain kind where a matter asks for it so.
+    own: bool = False
 
     @property
     def critical(self) -> bool:
@@ -55,6 +57,13 @@ class OneForm:
         """As if it were the form of one item."""
         groups = {q.field.group: FieldGroup(q.field.group, {"zh": "", "en": ""}) for q in self.questions}
         return Form("one", {"zh": "", "en": ""}, tuple(groups.values()), tuple(q.field for q in self.questions))
+
+    def other_keys(self, slot: Slot) -> list[str]:
+        """How this paper was called on the screen while other matters were chosen, or the same in another order."""
+        shown = {one.key for one in self.slots}
+        names = [name for code, record in slot.serves for name in (record.id, f"{record.id}--{code}")]
+        names += [slot.record.kind] if slot.own else []
+        return [name for name in dict.fromkeys(names) if name not in shown]
 
     def answers(self, posted: Mapping[str, Any], code: str) -> dict[str, Any]:
         """What was typed, under the names of one item's own form."""
@@ -124,12 +133,15 @@ def _slots(items: Sequence[ServiceItem], sex: str | None) -> tuple[Slot, ...]:
             earlier = found.get(same)
             if earlier is not None:
                 found[same] = Slot(
-                    earlier.key, _broader(earlier.record, record), (*earlier.serves, (item.code, record))
+                    earlier.key,
+                    _broader(earlier.record, record),
+                    (*earlier.serves, (item.code, record)),
+                    earlier.own,
                 )
                 continue
             key = record.id if record.id not in keys else f"{record.id}--{item.code}"
             keys.add(key)
-            found[same] = Slot(key, record, ((item.code, record),))
+            found[same] = Slot(key, record, ((item.code, record),), same[1] == "self")
     return tuple(found.values())
 
 

@@ -1,4 +1,4 @@
-from blueprints.cases import checking, commitments, counter, owed, papers, payments, views, visit
+from blueprints.cases import checking, commitments, counter, owed, papers, payments, together, views, visit
 from blueprints.cases.bp import bp
 
-__all__ = ["bp", "checking", "commitments", "counter", "owed", "papers", "payments", "views", "visit"]
+__all__ = ["bp", "checking", "commitments", "counter", "owed", "papers", "payments", "together", "views", "visit"]

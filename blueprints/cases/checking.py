@@ -17,6 +17,7 @@ from blueprints import present, timeline
 from blueprints.cases.bp import bp
 from blueprints.catalogue.offers import FORM_WORDS
 from blueprints.content.actions import url_of
+from blueprints.content.facts import questions
 from blueprints.context import current_actor, db_session, for_whom, load_or_404
 from blueprints.dynamic_forms import uploaded
 from extensions import db
@@ -29,6 +30,7 @@ from process.library import library
 from process.refusals import Forbidden, InvalidInput, NotFound, Refusal
 from process.words import N_
 from services import actions, files, inside, materials, papers_letters
+from services.case_forms import FROM_RECORD
 from services.catalogue_items import record_of
 
 MAX_FILES = 10
@@ -211,7 +213,7 @@ SOURCES = {
 }
 
 
-def _source(case: Case, slot: Material) -> str:
+def source_of(case: Case, slot: Material) -> str:
     """How the paper got here, for whoever has to judge it."""
     if slot.source:
         return "：".join(part for part in (_(SOURCES.get(slot.source, slot.source)), slot.source_words or "") if part)
@@ -233,7 +235,7 @@ def _documents(case: Case) -> Any:
     )
 
 
-def _files(case: Case) -> dict[int | None, list[Any]]:
+def files_of(case: Case) -> dict[int | None, list[Any]]:
     found: dict[int | None, list[Any]] = defaultdict(list)
     for d in db_session().scalars(_documents(case)):
         found[d.material_id].append(
@@ -256,7 +258,7 @@ def _files(case: Case) -> dict[int | None, list[Any]]:
 
 def _page(case: Case, *, refusal: Refusal | None = None) -> str:
     session, actor = db_session(), current_actor()
-    kept, allowed = _files(case), engine.available(case, actor)
+    kept, allowed = files_of(case), engine.available(case, actor)
     ids = {t.id for t in allowed}
     errors = {name: message for name, message in (refusal.errors if refusal else {}).items()}
     posted = request.method == "POST" and refusal is not None
@@ -288,7 +290,7 @@ def _page(case: Case, *, refusal: Refusal | None = None) -> str:
                 holder=holder if m.original_held else "",
                 verdict=verdict,
                 when=when.get(m.code, ""),
-                source=_source(case, m) if m.provided else "",
+                source=source_of(case, m) if m.provided else "",
                 missing=m.code in missing,
                 owed=m.code in owed,
                 files=kept.get(m.id, []),
@@ -316,6 +318,7 @@ def _page(case: Case, *, refusal: Refusal | None = None) -> str:
         may_attach=access.may(actor, "attach", case, session),
         others=kept.get(None, []),
         may_receive=actor.unit_id is not None and any(access.may(actor, p, case, session) for p in ("edit", "attach")),
+        taken_over=[questions(case).get(name, name) for name in case.values.get(FROM_RECORD, ())],
         defects=found,
         named=_named(case),
         told=bool(materials.notices(case)),

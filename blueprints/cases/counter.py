@@ -159,6 +159,7 @@ def file() -> ResponseReturnValue:
         _nothing_vanished(one, request.form)
         with session.begin_nested():
             visit = _begun()
+            intake.require_not_filed(visit, one, _filed())
             cases = intake.file(
                 session,
                 actor,

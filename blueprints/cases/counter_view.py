@@ -145,14 +145,24 @@ def form_of(one: OneForm, typed: Any, resident: Resident | None) -> tuple[FlaskF
 
 
 def settled(one: OneForm, typed: Any) -> Any:
-    """One box may have gone by another name before a matter was added or taken away: what was typed goes along."""
+    """A box or a paper may have gone by another name before a matter was added or taken away: what was typed and ticked goes along."""
     found = MultiDict(typed)
     for q in one.questions:
         if not found.get(q.field.name, "").strip():
             earlier = next((found[name] for _code, name in q.fills if found.get(name, "").strip()), "")
             if earlier:
                 found[q.field.name] = earlier
+    for slot in one.slots:
+        for part in PAPER_PARTS:
+            name = f"m-{slot.key}-{part}"
+            said = next((found[n] for n in _paper_names(one, slot, part) if found.get(n)), "")
+            if said and not found.get(name):
+                found[name] = said
     return found
+
+
+def _paper_names(one: OneForm, slot: Slot, part: str) -> list[str]:
+    return [f"m-{key}-{part}" for key in one.other_keys(slot)]
 
 
 def vanished(one: OneForm, typed: Any) -> list[tuple[str, str, str]]:
@@ -168,13 +178,15 @@ def vanished(one: OneForm, typed: Any) -> list[tuple[str, str, str]]:
     return [(name, title, typed.get(name, "")) for name, title in lost.items() if typed.get(name, "").strip()]
 
 
+PAPER_PARTS = ("provided", "form", "sheets", "take")
 # What the template draws by itself; everything else that was typed travels along unseen.
 DRAWN = frozenset((*PERSON, *AGENT, "item", "visit", "filed", "csrf_token", "_once", "consent", "vanished_seen"))
 
 
 def carried(one: OneForm, form: FlaskForm, typed: Any) -> list[tuple[str, str]]:
     """What was typed for a matter that is not chosen now, or not on offer any more: it comes back with the matter."""
-    slots_shown = tuple(f"m-{slot.key}-" for slot in one.slots)
+    # Under its earlier names as well: a tick that is taken away must not come back from there.
+    slots_shown = tuple(f"m-{key}-" for slot in one.slots for key in (slot.key, *one.other_keys(slot)))
     lost = {name for name, _title, _value in vanished(one, typed)}
     now_asked = {f"{ASKED}{field.short_name}" for field in form}
     return [
@@ -283,6 +295,7 @@ def slots(
             SimpleNamespace(
                 code=slot.key,
                 field=name,
+                also=" ".join(_paper_names(one, slot, "file")),
                 name=record.name,
                 critical=slot.critical,
                 when=record.when,

@@ -36,6 +36,8 @@ FEATURE_PAGES: dict[tuple[str, str], str] = {
 }
 # Pages beside the steps, per type: what this actor may open for this thing, as (label, address).
 FEATURE_LINKS: dict[str, Callable[[Session, Any, Actor], list[tuple[str, str]]]] = {}
+# A step for which several things may wait together: (type, transition) -> what to call and where is their common page, or nothing.
+JOINT_PAGES: dict[tuple[str, str], Callable[[Session, Any, Actor], tuple[str, str] | None]] = {}
 SIMPLE_KINDS = {
     "text",
     "longtext",
@@ -103,6 +105,8 @@ def people(session: Session, content: Content, transition: Transition) -> list[t
 def links(session: Session, content: Content, actor: Actor) -> list[Any]:
     """Pages that belong to a thing but move nothing, or begin something new with it."""
     found = FEATURE_LINKS[content.type](session, content, actor) if content.type in FEATURE_LINKS else []
+    joint = [page(session, content, actor) for (kind, _step), page in JOINT_PAGES.items() if kind == content.type]
+    found = [*(one for one in joint if one is not None), *found]
     return [
         SimpleNamespace(
             id="", label=label, url=url, primary=False, hint="", method="get", open=False, confirm=None, form=None

@@ -23,6 +23,7 @@ from process.access import Actor
 from process.field_rules import HIDDEN, MASKED
 from process.library import library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
+from services.case_forms import FROM_RECORD
 from services.catalogue_items import record_of
 from services.office import full_name
 
@@ -53,6 +54,7 @@ def filled_in(session: Session, content: Content, actor: Actor, full: bool, hidd
     private = content.private or {}
     facts = []
     values = content.values
+    taken_over = values.get(FROM_RECORD, ())
     # In the order of the form; answers to the form of an item follow.
     for name in [*(f.name for f in kind.fields if f.name in values), *(n for n in values if kind.field(n) is None)]:
         value, is_kind = values[name], kinds.get(name, "")
@@ -74,7 +76,8 @@ def filled_in(session: Session, content: Content, actor: Actor, full: bool, hidd
             shown = {"text": MASKS[is_kind](str(value)), "reveal_url": _reveal(content, name)}
         else:
             shown = in_words(session, actor, is_kind, value, options.get(name, {}))
-        facts.append(SimpleNamespace(label=titles[name], value=shown, wide=is_kind in WIDE))
+        label = titles[name] + (_("（取自以前的登记）") if name in taken_over else "")
+        facts.append(SimpleNamespace(label=label, value=shown, wide=is_kind in WIDE))
     return SimpleNamespace(title=_("填报内容"), facts=facts)
 
 

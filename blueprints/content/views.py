@@ -194,6 +194,9 @@ def do(uid: str, transition: str) -> ResponseReturnValue:
     if request.method == "GET":
         if (content.type, transition) in buttons.FEATURE_PAGES:
             return redirect(buttons.url_of(content, known), 303)
+        joint = buttons.JOINT_PAGES.get((content.type, transition))
+        if joint is not None and "on_behalf_of" not in request.args and (page := joint(session, content, actor)):
+            return redirect(page[1], 303)
         allowed = known in engine.available(content, actor)
         if allowed and not known.inputs:
             return redirect(url_for("content.show", uid=uid) + f"#act-{transition}", 303)

@@ -1,6 +1,7 @@
 // 综合受理: the ID number and the item bring in what is known and what is needed; everything also works without this file.
 import { drawn, whenResting } from "./later.js";
 import { redraw } from "./redraw.js";
+import { dropOldScans, dropScans, keepScans, putScansBack } from "./scans.js";
 
 const form = document.querySelector("form[data-counter]");
 const WHOLE = 18;
@@ -39,6 +40,7 @@ async function look(names, where = form.dataset.look) {
     owed.delete(name);
   }
   afterLook(all);
+  putScansBack(form);
 }
 
 function typed() {
@@ -242,10 +244,16 @@ function watchMaterials() {
     if (event.target.closest("[data-ask]")) look(["materials"], form.dataset.share);
   });
   form.addEventListener("change", (event) => {
-    if (event.target.type === "file") nameFiles(event.target);
+    if (event.target.type === "file") {
+      nameFiles(event.target);
+      keepScans(form, event.target);
+    }
     countSoon();
   });
-  form.addEventListener("daiban:files", (event) => nameFiles(event.target));
+  form.addEventListener("daiban:files", (event) => {
+    nameFiles(event.target);
+    countSoon();
+  });
 }
 
 // A draft brings back ID number and item before their questions are on the page; fetch those, then fill them.
@@ -277,6 +285,8 @@ if (form) {
   watchMaterials();
   count();
   catchUp();
+  dropOldScans().then(() => putScansBack(form));
+  document.querySelector("form.drop-draft")?.addEventListener("submit", () => dropScans(form.elements.visit.value));
   form.addEventListener("input", saveSoon);
   form.addEventListener("change", saveSoon);
   let sent = false;

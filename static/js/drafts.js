@@ -2,6 +2,7 @@
 // this device per user, and dropped once the server has taken them or the person signs out.
 import { fresh } from "./fresh.js";
 import { whenResting } from "./later.js";
+import { dropScans, forgetScans } from "./scans.js";
 
 const PREFIX = "daiban-draft:";
 const SENT = "daiban-sent";
@@ -45,7 +46,7 @@ export function startDrafts() {
     form.addEventListener("submit", () => {
       form.keepSoon.forget();
       save(form);
-      const sent = { key: place(form.dataset.draft), from: location.pathname };
+      const sent = { key: place(form.dataset.draft), from: location.pathname, visit: form.elements.visit?.value };
       sessionStorage.setItem(SENT, JSON.stringify(sent));
     });
   }
@@ -64,6 +65,7 @@ export function forgetDrafts() {
     if (key.startsWith(`${PREFIX}${user()}:`)) localStorage.removeItem(key);
   }
   sessionStorage.removeItem(SENT);
+  forgetScans();
 }
 
 // A draft is done when the page after the POST is another one and the server really sent us there.
@@ -74,8 +76,12 @@ function settle(forms) {
   sessionStorage.removeItem(SENT);
   const sent = JSON.parse(text);
   if (forms.some((form) => place(form.dataset.draft) === sent.key)) return;
+  // Saved for the first time while it was sent: the same visit came back under its own name.
+  if (sent.visit && forms.some((form) => form.elements.visit?.value === sent.visit)) return;
   const cameFrom = document.referrer ? new URL(document.referrer).pathname : "";
-  if (cameFrom === sent.from || document.querySelector('[data-flash="success"]')) localStorage.removeItem(sent.key);
+  if (cameFrom !== sent.from && !document.querySelector('[data-flash="success"]')) return;
+  localStorage.removeItem(sent.key);
+  if (sent.visit) dropScans(sent.visit);
 }
 
 function values(form) {

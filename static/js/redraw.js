@@ -10,7 +10,11 @@ export function redraw(old, fresh, sent) {
   const came = merge(old, fresh, sent);
   for (const element of came) {
     const fields = element.matches(CONTROLS) ? [element] : element.querySelectorAll(CONTROLS);
-    for (const field of fields) if (held.has(placeOf(field))) carry(held.get(placeOf(field)), field, sent);
+    for (const field of fields) {
+      // A paper that serves one matter more may go by another name now; the scan is the same.
+      const before = [placeOf(field), ...(field.dataset.also || "").split(" ")].find((name) => held.has(name));
+      if (before) carry(held.get(before), field, sent);
+    }
   }
   if (focused && !old.contains(document.activeElement)) old.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
 }

@@ -146,6 +146,18 @@ def approve(colleague: Hands, uid: str | None) -> None:
     colleague.screens += 1
 
 
+def approve_together(colleague: Hands, matters: int) -> None:
+    """The same for all matters of one visit: from the first row of the desk to their common page, each looked at and ticked there."""
+    colleague.page.reload()
+    colleague.press("j")
+    colleague.go("a")
+    assert colleague.page.locator("[data-pick]").count() == matters
+    for _matter in range(matters):
+        colleague.press("j")
+        colleague.press("x")
+    colleague.go("F9")
+
+
 def person(hands: Hands) -> None:
     hands.wait(lambda: hands.type(WIFE["id_number"]), ".known--found")
 
@@ -192,8 +204,7 @@ def test_three_matters_of_one_visit_are_filed_and_issued(app: Flask, browser: An
     window.go("F9")
     window.go("F7")
     assert window.page.locator("[data-case]").count() == 3
-    for uid in window.page.locator("[data-case]").evaluate_all("all => all.map(a => a.dataset.case)"):
-        approve(colleague, uid)
+    approve_together(colleague, 3)
     with app.app_context():
         draw_all(db.session())
         db.session.commit()
@@ -204,7 +215,7 @@ def test_three_matters_of_one_visit_are_filed_and_issued(app: Flask, browser: An
         assert [case.state for case in cases] == ["issued"] * 3, window.page.locator("body").inner_text()[:1500]
         assert all(case.reviewer_id != case.approver_id for case in cases) and {case.trips for case in cases} == {1}
         assert db.session.scalars(select(CounterVisit)).one().status == "open"
-    say("三件事收件并发证", window, colleague, screens=MOST_SCREENS + 1)
+    say("三件事收件并发证", window, colleague)
 
 
 @pytest.mark.req("S2-01", "S0-37")
@@ -226,10 +237,10 @@ def test_three_matters_are_taken_in_at_once(app: Flask, browser: Any, hall: str)
         assert len(visit.draft["item"]) == 3 and visit.status == "open"
 
 
-def say(what: str, *all_hands: Hands, screens: int = MOST_SCREENS) -> None:
+def say(what: str, *all_hands: Hands) -> None:
     keys, seen = sum(h.keys for h in all_hands), sum(h.screens for h in all_hands)
     seconds = sum(h.seconds for h in all_hands)
     print(f"{what}: {keys} keystrokes beyond {sum(h.data for h in all_hands)} of data, {seen} screens, {seconds:.1f} s")
-    assert keys <= MOST_KEYS and seen <= screens
+    assert keys <= MOST_KEYS and seen <= MOST_SCREENS
     for hands in all_hands:
         assert hands.complaints == []

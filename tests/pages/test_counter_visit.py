@@ -14,7 +14,7 @@ from models.case import Case
 from models.counter import CounterVisit
 from models.delegation import Letter
 from models.resident import Resident
-from services import intake, one_form
+from services import cases, intake, one_form
 from tests.pages.test_counter import ANSWERS, TICKS, WIFE_TYPED
 from tests.services.fertility import FORM, WIFE
 
@@ -115,6 +115,30 @@ def test_a_second_matter_is_added_to_the_visit_but_not_for_somebody_else(session
     }
     refused = window.post("/counter", data=other)
     assert refused.status_code == 422 and "另一位申请人" in refused.text and "骆水珍" in refused.text
+
+
+def test_a_second_page_of_one_visit_files_nothing_twice(session, client_as):
+    """Two tabs of one visit: the second does not know what the first has filed, and is told its numbers."""
+    window = client_as("window.clerk")
+    assert press(window, visit=UID, filed="0").status_code == 303
+    again = press(window, visit=UID, filed="0", husband_name="第二页")
+    (visit,) = visits(session)
+    number = visit.matters[0].case.number
+    assert again.status_code == 422 and f"刚刚在另一个页面收过“生育登记服务卡”（{number}）" in again.text
+    assert 'value="第二页"' in again.text and len(session.scalars(select(Case)).all()) == 1
+    # Something else goes on, and whoever saw the first on the page may take in the same once more.
+    session.rollback()
+    assert press(window, visit=UID, filed="0", item=REGISTER).status_code == 303
+    assert press(window, visit=UID, filed="2").status_code == 303
+
+
+def test_nine_matters_are_too_many_for_one_visit(session, client_as):
+    codes = [item.code for item in cases.items_on_offer(session)][:9]
+    session.rollback()
+    refused = press(client_as("window.clerk"), item=codes, visit=UID)
+    assert refused.status_code == 422 and session.scalars(select(Case)).all() == []
+    eight = intake.MOST_MATTERS
+    assert f"一次最多办 {eight} 件，现在选了 9 件" in refused.text and FORM["husband_name"] in refused.text
 
 
 # --- Drafts
@@ -276,3 +300,24 @@ def test_nobody_acts_for_both_sides_of_one_matter(session, client_as):
     assert refused.status_code == 422 and "同一人不能同时代理双方" in refused.text and "林建国" in refused.text
     assert press(window, **husband).status_code == 303
     assert session.scalars(select(Resident).where(Resident.name == FORM["husband_name"])).one()
+
+
+def test_a_tick_stays_when_another_matter_calls_the_paper_by_another_name(client_as):
+    """女方身份证 of one matter is 身份证 of two; the tick goes along, there and back, and does not return once it was taken away."""
+    window = client_as("window.clerk")
+    both = [REGISTER, CARD]
+
+    def look(**typed: Any) -> str:
+        data = {name: value for name, value in {**WIFE_TYPED, **ANSWERS}.items() if not name.startswith("m-")}
+        return str(window.post("/counter/look", data={**data, **typed}, headers={"X-Fragment": "1"}).text)
+
+    def ticked(page: str, name: str) -> bool:
+        return f'name="m-{name}-provided" value="1" checked' in page
+
+    one = look(item=[CARD], **{"m-wife_id_card-provided": "1"})
+    assert ticked(one, "wife_id_card")
+    two = look(item=both, **{"m-wife_id_card-provided": "1"})
+    assert ticked(two, "id_card") and "m-wife_id_card-provided" not in two
+    assert 'data-also="m-' in two and "m-wife_id_card-file" in two
+    assert ticked(look(item=[CARD], **{"m-id_card-provided": "1"}), "wife_id_card")
+    assert not ticked(look(item=both), "id_card")
