@@ -22,6 +22,7 @@ from process import outbox as post
 from process.heads import Book, HeadsError
 from process.journal_verify import Finding, examine
 from services import grants
+from services.trust import seals
 
 journal = AppGroup("journal", help="The append-only record and its signed heads.")
 outbox = AppGroup("outbox", help="Work that runs after the commit.")
@@ -40,7 +41,7 @@ def book() -> Book:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @plain
 def verify(path: Path | None, keys: tuple[str, ...], as_json: bool) -> None:
-    """Walk every row and every signed head; names the first row that does not fit and ends with 1."""
+    """Walk every row, every signed head and the log of every seal; names the first row that does not fit and ends with 1."""
     kept = book()
     if path is not None:
         kept = dataclasses.replace(kept, path=path)
@@ -48,6 +49,8 @@ def verify(path: Path | None, keys: tuple[str, ...], as_json: bool) -> None:
         found = examine(session, kept, frozenset(keys))
         if more := grants.excess(session.connection()):
             found.notes.append(f"the database role in use may {', '.join(more)} the journal; see bin/flask grants")
+        # The log of the seals is numbered, not chained: a use that was taken out shows by its hole.
+        found.trouble = "; ".join([*filter(None, [found.trouble]), *seals.unbroken(session)])
     if as_json:
         told = {**dataclasses.asdict(found), "finding": _row(found.finding)}
         click.echo(json.dumps(told, sort_keys=True, ensure_ascii=False))

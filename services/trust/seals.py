@@ -281,5 +281,7 @@ def unbroken(session: Session) -> list[str]:
             select(func.count(), func.min(SealUse.seq), func.max(SealUse.seq)).where(SealUse.seal_id == seal.id)
         ).one()
         if (count, last or 0) != (seal.uses, seal.uses) or (count and first != 1):
-            wrong.append(f"{seal.name}: counted {seal.uses}, in the log {count} from {first} to {last}")
+            wrong.append(
+                f"log of {seal.name}: {seal.uses} uses were counted, {count} are written, from {first} to {last}"
+            )
     return wrong

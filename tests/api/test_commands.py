@@ -18,6 +18,7 @@ from extensions import db
 from models.content import Content
 from models.ledger import JournalEntry
 from models.person import Person
+from models.trust import Seal
 from process.library import library
 from services import backup, files
 from services.exchange import keys as exchange_keys
@@ -131,6 +132,15 @@ def test_the_journal_is_walked_and_the_first_bad_row_named(run: Run, session: Se
     session.commit()
     last = failed(run("journal", "verify"))
     assert f"journal row {row.id} " in last and "was changed" in last
+
+
+def test_a_seal_whose_log_was_cut_is_named(run: Run, session: Session) -> None:
+    seal = session.scalars(select(Seal)).first() or Seal(agency_id="dongxin", name="东新街道行政审批专用章")
+    seal.uses = 3
+    session.add(seal)
+    session.commit()
+    assert f"log of {seal.name}: 3 uses were counted, 0 are written" in run("journal", "verify").output
+    assert run("journal", "verify").exit_code == 1
 
 
 def test_outbox_status_for_people_and_programs(run: Run) -> None:
