@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from catalogue import loader as catalogue
 from models.content import Content
 from models.paper import Document
-from process import access, clock, journal, registry
+from process import access, clock, journal, registry, tasks
 from process.access import Actor
 from process.inputs import clean_text
 from process.refusals import Forbidden, InvalidInput, NotAvailable, NotFound, RequirementUnmet
@@ -56,6 +56,12 @@ def slots(session: Session, filing: Content) -> list[Slot]:
     ]
 
 
+def _alone(session: Session, filing: Content) -> None:
+    """Photos sent at once are all kept: what the filing remembers of them is read again under its lock."""
+    tasks.lock(session, filing)
+    session.refresh(filing, ["fields"])
+
+
 def _kept(filing: Content, name: str) -> dict[str, str]:
     return dict((filing.fields or {}).get(name) or {})
 
@@ -64,6 +70,7 @@ def photograph(session: Session, filing: Content, actor: Actor, material: str, d
     """Keeps the photo of one material; the newest counts, earlier ones stay in the file."""
     if not access.may(actor, "attach", filing, session):
         raise Forbidden("这件的照片由申请人拍，不由您上传。")
+    _alone(session, filing)
     if filing.state not in TAKING[filing.type]:
         raise NotAvailable("这件已经受理，照片不能再换。要补材料请等通知。")
     slot = next((one for one in slots(session, filing) if one.id == material), None)
@@ -82,6 +89,7 @@ def judge(session: Session, filing: Content, actor: Actor, reasons: dict[str, st
     """What the reviewer finds wrong, photo by photo; answers how many are bad."""
     if not access.may(actor, "internal", filing, session):
         raise Forbidden("照片由审核的人员看，不由您评定。")
+    _alone(session, filing)
     if filing.state != JUDGING[filing.type]:
         raise NotAvailable("这件不在待受理，照片已经看过了。")
     known = {slot.id: slot for slot in slots(session, filing)}
