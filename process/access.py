@@ -155,13 +155,23 @@ def may(actor: Actor, permission: str, content: Content, session: Session | None
         # Whoever files from home owns the case; what colleagues write to each other is not for the person it is about.
         return False
     definition = library.of(content, session or _session(content))
-    if not allowed_tokens(definition, content.state, permission).isdisjoint(tokens(content, actor)):
+    held = tokens(content, actor)
+    if permission == INTERNAL and _from_outside(actor, held):
+        held.discard("owner")
+    if not allowed_tokens(definition, content.state, permission).isdisjoint(held):
         return True
     persons = actor.persons
     return bool(persons) and any(
         p.person_id in persons and p.until is None and permission in library.participants.get(p.relation, ())
         for p in content.people
     )
+
+
+def _from_outside(actor: Actor, held: set[str]) -> bool:
+    """Nobody's colleague here: no post in the administration at all, or at this very thing only one from outside it."""
+    posts = {h.role for h in actor.held}.difference(SPECIAL_TOKENS, library.outside)
+    here = {token for token in held if "@" not in token}.difference(SPECIAL_TOKENS)
+    return not posts or (bool(here) and here <= library.outside)
 
 
 def visible(statement: S, actor: Actor, entity: Any = Content) -> S:

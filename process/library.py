@@ -156,6 +156,8 @@ class Library:
     policy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # relation of somebody drawn in by name -> permissions
     participants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # Posts held by people who do not belong to the administration.
+    outside: frozenset[str] = frozenset()
     # Where they were read from, so that a fresh look reads the same.
     folders: tuple[Path, ...] = ()
     _versions: dict[str, Definition] = field(default_factory=dict)
@@ -237,6 +239,7 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
     types: dict[str, ContentType] = {}
     policy: dict[str, tuple[str, ...]] = {}
     participants: dict[str, tuple[str, ...]] = {}
+    outside: frozenset[str] = frozenset()
     for folder in folders:
         for path in sorted((folder / "workflows").glob("*.yaml")):
             definition = _definition(_text(path), path.name, names)
@@ -262,9 +265,10 @@ def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
             given = read_yaml(folder / "policy.yaml", from_outside=False)
             policy |= _granted(given, "permissions", "roles for each permission")
             participants |= _granted(given, "participants", "permissions for each relation")
+            outside |= _posts(given, names)
     check_together(types, workflows)
     library.types, library.workflows, library.shipped = types, workflows, dict(workflows)
-    library.policy, library.participants = policy, participants
+    library.policy, library.participants, library.outside = policy, participants, outside
     library.folders = folders
     library._versions |= {d.digest: d for d in workflows.values()}
     return library
@@ -325,6 +329,16 @@ def _granted(data: Any, part: str, what: str) -> dict[str, tuple[str, ...]]:
     if not isinstance(granted, dict) or not all(isinstance(names, list) for names in granted.values()):
         raise DefinitionError("policy.yaml", part, f"must name a list of {what}")
     return {name: tuple(names) for name, names in granted.items()}
+
+
+def _posts(data: Any, names: Vocabulary) -> frozenset[str]:
+    given = data.get("outside", [])
+    wrong = [one for one in given if names.roles and one not in names.roles] if isinstance(given, list) else [given]
+    if wrong:
+        raise DefinitionError(
+            "policy.yaml", "outside", f"no such role: {', '.join(map(str, wrong))}", "a list of roles"
+        )
+    return frozenset(given)
 
 
 def _type(data: Any, file: str, names: Vocabulary) -> ContentType:

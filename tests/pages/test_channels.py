@@ -232,3 +232,34 @@ def test_a_bank_teller_takes_in_what_is_listed_sees_the_outlets_own_cases_and_th
         accounts_admin.post(session, TELLER, "dongxin")
     with pytest.raises(Refusal, match="政银通柜员只在自己的银行网点收件"):
         cases.create(session, actor(username), {"item": ITEM, "place": "dongxin-centre"})
+
+
+@pytest.mark.req("S1-05", "S1-03")
+def test_what_the_offices_write_to_each_other_stays_theirs_though_the_teller_filed_the_case(
+    app, session, client_as, person, actor
+):
+    """Having filed it makes the teller no colleague: the note, the giving back inside and its reason are shown nowhere."""
+    door = Door(app, session, client_as, person, actor)
+    username = door.outlet("bank_outlet", TELLER, items=[ITEM])
+    door.counter(username)
+    session.expire_all()
+    case = session.scalars(select(Case)).one()
+    assert case.owner_id == actor(username).person_id
+    clerk, reviewer, teller = (client_as(name) for name in ("window.clerk", "reviewer", username))
+    for act, who, inputs in (
+        ("accept", "window.clerk", {}),
+        ("return_intake", "reviewer", {"comment": "内部看：收入证明要再核"}),
+    ):
+        actions.perform(case, act, actor(who), inputs)
+    session.commit()
+    assert clerk.post(f"/c/{case.uid}/notes", data={"kind": "note", "text": "内部看：配偶在外地"}).status_code == 303
+    token = teller.post("/api/v1/session", json={"username": username, "password": PASSWORD}).get_json()["token"]
+    pages = [f"/c/{case.uid}", f"/c/{case.uid}/history", f"/api/v1/contents/{case.uid}", "/desk/", "/cases"]
+    assert "配偶在外地" in reviewer.get(pages[0]).text, "the offices read it"
+    for address in pages:
+        shown = teller.get(address, headers={"Authorization": f"Bearer {token}"} if "/api/" in address else {})
+        assert shown.status_code == 200, address
+        assert "内部看" not in shown.text and "退回受理人核对" not in shown.text, address
+    said = teller.post(f"/c/{case.uid}/notes", data={"kind": "note", "text": "柜员写给两边"})
+    assert said.status_code in (403, 422), "nor does the bank write among them"
+    assert clerk.get(pages[0]).status_code == 200 and "柜员写给两边" not in clerk.get(pages[0]).text
