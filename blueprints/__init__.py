@@ -25,6 +25,7 @@ FEATURES = (
     "field",
     "places",
     "hall",
+    "terminals",
     "grid",
     "catalogue",
     "projects",

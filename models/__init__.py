@@ -50,6 +50,7 @@ from models.sheets import ListExport, SheetImport
 from models.station import JointStation, StationMember
 from models.substitution import Substitution
 from models.task import Task
+from models.terminal import Terminal
 from models.trust import PaperCheck, Seal, SealRequest, SealUse
 from models.work_unit import WorkUnit, WorkUnitFiling, WorkUnitOperator
 
@@ -191,6 +192,7 @@ __all__ = [
     "StationMember",
     "Substitution",
     "Task",
+    "Terminal",
     "TrainingMark",
     "WindowRule",
     "WindowRuleReading",

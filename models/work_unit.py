@@ -32,6 +32,10 @@ class WorkUnit(Base):
     illustrative: Mapped[bool] = mapped_column(default=False)
     registered_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     registered_at: Mapped[datetime] = mapped_column(default=now)
+    # 注销: from then on nothing is begun in its name; what runs goes on to its end.
+    closed_at: Mapped[datetime | None]
+    closed_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    close_reason: Mapped[str] = mapped_column(String(200), default="")
 
     place: Mapped[Agency] = relationship()
     in_charge: Mapped[Person] = relationship(foreign_keys=[in_charge_id])

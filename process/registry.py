@@ -60,6 +60,10 @@ creators: dict[str, Creator] = {}
 Listener = Callable[[Session, Any, str, "Actor", "Step | None"], None]
 listeners: list[Listener] = []
 
+# Asked before the answers of a thing are changed outside a step: session, thing, who. Refuses by raising.
+Editing = Callable[[Session, Any, "Actor"], None]
+editing: list[Editing] = []
+
 # Reads for a whole list at once what predicates ask of each row, so that a longer list asks no more questions.
 Prefetch = Callable[[Session, Sequence[Content]], None]
 prefetches: list[Prefetch] = []

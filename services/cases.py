@@ -94,6 +94,7 @@ def update(
         raise Stale(f"您看到的是第 {expected_version} 版，现在已是第 {case.version} 版，请刷新后再改。")
     if not access.may(actor, "edit", case, session):
         raise Forbidden("这件现在不能由您修改。已受理的件要改，请先“一次性告知补正”。")
+    require_editable(session, case, actor)
     form = case_forms.form_of(case.item)
     given = _answers(form, data)
     cleaned = case_forms.clean(form, {**case.values, **given})
@@ -113,6 +114,12 @@ def update(
     journal.record(session, "case:edit", actor, content=case, details={"fields": changed})
     session.flush()
     return case
+
+
+def require_editable(session: Session, case: Case, actor: Actor) -> None:
+    """What else speaks against this person changing the answers; says so before anything is typed."""
+    for ask in registry.editing:
+        ask(session, case, actor)
 
 
 def _place(session: Session, actor: Actor, data: Mapping[str, Any]) -> Agency:

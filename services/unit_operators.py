@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from catalogue import loader as catalogue
 from models.base import now
 from models.case import Case
+from models.content import Content
+from models.paper import Document
 from models.person import Person
 from models.work_unit import WorkUnit, WorkUnitFiling, WorkUnitOperator
 from process import clock, registry
@@ -19,7 +21,7 @@ from process.access import Actor
 from process.inputs import clean_text
 from process.refusals import Forbidden, InvalidInput, NotAvailable, NotFound
 from process.registry import Step
-from services import actions, case_routing, work_units
+from services import actions, case_routing, files, work_units
 
 # A proposal: a letter of a unit holds a year at most, then it is looked at again.
 LONGEST_DAYS = 366
@@ -41,7 +43,8 @@ def name(
 ) -> WorkUnitOperator:
     """The person in charge lets somebody file the ticked functions."""
     require_in_charge(actor, unit)
-    session.get(WorkUnit, unit.id, with_for_update=True)
+    session.get(WorkUnit, unit.id, with_for_update=True, populate_existing=True)
+    work_units.require_open(unit)
     today = clock.local_day(now())
     errors: dict[str, str] = {}
     person: Person | None = None
@@ -107,7 +110,7 @@ def end(session: Session, actor: Actor, unit: WorkUnit, uid: str, reason: str) -
     if one is None:
         raise NotFound("没有找到这份委托，请刷新后再看。")
     if one.ended_at is not None:
-        raise NotAvailable(f"这份委托已于{day_words(clock.local_day(one.ended_at))}结束，不用再结束。")
+        raise NotAvailable(f"这份委托已于{work_units.day_words(clock.local_day(one.ended_at))}结束，不用再结束。")
     try:
         words = clean_text(reason, 200)
     except ValueError as problem:
@@ -144,6 +147,7 @@ def of_person(unit: WorkUnit, person_id: int | None, day: date) -> WorkUnitOpera
 
 def require(unit: WorkUnit, actor: Actor, code: str) -> WorkUnitOperator | None:
     """May this person file this function for the unit today? Says why not, and who can change it. None: in charge."""
+    work_units.require_open(unit)
     if work_units.in_charge(actor, unit):
         return None
     day = clock.local_day(now())
@@ -152,14 +156,16 @@ def require(unit: WorkUnit, actor: Actor, code: str) -> WorkUnitOperator | None:
     if one is None or actor.acting_for is not None:
         raise Forbidden(f"您不是{unit.name}的经办人，不能以它的名义办业务。请{who}先在“单位网上业务”里委托您。")
     if one.ended_at is not None:
-        ended = day_words(clock.local_day(one.ended_at))
+        ended = work_units.day_words(clock.local_day(one.ended_at))
         raise Forbidden(
             f"{unit.name}对您的委托已于{ended}结束（{one.end_reason}），不能再以它的名义办。请{who}重新委托。"
         )
     if one.until is not None and one.until < day:
-        raise Forbidden(f"{unit.name}对您的委托已于{day_words(one.until)}到期，不能再以它的名义办。请{who}重新委托。")
+        raise Forbidden(
+            f"{unit.name}对您的委托已于{work_units.day_words(one.until)}到期，不能再以它的名义办。请{who}重新委托。"
+        )
     if day < one.since:
-        raise Forbidden(f"{unit.name}对您的委托从{day_words(one.since)}起才有效，请到时再办。")
+        raise Forbidden(f"{unit.name}对您的委托从{work_units.day_words(one.since)}起才有效，请到时再办。")
     if code not in one.functions:
         known = catalogue.items()
         what = "、".join(known[c].name for c in one.functions if c in known)
@@ -231,9 +237,25 @@ def _listening(session: Session, content: Any, event: str, actor: Actor, step: S
         if event == "submit" and case_routing.is_online(content):
             _not_past_the_unit(session, content)
         return
+    if event == "withdraw" and filing.unit.closed_at is not None and work_units.in_charge(actor, filing.unit):
+        # The unit is gone; whoever was in charge may still take back what nobody wants any more.
+        return
     require(filing.unit, actor, content.item.code)
     if event == "submit":
         _names_its_unit(content, filing.unit)
+
+
+def still_acts(session: Session, content: Content, actor: Actor) -> None:
+    """Nor are the answers and papers of a unit's case changed by somebody whose delegation is over."""
+    if actor.person_id is None or actor.resident_id is None or actor.resident_id != content.applicant_id:
+        return
+    filing = session.get(WorkUnitFiling, content.id) if isinstance(content, Case) else None
+    if filing is not None:
+        require(filing.unit, actor, filing.case.item.code)
+
+
+def _papers(session: Session, content: Content, document: Document, actor: Actor) -> None:
+    still_acts(session, content, actor)
 
 
 def _not_past_the_unit(session: Session, case: Case) -> None:
@@ -259,8 +281,6 @@ def _names_its_unit(case: Case, unit: WorkUnit) -> None:
         )
 
 
-def day_words(day: date) -> str:
-    return f"{day.year}年{day.month}月{day.day}日"
-
-
 registry.listeners.append(_listening)
+registry.editing.append(still_acts)
+files.listeners.append(_papers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -12,13 +13,14 @@ from sqlalchemy.orm import Session
 
 from catalogue import loader as catalogue
 from models.base import now
-from models.case import ServiceItem
+from models.case import Case, ServiceItem
 from models.person import Person
 from models.work_unit import WorkUnit, WorkUnitFiling, WorkUnitOperator
 from process import access, journal
 from process.access import Actor
+from process.clock import local_day
 from process.inputs import clean_text
-from process.refusals import Forbidden, InvalidInput, NotFound
+from process.refusals import Forbidden, InvalidInput, NotAvailable, NotFound
 from services import cases, item_channels, residents
 from services.case_routing import filing_place
 
@@ -88,9 +90,10 @@ def register(session: Session, actor: Actor, data: Mapping[str, str]) -> WorkUni
     code, in_charge = "", None
     try:
         code = read_credit_code(data.get("credit_code") or "")
-        there = session.scalar(select(WorkUnit.name).where(WorkUnit.credit_code == code))
+        there = session.scalar(select(WorkUnit).where(WorkUnit.credit_code == code))
         if there is not None:
-            errors["credit_code"] = f"这个代码已登记为“{there}”，不用再登记"
+            over = "，并已注销，注销的代码不再用" if there.closed_at is not None else "，不用再登记"
+            errors["credit_code"] = f"这个代码已登记为“{there.name}”{over}"
     except InvalidInput as refusal:
         errors["credit_code"] = refusal.detail.rstrip("。")
     try:
@@ -126,6 +129,7 @@ def change_in_charge(session: Session, actor: Actor, unit: WorkUnit, data: Mappi
     """换负责人: by the office that registers; from now on the former one names nobody and files nothing."""
     if not registers(actor, unit.place_path):
         raise Forbidden("换负责人由登记单位的窗口办。请新负责人带营业执照、任职文件和身份证到窗口。")
+    require_open(unit)
     person = account(session, data.get("username") or "", data.get("person_name") or "")
     if person.id == unit.in_charge_id:
         raise InvalidInput(f"{person.name}已经是{unit.name}的负责人，不用更换。", {"username": "已是负责人"})
@@ -135,6 +139,56 @@ def change_in_charge(session: Session, actor: Actor, unit: WorkUnit, data: Mappi
     session.flush()
     session.expire(unit, ["in_charge"])
     record(session, actor, unit, "in_charge", {"before": before, "after": person.id})
+
+
+def require_open(unit: WorkUnit) -> None:
+    """A unit that was struck off acts no more."""
+    if unit.closed_at is not None:
+        raise NotAvailable(
+            f"{unit.name}已于{day_words(local_day(unit.closed_at))}注销（{unit.close_reason}），不能再以它的名义办。"
+            "已经申报的件照常办到底。"
+        )
+
+
+def close(session: Session, actor: Actor, unit: WorkUnit, data: Mapping[str, str]) -> None:
+    """注销单位: by the office that registers, on the paper of its dissolution. Delegations end at once; what was filed runs on."""
+    if not registers(actor, unit.place_path) or actor.person_id is None:
+        raise Forbidden("注销单位由登记单位的窗口办。请带注销登记的证明到窗口。")
+    session.get(WorkUnit, unit.id, with_for_update=True, populate_existing=True)
+    require_open(unit)
+    errors: dict[str, str] = {}
+    reason = ""
+    try:
+        reason = clean_text(data.get("reason") or "", 200)
+    except ValueError as problem:
+        errors["reason"] = f"注销的原因{problem}"
+    if not reason and "reason" not in errors:
+        errors["reason"] = "请写明注销的原因，例如已办理工商注销"
+    if data.get("seen") not in ("1", "on", "y"):
+        errors["seen"] = "请核对注销登记的证明后打勾"
+    if errors:
+        raise InvalidInput("还不能注销：" + "；".join(errors.values()) + "。", errors)
+    at, today = now(), local_day(now())
+    running = [one.number for one in cases_of(session, unit) if one.closed_at is None and one.state != "draft"]
+    unit.closed_at, unit.closed_by_id, unit.close_reason = at, actor.person_id, reason
+    ended = [one for one in unit.operators if one.ended_at is None and (one.until is None or today <= one.until)]
+    for one in ended:
+        one.ended_at, one.ended_by_id, one.end_reason = at, actor.person_id, "单位已注销"
+    session.flush()
+    details = {"reason": reason, "operators": [one.uid for one in ended], "running": running}
+    record(session, actor, unit, "close", details)
+
+
+def cases_of(session: Session, unit: WorkUnit) -> Sequence[Case]:
+    """What was begun or filed in the unit's name, the newest first."""
+    statement = select(Case).join(WorkUnitFiling, WorkUnitFiling.case_id == Case.id)
+    return session.scalars(
+        statement.where(WorkUnitFiling.unit_id == unit.id).order_by(Case.id.desc()).limit(LISTED)
+    ).all()
+
+
+def day_words(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"
 
 
 def account(session: Session, username: str, name: str) -> Person:
@@ -204,9 +258,9 @@ def registered(session: Session, actor: Actor) -> Sequence[WorkUnit]:
 
 
 def filings(session: Session, actor: Actor, unit: WorkUnit) -> Sequence[WorkUnitFiling]:
-    """What was begun or filed in the unit's name: all of it for the person in charge, one's own for an operator."""
+    """What was begun or filed in the unit's name: all of it for the person in charge and the office that registers, one's own for an operator."""
     statement = select(WorkUnitFiling).where(WorkUnitFiling.unit_id == unit.id)
-    if not in_charge(actor, unit):
+    if not in_charge(actor, unit) and not registers(actor, unit.place_path):
         statement = statement.where(WorkUnitFiling.filed_by_id == actor.person_id)
     return session.scalars(statement.order_by(WorkUnitFiling.case_id.desc()).limit(50)).all()
 

@@ -17,6 +17,7 @@ from blueprints.grid.forms import Box
 from blueprints.hall.bp import bp, desk_url, kept, tried
 from catalogue import loader as catalogue
 from models.agency import Agency
+from models.hall import BOOKED
 from process.refusals import NotFound, Refusal
 from services.hall import fairness, setup, tables
 
@@ -214,3 +215,51 @@ def queue(place_id: str) -> ResponseReturnValue:
     ]
     back = url_for("hall.layout", place_id=agency.id)
     return forms.page(_("一队"), boxes, submit=_("保存"), back=back, crumbs=_crumbs(agency), refusal=refusal)
+
+
+@bp.route("/<place_id>/queue/<letter>/end", methods=["GET", "POST"])
+@login_required
+def end_queue(place_id: str, letter: str) -> ResponseReturnValue:
+    """停用 a queue: how many wait in it, and where they go on."""
+    agency, session, actor, refusal = kept(place_id), db_session(), current_actor(), None
+    back = url_for("hall.layout", place_id=agency.id)
+    found = {one.letter: one for one in tables.services(session, agency.id)}
+    if letter not in found:
+        flash(_("%(letter)s 队已经停用。", letter=letter[:2]), "warning")
+        return redirect(back, 303)
+    if request.method == "POST":
+        moved, refusal = forms.attempt(
+            lambda: setup.end_service(session, actor, agency.id, letter, request.form.get("to", ""))
+        )
+        if refusal is None:
+            flash(
+                _("%(letter)s 队已停用，%(n)s 个号改到另一队，号码和预约时间不变。", letter=letter, n=moved), "success"
+            )
+            return redirect(back, 303)
+    there = setup.in_queue(session, agency.id, letter)
+    booked = sum(one.state == BOOKED for one in there)
+    boxes = [
+        Box(
+            "to",
+            _("这一队的人改到哪一队"),
+            "select",
+            "",
+            [
+                ("", _("请选")),
+                *((one.letter, f"{one.letter} {one.name}") for one in found.values() if one.letter != letter),
+            ],
+        )
+    ]
+    return forms.page(
+        _("停用 %(letter)s %(name)s", letter=letter, name=found[letter].name),
+        boxes,
+        submit=_("停用这一队"),
+        back=back,
+        crumbs=_crumbs(agency),
+        refusal=refusal,
+        intro=_(
+            "现在有 %(n)s 个号在等、%(m)s 个预约。停用后他们的号码和时间不变，由办另一队的窗口叫；只办这一队的窗口改办另一队。",
+            n=len(there) - booked,
+            m=booked,
+        ),
+    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
+from sqlalchemy.orm import Session
 
 from blueprints.context import current_actor, db_session
 from blueprints.grid import forms
@@ -19,42 +21,71 @@ from process.refusals import NotFound, Refusal
 from services import grid_rights, jurisdiction, leaders, opening, point_items
 from services.hall import tables
 
+# How the hours of a day are told: shut, as on a working day, or written out.
+SHUT, SAME, OWN = "shut", "same", "own"
+
 
 @bp.route("/<place_id>/hours", methods=["GET", "POST"])
 @login_required
 def hours(place_id: str) -> ResponseReturnValue:
-    """综合窗口、帮办区、自助区、24小时大厅: when each is open on which kind of day."""
+    """综合窗口、帮办区、自助区、24小时大厅: when each is open on which kind of day; one zone at a time on a phone."""
     agency, session, actor, refusal = kept(place_id), db_session(), current_actor(), None
     back = url_for("places.show", place_id=agency.id)
     if request.method == "POST":
-        _done, refusal = forms.attempt(lambda: opening.set_hours(session, actor, agency, request.form))
+        _done, refusal = forms.attempt(lambda: opening.set_hours(session, actor, agency, _typed_hours()))
         if refusal is None:
             flash(_("开放时间已保存：%(hours)s。", hours=opening.sentence(session, agency)), "success")
             return redirect(back, 303)
-    own = opening.written(session, agency)
-    boxes = [
-        Box(
-            f"{zone}_{day}",
-            f"{_(zone_name)} · {_(day_name)}",
-            value=opening.in_words(
-                own.get((zone, day), opening.USUAL if (zone, day) == ("window", "work") and not own else ())
-            ),
-            required=(zone, day) == ("window", "work"),
-            attrs={"maxlength": 80, "placeholder": "08:30–12:00、13:30–17:30"},
-        )
-        for zone, zone_name in opening.ZONES.items()
-        for day, day_name in opening.DAYS.items()
-    ]
-    return forms.page(
-        _("开放时间"),
-        boxes,
-        submit=_("保存"),
+    html = render_template(
+        "hall/hours.html",
+        agency=agency,
+        zones=[_zone(session, agency, zone, refusal) for zone in opening.ZONES],
         back=back,
-        crumbs=[(_("机构和网格"), url_for("places.index")), (agency.name, back)],
-        refusal=refusal,
-        intro=_(
-            "不开的留空；整天开的写“全天”。中午不关门就写成一段，例如 08:30–17:30。周末、节假日开门不算工作日，办理期限照旧按工作日算。"
-        ),
+        problem=refusal.detail if refusal else "",
+        wrong=[{"field": name, "message": words} for name, words in refusal.errors.items()] if refusal else [],
+    )
+    return (html, refusal.status) if refusal else html
+
+
+def _typed_hours() -> dict[str, str]:
+    """The hours of every day as they are meant: a day that is like a working day has its words."""
+    given = {}
+    for zone in opening.ZONES:
+        for day in opening.DAYS:
+            name = f"{zone}_{day}"
+            how = request.form.get(f"{name}_how", OWN)
+            words = request.form.get(f"{zone}_work" if how == SAME else name, "")
+            given[name] = "" if how == SHUT else words
+    return given
+
+
+def _zone(session: Session, agency: Agency, zone: str, refusal: Refusal | None) -> SimpleNamespace:
+    own = opening.written(session, agency)
+    usual = opening.USUAL if zone == "window" and not own else ()
+    work = own.get((zone, "work"), usual)
+    days = []
+    for day, title in opening.DAYS.items():
+        name, spans = f"{zone}_{day}", own.get((zone, day), usual if day == "work" else ())
+        how = OWN if day == "work" else SHUT if not spans else SAME if list(spans) == list(work) else OWN
+        days.append(
+            SimpleNamespace(
+                name=name,
+                title=_(title),
+                first=day == "work",
+                how=request.form.get(f"{name}_how", how),
+                words=request.form.get(name, opening.in_words(spans) if how == OWN else ""),
+                wrong=refusal.errors.get(name, "") if refusal else "",
+            )
+        )
+    told = "；".join(
+        f"{_(title)} {opening.in_words(own[(zone, d)])}" for d, title in opening.DAYS.items() if own.get((zone, d))
+    )
+    return SimpleNamespace(
+        id=zone,
+        title=_(opening.ZONES[zone]),
+        days=days,
+        told=told or (opening.in_words(usual) if usual else _("不开")),
+        open=zone == "window" or any(day.wrong for day in days),
     )
 
 

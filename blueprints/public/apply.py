@@ -143,6 +143,7 @@ def apply_step(code: str, uid: str, step: str) -> ResponseReturnValue:
     case = _own(uid, code)
     if case.state != "draft":
         return redirect(url_for("content.show", uid=uid), 303)
+    cases.require_editable(db_session(), case, current_actor())
     steps = _steps(case)
     index = next((n for n, s in enumerate(steps) if s.id == step), None)
     if index is None:

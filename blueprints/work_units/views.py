@@ -20,12 +20,11 @@ from blueprints.context import current_actor, db_session
 from blueprints.dynamic_forms import Asked, show_refusal
 from blueprints.public import apply
 from blueprints.work_units.bp import bp
+from blueprints.work_units.registering import filing_line
 from catalogue import loader as catalogue
 from models.base import now
 from models.work_unit import WorkUnit, WorkUnitFiling, WorkUnitOperator
-from process import access
 from process.clock import local_day
-from process.library import library
 from process.masking import mask_name
 from process.refusals import Refusal
 from services import unit_operators, work_units
@@ -70,6 +69,7 @@ def _line(unit: WorkUnit) -> Any:
         in_charge=unit.in_charge.name if part else mask_name(unit.in_charge.name),
         operators=sum(unit_operators.running(o, today) for o in unit.operators),
         illustrative=unit.illustrative,
+        closed=unit.closed_at is not None,
     )
 
 
@@ -93,6 +93,9 @@ def _page(unit: WorkUnit, problem: str = "", ending: str = "") -> str:
         functions=[_function(one, unit, mine, own, today) for one in work_units.functions(session)],
         operators=[_operator(one, today) for one in unit.operators] if own is None else [],
         filings=[_filing(one) for one in work_units.filings(session, actor, unit)],
+        closed=_("%(day)s 注销：%(why)s", day=present.day_of(local_day(unit.closed_at)), why=unit.close_reason)
+        if unit.closed_at
+        else "",
         problem=problem,
         ending=ending,
         reason=request.form.get("reason", "")[:200] if ending else "",
@@ -111,7 +114,7 @@ def _function(
         fund=one.hall == "provident_fund",
         region=record.region,
         doubtful="、".join(doubtful(record)),
-        may=mine or given,
+        may=(mine or given) and unit.closed_at is None,
         operators=[
             o.person.name for o in unit.operators if unit_operators.running(o, today) and one.code in o.functions
         ]
@@ -146,16 +149,14 @@ def _operator(one: WorkUnitOperator, today: Any) -> SimpleNamespace:
 
 
 def _filing(one: WorkUnitFiling) -> SimpleNamespace:
-    session, case = db_session(), one.case
+    case = one.case
+    # The person in charge sees that it was filed and how far it is; what stands in it, only whoever filed it.
+    line = filing_line(case)
     return SimpleNamespace(
-        number=case.number,
-        title=case.title,
+        **vars(line),
         who=one.filed_by.name,
         as_what=_("经办人") if one.operator_id is not None else _("负责人"),
         when=present.day_of(local_day(case.filed_at or one.begun_at)),
-        state=present.state_view(library.of(case, session).states[case.state]),
-        # The person in charge sees that it was filed and how far it is; what stands in it, only whoever filed it.
-        url=url_for("content.show", uid=case.uid) if access.may(current_actor(), access.VIEW, case) else "",
     )
 
 
@@ -166,6 +167,7 @@ def name(uid: str) -> ResponseReturnValue:
     session, actor = db_session(), current_actor()
     unit = work_units.load(session, actor, uid)
     unit_operators.require_in_charge(actor, unit)
+    work_units.require_open(unit)
     form = NameForm(meta={"csrf": False})
     form.functions.choices = [(one.code, name_of(catalogue.item(one.code))) for one in work_units.functions(session)]
     if request.method == "GET":
@@ -231,7 +233,7 @@ def file(uid: str) -> ResponseReturnValue:
             channel = apply.channel_of(known) if known is not None else ""
             case = unit_operators.begin(session, actor, unit, code, channel)
     except Refusal as refusal:
-        if refusal.status not in (403, 422):
+        if refusal.status not in (403, 409, 422):
             raise
         return _page(unit, refusal.detail), refusal.status
     return redirect(apply.first_page(case), 303)

@@ -9,14 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalogue import loader as catalogue
-from models.hall import AT_COUNTER, Hall, HallCounter, HallService, HallTicket
+from models.hall import AT_COUNTER, DONE, LEFT, WAITING, Hall, HallCounter, HallService, HallTicket
 from process import clock, journal
 from process.access import Actor
 from process.inputs import clean_text
-from process.refusals import InvalidInput, RequirementUnmet
+from process.refusals import InvalidInput, NotAvailable, RequirementUnmet
 from process.words import N_
 from services import grid_rights, opening
-from services.hall import booking, fairness, tables
+from services.hall import booking, fairness, steps, tables
 
 LAYOUTS = {"shared": N_("一个大厅排一队，哪个窗口空了哪个叫"), "per_window": N_("每个窗口各排一队")}
 COUNTER_KINDS = {"fixed": N_("固定窗口（3）"), "local": N_("特色窗口（X）")}
@@ -175,6 +175,53 @@ def add_service(session: Session, actor: Actor, hall_id: str, given: Mapping[str
     session.flush()
     _record(session, "hall:service", actor, hall_id, {"letter": letter, "categories": categories, "slots": capacity})
     return made
+
+
+def in_queue(session: Session, hall_id: str, letter: str) -> list[HallTicket]:
+    """Numbers and bookings of this queue that are not over yet."""
+    today = clock.local_day(booking.now())
+    return list(
+        session.scalars(
+            select(HallTicket)
+            .where(
+                HallTicket.hall_id == hall_id,
+                HallTicket.service == letter,
+                HallTicket.day >= today,
+                HallTicket.state.not_in((DONE, LEFT)),
+            )
+            .order_by(HallTicket.day, HallTicket.content_id)
+        )
+    )
+
+
+def end_service(session: Session, actor: Actor, hall_id: str, letter: str, to: str) -> int:
+    """停用一队: whoever waits in it or has booked keeps number and time and goes on in another queue; how many did."""
+    agency = tables.agency(session, hall_id)
+    opening.require_keeper(actor, agency)
+    hall = tables.lock(session, agency)
+    found = {one.letter: one for one in tables.services(session, hall_id)}
+    one = found.pop(letter, None)
+    if one is None:
+        raise NotAvailable(f"{letter} 队已经停用，或大厅没有这一队。请刷新再看。")
+    if not found:
+        raise RequirementUnmet("这是大厅最后一队，不能停用：至少要有一队可以取号。请先加另一队。")
+    if to not in found:
+        raise InvalidInput("请选等的人改到哪一队。", {"to": "请选一队"})
+    one.ended_on = clock.local_day(booking.now())
+    for counter in tables.counters(session, hall_id):
+        # No letter means every queue: a window that took only this one goes on with the other.
+        if letter in (counter.takes or ()):
+            counter.takes = sorted({*(left for left in counter.takes if left != letter), to})
+    moved = in_queue(session, hall_id, letter)
+    for ticket in moved:
+        ticket.service = to
+        if ticket.state == WAITING and hall.layout == "per_window":
+            ticket.for_counter_id = steps.shortest(session, hall_id, ticket)
+        journal.record(session, "queue_visit:other_queue", actor, content=ticket.content, details={"to": to})
+    session.flush()
+    tables.turned(session, hall_id)
+    _record(session, "hall:service_end", actor, hall_id, {"letter": letter, "to": to, "moved": len(moved)})
+    return len(moved)
 
 
 def _letters(session: Session, hall_id: str, given: Mapping[str, Any], errors: dict[str, str]) -> list[str]:

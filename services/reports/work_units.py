@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from models.case import Case
@@ -39,7 +39,11 @@ def use(session: Session, scope: Scope, period: Period) -> Report:
     registered = session.scalar(
         select(func.count())
         .select_from(WorkUnit)
-        .where(WorkUnit.registered_at < period.end, scope.within(WorkUnit.place_path))
+        .where(
+            WorkUnit.registered_at < period.end,
+            or_(WorkUnit.closed_at.is_(None), WorkUnit.closed_at >= period.begin),
+            scope.within(WorkUnit.place_path),
+        )
     )
     filed = (
         select(WorkUnitFiling.unit_id, Case.item_id, WorkUnitFiling.case_id)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from models.base import at_time, now
 from models.case import Case
 from models.ledger import JournalEntry
+from models.paper import Document
 from models.person import Person
 from models.resident import Resident
 from models.work_unit import WorkUnit, WorkUnitFiling, WorkUnitOperator
@@ -174,6 +175,22 @@ def test_a_delegation_ends_at_once_also_for_what_was_begun(session, client_as, u
     refused = operator.post(f"/units/{unit.uid}/file", data={"item": "pf_seal_account"})
     assert refused.status_code == 403 and "结束（离职），不能再以它的名义办" in refused.text
     draft = session.scalars(select(Case)).one()
+    # Neither shown nor changed any more: the page says why, the answers and the papers stay as they were.
+    before = dict(draft.values)
+    for answer in (operator.get(begun), operator.post(begun, data={"unit_name": "别的名字"})):
+        assert answer.status_code == 403 and "结束（离职），不能再以它的名义办" in answer.text
+    papers = operator.post(begun.rsplit("/", 1)[0] + "/papers", data={"file-agent_id_card": photo()})
+    token = operator.post("/api/v1/session", json={"username": "li.op", "password": PASSWORD}).get_json()["token"]
+    by_program = operator.patch(
+        f"/api/v1/contents/{draft.uid}",
+        json={"unit_name": "别的", "version": draft.version},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert (papers.status_code, by_program.status_code) == (403, 403), by_program.text
+    attached = operator.post(f"/c/{draft.uid}/documents", data={"file": photo(), "purpose": "material"})
+    assert attached.status_code == 403
+    session.expire_all()
+    assert draft.values == before and not session.scalars(select(Document)).all()
     late = operator.post(begun.rsplit("/", 1)[0] + "/check")
     session.expire_all()
     assert late.status_code in (403, 422) and draft.state == "draft"
@@ -319,3 +336,47 @@ def test_the_report_tells_the_share_of_units_that_use_it_by_function(session, cl
     assert f"1/{FUND}" in page and unit.name not in page
     assert "/reports/units" in watcher.get("/reports").text
     assert head.get("/reports/units").status_code == 403
+
+
+@pytest.mark.req("S3-18")
+def test_a_dissolved_unit_is_struck_off_and_what_runs_for_it_goes_on(session, client_as, actor, unit, colleagues):
+    head, operator, clerk = client_as("resident"), client_as("li.op"), client_as("window.clerk")
+    assert head.post(f"/units/{unit.uid}/operators/new", data=letter()).status_code == 303
+    assert filed(operator, unit, "pf_person_change").status_code == 303
+    assert head.post(f"/units/{unit.uid}/file", data={"item": "pf_annual_review"}).status_code == 303
+    session.expire_all()
+    case = session.scalars(select(Case).where(Case.state == "submitted")).one()
+    address = f"/units/{unit.uid}/close"
+    no = head.get(address)
+    assert (
+        no.status_code == 403
+        and "由登记单位的窗口办" in no.text
+        and client_as("stranger").get(address).status_code == 404
+    )
+    page = clerk.get(address).text
+    assert case.number in page and "还在办的 1 件" in page and "草稿 1 件" in page and "李慧敏" in page
+    bare = clerk.post(address, data={"reason": "已办理工商注销"})
+    assert bare.status_code == 422 and "请核对注销登记的证明后打勾" in bare.text and "已办理工商注销" in bare.text
+    assert clerk.post(address, data={"reason": "已办理工商注销", "seen": "y"}).status_code == 303
+    twice = clerk.post(address, data={"reason": "再来一次", "seen": "y"})
+    assert twice.status_code == 409 and "注销（已办理工商注销）" in twice.text
+    session.expire_all()
+    assert case.state == "submitted" and all(one.ended_at for one in session.scalars(select(WorkUnitOperator)))
+    shown = clerk.get(f"/units/{unit.uid}").text
+    assert "已注销" in shown and case.number in shown
+    for who in (head, operator):
+        refused = who.post(f"/units/{unit.uid}/file", data={"item": "pf_person_change"})
+        assert refused.status_code == 409
+        assert "不能再以它的名义办" in refused.text and "以单位名义申报</button>" not in refused.text
+    assert head.post(f"/units/{unit.uid}/operators/new", data=letter()).status_code == 409
+    assert (
+        clerk.post(
+            f"/units/{unit.uid}/in-charge", data={"username": "wang.op", "person_name": "王建平", "seen": "y"}
+        ).status_code
+        == 409
+    )
+    again = clerk.post("/units/new", data=sheet())
+    assert again.status_code == 422 and "注销的代码不再用" in again.text
+    # The town goes on with what was filed.
+    actions.perform(case, "reject_intake", actor("window.clerk"), {"comment": "单位已注销，依据不足"})
+    assert case.closed_at is not None
