@@ -516,7 +516,9 @@ def _outgoing_of_open_cases(connection: sa.Connection) -> None:
     known = sa.text(
         "SELECT c.id, c.state, c.district, c.applicant_id, c.entered_at, c.place_id, c.unit_id, f.result_unit_id, f.issued_at,"
         " (SELECT count(*) FROM delegation d JOIN content t ON t.id = d.id WHERE d.case_id = c.id AND t.closed_at IS NULL"
-        "  AND t.state NOT IN ('draft', 'returned', 'delivered', 'handed_over')) AS carried"
+        "  AND t.state NOT IN ('draft', 'returned', 'delivered', 'handed_over'))"
+        " + (SELECT count(*) FROM home_visit v JOIN content w ON w.id = v.id"
+        "    WHERE v.case_id = c.id AND w.closed_at IS NULL) AS carried"
         " FROM content c JOIN case_file f ON f.id = c.id WHERE c.state IN ('approved', 'issued')"
     )
     rows = []
@@ -533,7 +535,10 @@ def _outgoing_of_open_cases(connection: sa.Connection) -> None:
                 "kind": "result",
                 "state": "underway" if carried else "waiting" if issued else "making",
                 "way": "ticket" if carried else "counter",
-                "unit_id": found["result_unit_id"] or found["unit_id"] or found["place_id"],
+                "unit_id": (found["unit_id"] if carried else None)
+                or found["result_unit_id"]
+                or found["unit_id"]
+                or found["place_id"],
                 "ready_at": since,
                 "waits_since": since,
                 "reminded": 0,

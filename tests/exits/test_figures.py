@@ -23,6 +23,7 @@ from tests.exits.test_handing import OWN
 from tests.exits.waiting import advance, row_of, three
 from tests.pages.test_counter_visit import CARD, REGISTER
 from tests.services.fertility import opened
+from tests.services.visiting import request_visit
 
 REVISIONS = Path(__file__).resolve().parents[2] / "migrations" / "versions"
 
@@ -137,3 +138,14 @@ def test_an_office_that_was_at_work_before_finds_its_results_waiting(session, ac
         "dongxin-centre",
         case.issued_at,
     )
+
+
+def test_what_a_home_visit_was_bringing_is_found_under_way(session, actor):
+    case = opened(session, actor("window.clerk"))
+    engine.fire(case, "submit", actor("window.clerk"))
+    advance(session, actor, case)
+    request_visit(session, actor("community.clerk")).case_id = case.id
+    session.execute(delete(Outgoing))
+    session.flush()
+    revision_0008()._outgoing_of_open_cases(session.connection())
+    assert (row_of(session, case).state, row_of(session, case).way) == ("underway", "ticket")
