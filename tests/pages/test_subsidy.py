@@ -85,7 +85,14 @@ def test_three_levels_then_the_bank_each_with_its_inbox(session, actor, client_a
     assert step(reviewer, thing, "back_to_check", comment="残疾证号抄错了").status_code == 303
     session.expire_all()
     assert session.get(Content, thing.id).state == "applied"
+    # What only the applicant can mend goes down rung by rung: the community asks, never the street over its head.
+    assert step(clerk, thing, "send_back", comment="残疾证号请照原件填").status_code == 303
+    resident = client_as("resident")
+    assert "残疾证号请照原件填" in resident.get(page).text
+    assert step(resident, thing, "apply_again", comment="已改").status_code == 303
     assert step(clerk, thing, "first_check").status_code == 303
+    over = step(reviewer, thing, "send_back", comment="直接退给申请人")
+    assert over.status_code == 409 and session.get(Content, thing.id).state == "first_checked"
     assert step(reviewer, thing, "review").status_code == 303
     assert thing.number in federation.get("/desk/").text
     assert step(federation, thing, "back_to_check", comment="x").status_code in (403, 409)
