@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from blueprints.late_rules import LateRule
 from extensions import db
 from models.base import now
 from models.crypto import vault
@@ -30,6 +31,8 @@ BEFOREHAND: dict[str, Callable[[], None]] = {}
 
 class Daiban(Flask):
     """Flask with the unit of work around every view."""
+
+    url_rule_class = LateRule
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """No view and no hook here is a coroutine; Flask would look at each of them at every request."""
