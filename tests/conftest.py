@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings as examples
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
 from app import create_app
@@ -28,6 +28,8 @@ from models.person import Person
 from process.access import Actor, load_actor
 from process.clock import forget_calendar, local_day
 from services import installation
+from tests import order
+from tests.kept import Statements, share_templates
 
 # What CI says can be said again: there the same examples each time. Everybody else's run looks for new ones.
 examples.register_profile("repeatable", derandomize=True)
@@ -38,6 +40,7 @@ if os.environ.get("CI"):
 os.environ.setdefault("PAPERS_ADMIT", "off")
 
 pytest_plugins = ["tests.racing"]
+share_templates()
 
 PASSWORD = installation.DEMO_PASSWORD
 
@@ -52,6 +55,13 @@ def settings(folder: Path, database_url: str | None = None) -> Settings:
             "DATABASE_URL": database_url or f"sqlite:///{folder}/daiban.db",
         }
     )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Who runs some files by hand gets them in the order asked for.
+    if hasattr(config, "workerinput"):
+        order.longest_first(items)
 
 
 @pytest.fixture(scope="session")
@@ -85,8 +95,17 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "daiban.db"
 
 
+@pytest.fixture(scope="session")
+def statements(tmp_path_factory: pytest.TempPathFactory) -> Statements:
+    """Compiled SQL for every application of this process; the engine that it begins with is asked nothing else."""
+    first = create_engine(f"sqlite:///{tmp_path_factory.mktemp('statements')}/empty.db")
+    first.connect().close()
+    first.dispose()
+    return Statements(first)
+
+
 @pytest.fixture
-def app(tmp_path: Path, installed: Path, translations: None) -> Iterator[Flask]:
+def app(tmp_path: Path, installed: Path, translations: None, statements: Statements) -> Iterator[Flask]:
     """The application on its own copy of the installed office."""
     shutil.copy(installed, tmp_path / "daiban.db")
     shutil.copy(installed.with_name("trust.key"), tmp_path / "trust.key")
@@ -95,6 +114,8 @@ def app(tmp_path: Path, installed: Path, translations: None) -> Iterator[Flask]:
     limiter.enabled = True
     made = create_app(settings(tmp_path))
     made.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
+    with made.app_context():
+        statements.lend(db.engine)
     yield made
     with made.app_context():
         db.session.remove()
