@@ -96,14 +96,21 @@ def redis_server(folder: Path) -> Iterator[str]:
     )
     url = f"unix://{path}"
     try:
-        for _ in range(100):
-            try:
-                if Redis.from_url(url).ping():
-                    break
-            except RedisError:
-                time.sleep(0.05)
+        _wait_for(url, process)
         yield url
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    with Redis.from_url(url) as asking:
+        while process.poll() is None and time.monotonic() < until:
+            try:
+                asking.ping()
+                return
+            except RedisError:
+                time.sleep(0.05)
+    raise RuntimeError(f"Redis does not answer at {url}")

