@@ -156,7 +156,6 @@ def office_staff(seed: int) -> tuple[InventedStaff, ...]:
     """Colleagues of street and district whose post it is to begin what no account of the demo may begin."""
     found: list[InventedStaff] = []
     for key, unit, role, title in (
-        ("office-guide", "dongxin-centre", "filing_guide", "陪跑导办员"),
         ("office-enterprise", "dongxin", "enterprise_service_officer", "企业服务员"),
         ("office-enterprise-agent", "dongxin", "enterprise_applicant", "示例企业经办人"),
         ("office-duty-leader", "dongxin-centre", "duty_leader", "驻窗领导"),

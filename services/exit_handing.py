@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
@@ -16,6 +17,7 @@ from models.base import now
 from models.case import Case
 from models.delegation import Delegation
 from models.exit import ExitReceipt, Outgoing
+from models.one_thing import OneThing, OneThingMember
 from process import journal, numbers
 from process.access import Actor
 from process.identity import IdNumber, InvalidIdNumber
@@ -69,7 +71,10 @@ def hand_over(session: Session, actor: Actor, uids: Sequence[str], typed: Mappin
     if len(wanted) > MOST:
         raise InvalidInput(f"一次最多交出 {MOST} 份，现在选了 {len(wanted)} 份。请分两次交。", {"pick": "太多了"})
     # In one order for everybody: of two clerks who press at once, the second waits and is then told.
-    rows = sorted((outgoing.load(session, actor, uid) for uid in sorted(wanted)), key=lambda row: row.id)
+    known = {
+        uid: place for uid, place in session.execute(select(Outgoing.uid, Outgoing.id).where(Outgoing.uid.in_(wanted)))
+    }
+    rows = [outgoing.load(session, actor, uid) for uid in sorted(wanted, key=lambda uid: known.get(uid, 0))]
     _require_all_free(session, rows)
     collector = read_collector(session, rows, typed)
     sketched = files.signature_png(typed["signature"]) if typed.get("signature") else None
@@ -211,6 +216,17 @@ def _way(session: Session, actor: Actor) -> str:
 # --- The receipt
 
 
+def bundle_of(session: Session, receipt: ExitReceipt) -> OneThing | None:
+    """The 一件事 that left with this signature, if everything on it belongs to one."""
+    cases = [row.case_id for row in receipt.rows]
+    found = session.execute(
+        select(OneThingMember.bundle_id, func.count())
+        .where(OneThingMember.case_id.in_(cases))
+        .group_by(OneThingMember.bundle_id)
+    ).all()
+    return session.get(OneThing, found[0][0]) if len(found) == 1 and found[0][1] == len(cases) else None
+
+
 def write_receipt(
     session: Session, actor: Actor, rows: Sequence[Outgoing], collector: Collector, at: datetime
 ) -> ExitReceipt:
@@ -270,7 +286,7 @@ def exit_receipt(occasion: Occasion) -> dict[str, Any] | None:
         receipt = row.receipt if row is not None else None
     if not isinstance(receipt, ExitReceipt):
         return None
-    known = receipt.collector
+    known, bundle = receipt.collector, bundle_of(session, receipt)
     owner = receipt.resident
     number = str(known.get("id_number") or "")
     own = receipt.who == HOLDER
@@ -280,6 +296,7 @@ def exit_receipt(occasion: Occasion) -> dict[str, Any] | None:
     return {
         "number": receipt.number,
         "applicant_name": owner.name if owner is not None else "—",
+        "bundle": f"{bundle.title} {bundle.number}" if bundle is not None else "",
         "documents": [line for row in receipt.rows for line in _lines(session, row)],
         "way": "terminal" if receipt.who == CODE else "counter",
         "agency": office.full_name(receipt.unit),

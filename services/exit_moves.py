@@ -1,12 +1,8 @@
-"""换一种出法: by express, by a red courier to the door, into the collection cabinet, or to another station — custody is never lost on the way."""
+"""换一种出法: by express, by a red courier to the door, or to another station — custody is never lost on the way."""
 
 from __future__ import annotations
 
-import hmac
-import re
-import secrets
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -18,24 +14,21 @@ from models.case import Case
 from models.content import ContentPlace
 from models.delegation import Handover
 from models.errand import Errand
-from models.exit import ExitReceipt, Outgoing
+from models.exit import Outgoing
 from process import clock, engine, journal
 from process.access import Actor
 from process.refusals import InvalidInput, NotAvailable, RequirementUnmet
 from process.registry import Step
-from services import actions, certificates, custody, exit_handing, express, outgoing
+from services import actions, certificates, custody, express, outgoing
 from services.catalogue_items import record_of
-from services.exit_handing import CODE, Collector
 from services.messages import facts, listening
 
 CAUSE = "exit"
 TO_POINT = "move_point"
 STATIONS = ("community", "village", "community_station", "street_centre", "sub_centre", "extended_outlet")
-MOST_TRIES = 5
-_BOX = re.compile(r"[0-9A-Za-z-]{1,10}")
 
 
-def _free(session: Session, row: Outgoing) -> None:
+def require_free(session: Session, row: Outgoing) -> None:
     """Only what lies at the window can be sent another way."""
     why = outgoing.obstacle(session, row)
     if why:
@@ -49,7 +42,7 @@ def _free(session: Session, row: Outgoing) -> None:
 
 def send_by_express(session: Session, actor: Actor, row: Outgoing, number: str) -> None:
     """交快递: the parcel's number stands on the case; originals lie in the parcel, too."""
-    _free(session, row)
+    require_free(session, row)
     actions.perform(row.case, "send_express", actor, {"express_number": number})
     session.flush()
 
@@ -68,7 +61,7 @@ def signed_for(session: Session, actor: Actor, row: Outgoing, name: str) -> None
 
 def send_by_errand(session: Session, actor: Actor, row: Outgoing) -> Errand:
     """An errand to the applicant's door; the one who claims it sees the address, the board sees only the community."""
-    _free(session, row)
+    require_free(session, row)
     case, home = row.case, row.resident
     if home is None or not home.address:
         raise RequirementUnmet("办件上没有现居住地址，不能送上门。请先补上地址，或改用别的出法。")
@@ -99,75 +92,6 @@ def brought_home(step: Step, row: Outgoing, case: Case) -> None:
     engine.follow(step, case, "deliver", way="door", collector=name)
 
 
-# --- 自助取件柜
-
-
-def put_into_cabinet(session: Session, actor: Actor, row: Outgoing, box: str) -> None:
-    """Into a box of the 24-hour hall; the code goes to the resident alone."""
-    _free(session, row)
-    number = "".join(box.split()).upper()
-    if not _BOX.fullmatch(number):
-        raise InvalidInput("柜号不对。请照柜门上的写，例如 A12。", {"box": "柜号不对"})
-    if custody.originals_out(row.case):
-        raise RequirementUnmet("还有申请人的原件要当面归还，不能放进取件柜。请改为窗口领取。")
-    taken = session.scalar(
-        select(Outgoing.id).where(
-            Outgoing.unit_id == row.unit_id,
-            Outgoing.state == outgoing.UNDERWAY,
-            Outgoing.way == "terminal",
-            Outgoing.box == number,
-            Outgoing.resident_id != row.resident_id,
-        )
-    )
-    if taken is not None:
-        raise NotAvailable(f"{number}号柜里还放着别人的结果，请换一个柜。")
-    row.way, row.state, row.box = "terminal", outgoing.UNDERWAY, number
-    row.code, row.code_failures = f"{secrets.randbelow(1_000_000):06d}", 0
-    row.waits_since, row.reminded, row.reminded_at = now(), 0, None
-    journal.record(session, "exit:cabinet", actor, content=row.case, details={"box": number})
-    session.flush()
-    found = facts.at(session, row.case, row.unit)
-    told = replace(
-        found, place=f"{facts.detail(row.unit, 'address') or row.unit.name}自助取件柜{number}号", code=row.code
-    )
-    listening.resident(session, row.case, "result_in_cabinet", told, once=f"{row.uid}:{row.waits_since.isoformat()}")
-
-
-def code_fits(session: Session, row: Outgoing, code: str) -> bool:
-    """Whether the code typed at the cabinet is the one that was told; wrong ones are counted."""
-    if row.way != "terminal" or row.state != outgoing.UNDERWAY or not row.code:
-        raise NotAvailable("这件不在取件柜里。")
-    if row.code_failures >= MOST_TRIES:
-        raise NotAvailable("取件码输错太多次，已锁住。请取回窗口，核对身份证后当面交出。")
-    if hmac.compare_digest("".join(code.split()).encode(), row.code.encode()):
-        return True
-    row.code_failures += 1
-    session.flush()
-    return False
-
-
-def wrong_code(row: Outgoing) -> str:
-    """What the clerk is told after a wrong code."""
-    left = MOST_TRIES - row.code_failures
-    return (
-        f"取件码不对，还可以试 {left} 次。"
-        if left > 0
-        else "取件码输错太多次，已锁住。请取回窗口，核对身份证后当面交出。"
-    )
-
-
-def take_from_cabinet(session: Session, actor: Actor, row: Outgoing) -> ExitReceipt:
-    """The code was right: the case is delivered and the receipt says how."""
-    at = now()
-    owner = row.resident
-    collector = Collector(CODE, owner.name if owner else "", "", letter=False)
-    row.state = outgoing.WAITING
-    exit_handing.take(session, actor, [row], collector, at)
-    receipt = exit_handing.write_receipt(session, actor, [row], collector, at)
-    exit_handing.print_receipt(session, actor, receipt, at)
-    return receipt
-
-
 # --- 别的站点
 
 
@@ -187,7 +111,7 @@ def stations(session: Session, row: Outgoing) -> Sequence[Agency]:
 
 def send_to_station(session: Session, actor: Actor, row: Outgoing, unit_id: str) -> Handover:
     """In an envelope with a list; until the other station has counted it, it is this window's."""
-    _free(session, row)
+    require_free(session, row)
     target = session.get(Agency, unit_id[:60]) if unit_id else None
     if target is None or target.id not in {one.id for one in stations(session, row)}:
         raise InvalidInput("请从名单里选要转去的站点。", {"unit": "请从名单中选"})

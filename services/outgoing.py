@@ -64,9 +64,10 @@ def of_case(session: Session, case: Content) -> Outgoing | None:
     return session.scalar(select(Outgoing).where(Outgoing.case_id == case.id))
 
 
-def load(session: Session, actor: Actor, uid: str, *, arriving: bool = False) -> Outgoing:
-    """A row that lies at this actor's point, or is on its way there; any other answers like none."""
-    found = session.scalar(select(Outgoing).where(Outgoing.uid == uid[:40]).with_for_update(of=Outgoing))
+def load(session: Session, actor: Actor, uid: str, *, arriving: bool = False, lock: bool = True) -> Outgoing:
+    """A row that lies at this actor's point, or is on its way there; any other answers like none. A page that only shows it locks nothing."""
+    statement = select(Outgoing).where(Outgoing.uid == uid[:40])
+    found = session.scalar(statement.with_for_update(of=Outgoing) if lock else statement)
     here = found is not None and _holds(actor, found.unit)
     there = found is not None and arriving and found.moved_to is not None and _holds(actor, found.moved_to)
     if found is None or not (here or there):

@@ -1,4 +1,4 @@
-from blueprints.exits import moves, views
+from blueprints.exits import cabinet, moves, views
 from blueprints.exits.bp import bp
 
-__all__ = ["bp", "moves", "views"]
+__all__ = ["bp", "cabinet", "moves", "views"]

@@ -15,7 +15,7 @@ from blueprints.exits.bp import bp
 from blueprints.exits.views import person_page, staff_only
 from models.exit import Outgoing
 from process.refusals import InvalidInput, Refusal
-from services import exit_moves, exit_reminders, outgoing
+from services import exit_cabinet, exit_moves, exit_reminders, outgoing
 
 Verb = Callable[[Outgoing], str]
 
@@ -26,14 +26,15 @@ def move(uid: str) -> ResponseReturnValue:
     """One of the other ways out; a refusal comes back to the same page with what was typed."""
     staff_only()
     session, actor = db_session(), current_actor()
-    row = outgoing.load(session, actor, uid)
+    # The cabinet locks everything in the box in one order; a row locked before it would be out of that order.
+    row = outgoing.load(session, actor, uid, lock=request.form.get("do") != "code")
     try:
         verb = _VERBS.get(request.form.get("do", ""))
         if verb is None:
             raise InvalidInput(_("请选一种出法：快递、送上门、取件柜、别的站点，或提醒本人。"), {"do": _("请选出法")})
-        if request.form.get("do") == "code" and not exit_moves.code_fits(session, row, _typed("code")):
+        if request.form.get("do") == "code" and not exit_cabinet.fits(session, row, _typed("code")):
             # A wrong code is counted: answered as done, or the count would be taken back with the refusal.
-            flash(exit_moves.wrong_code(row), "error")
+            flash(exit_cabinet.wrong_code(row), "error")
             return redirect(url_for("exits.hand", uid=uid), 303)
         with session.begin_nested():
             words = verb(row)
@@ -68,13 +69,13 @@ def _door(row: Outgoing) -> str:
 
 
 def _cabinet(row: Outgoing) -> str:
-    exit_moves.put_into_cabinet(db_session(), current_actor(), row, _typed("box"))
+    exit_cabinet.put(db_session(), current_actor(), [row], _typed("box"))
     return _("已放进 %(box)s 号柜，取件码已发给本人。", box=row.box)
 
 
 def _code(row: Outgoing) -> str:
-    exit_moves.take_from_cabinet(db_session(), current_actor(), row)
-    return _("取件码正确，%(number)s 已交出。", number=row.case.number)
+    receipt = exit_cabinet.take(db_session(), current_actor(), row)
+    return _("取件码正确，柜里 %(n)s 份已交出，签收单 %(number)s。", n=len(receipt.rows), number=receipt.number)
 
 
 def _station(row: Outgoing) -> str:

@@ -102,7 +102,7 @@ def _list(found: list[Outgoing], show: str, words: str) -> str:
 def person_rows(uid: str) -> tuple[Outgoing, list[Outgoing]]:
     """The row that was opened, and everything else of this person at this point."""
     session, actor = db_session(), current_actor()
-    first = outgoing.load(session, actor, uid, arriving=True)
+    first = outgoing.load(session, actor, uid, arriving=True, lock=False)
     if first.resident_id is None:
         return first, [first]
     own = session.scalars(
@@ -113,7 +113,7 @@ def person_rows(uid: str) -> tuple[Outgoing, list[Outgoing]]:
     found = []
     for row in own:
         try:
-            found.append(outgoing.load(session, actor, row.uid, arriving=True))
+            found.append(outgoing.load(session, actor, row.uid, arriving=True, lock=False))
         except NotFound:
             continue
     if first not in found:
@@ -132,7 +132,7 @@ def hand(uid: str) -> ResponseReturnValue:
     picked = request.form.getlist("pick")
     try:
         # What is not at this point answers like nothing before anything typed is judged.
-        outgoing.load(session, actor, uid)
+        outgoing.load(session, actor, uid, lock=False)
         with session.begin_nested():
             receipt = exit_handing.hand_over(session, actor, picked, request.form)
     except Refusal as refusal:
@@ -198,7 +198,7 @@ def receipt(uid: str) -> ResponseReturnValue:
     found = session.scalar(select(ExitReceipt).where(ExitReceipt.uid == uid[:40]))
     if found is None or not any(found.unit.path.startswith(path) for path in outgoing.paths(actor)):
         raise NotFound()
-    known = found.collector
+    known, bundle = found.collector, exit_handing.bundle_of(session, found)
     number = str(known.get("id_number") or "")
     return render_template(
         "exits/receipt.html",
@@ -210,5 +210,14 @@ def receipt(uid: str) -> ResponseReturnValue:
         who={"holder": _("本人"), "agent": _("代领人（凭委托书）"), "code": _("凭取件码自助领取")}[found.who],
         paper=found.paper,
         paper_url=url_for("certificates.paper", uid=found.paper.uid) if found.paper is not None else None,
-        signed=found.signature_id is not None,
+        signed=_signed(found),
+        bundle=SimpleNamespace(title=bundle.title, number=bundle.number, url=url_for("one_things.show", uid=bundle.uid))
+        if bundle is not None
+        else None,
     )
+
+
+def _signed(receipt: ExitReceipt) -> str:
+    if receipt.who == exit_handing.CODE:
+        return _("凭取件码领取，不用签名")
+    return _("已在屏幕上签名") if receipt.signature_id is not None else _("请打印签收单，请领取人签名后存档")

@@ -45,13 +45,13 @@ def _tiles(one: Sum) -> list[Figure]:
         ),
         Figure(_("已办完"), str(one.closed), over(one.closed, one.bundles), _("来源：%(n)s 件", n=printed["handled"])),
         Figure(
-            _("材料少交"),
+            _("材料少交（示例）") if one.example else _("材料少交"),
             percent(papers, one.papers_single),
             over(papers, one.papers_single),
             _("来源：%(n)s%% 以上", n=printed["materials_saved_min_pct"]),
         ),
         Figure(
-            _("时间缩短"),
+            _("时间缩短（示例）") if one.example else _("时间缩短"),
             percent(days, one.days_single),
             over(days, one.days_single),
             _("来源：%(n)s%% 以上", n=printed["faster_min_pct"]),
@@ -68,6 +68,7 @@ def _tiles(one: Sum) -> list[Figure]:
 def _row(one: Sum) -> Any:
     return SimpleNamespace(
         title=one.title,
+        example=one.example,
         values=[
             one.bundles,
             one.closed,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
@@ -15,6 +16,7 @@ from blueprints import present, timeline
 from blueprints.content import parcels  # noqa: F401  its box of a case stands below ours
 from blueprints.content.matter import PANELS
 from blueprints.context import current_actor, db_session
+from blueprints.exits import rows as shown
 from blueprints.one_things.bp import bp
 from blueprints.one_things.themes import standing_words
 from blueprints.reports.words import share
@@ -24,15 +26,16 @@ from process.access import Actor
 from process.library import library
 from process.masking import mask_name
 from process.refusals import Refusal
+from process.words import N_
+from services import outgoing
 from services.one_thing import exit, reading
 
 # What the history of a member says about the bundle.
 timeline.JOURNAL_WORDS |= {
-    "one_thing:file": "作为一件事一并申报",
-    "one_thing:branch_ended": "一件事的这一件已有结果，其余照办",
-    "one_thing:close": "一件事全部办完",
+    "one_thing:file": N_("作为一件事一并申报"),
+    "one_thing:branch_ended": N_("一件事的这一件已有结果，其余照办"),
+    "one_thing:close": N_("一件事全部办完"),
 }
-HANDED = ("who", "collector", "collector_id_number", "letter", "way")
 
 
 @bp.get("/<uid>")
@@ -44,8 +47,25 @@ def show(uid: str) -> ResponseReturnValue:
 @bp.post("/<uid>/hand-over")
 @login_required
 def hand_over(uid: str) -> ResponseReturnValue:
-    """一并交付: everything that waits, into the same hands."""
-    return _do(uid, lambda bundle, actor: exit.hand_over(db_session(), actor, bundle, _typed()), _("已一并交付。"))
+    """一并交付: everything that waits, into the same hands, against one receipt."""
+    return _do(
+        uid,
+        lambda bundle, actor: exit.hand_over(db_session(), actor, bundle, request.form),
+        lambda receipt: _("已一并交出 %(n)d 份，签收单 %(number)s。", n=len(receipt.rows), number=receipt.number),
+        lambda receipt: url_for("exits.receipt", uid=receipt.uid),
+    )
+
+
+@bp.post("/<uid>/cabinet")
+@login_required
+def cabinet(uid: str) -> ResponseReturnValue:
+    """一个取件柜: all results in one box, one code to the resident."""
+    box = request.form.get("box", "")[:20]
+    return _do(
+        uid,
+        lambda bundle, actor: exit.into_cabinet(db_session(), actor, bundle, box),
+        lambda _made: _("都已放进 %(box)s 号柜，取件码已发给本人。", box=box.strip().upper()),
+    )
 
 
 @bp.post("/<uid>/send")
@@ -53,7 +73,11 @@ def hand_over(uid: str) -> ResponseReturnValue:
 def send(uid: str) -> ResponseReturnValue:
     """一个包裹: all results under one number."""
     number = request.form.get("express_number", "")[:40]
-    return _do(uid, lambda bundle, actor: exit.send(db_session(), actor, bundle, number), _("已装进一个包裹交快递。"))
+    return _do(
+        uid,
+        lambda bundle, actor: exit.send(db_session(), actor, bundle, number),
+        lambda _m: _("已装进一个包裹交快递。"),
+    )
 
 
 @bp.post("/<uid>/signed")
@@ -61,7 +85,11 @@ def send(uid: str) -> ResponseReturnValue:
 def signed(uid: str) -> ResponseReturnValue:
     """The parcel has arrived: everything in it is delivered."""
     name = request.form.get("signed_by", "")[:60]
-    return _do(uid, lambda bundle, actor: exit.signed(db_session(), actor, bundle, name), _("包裹已签收，都已送达。"))
+    return _do(
+        uid,
+        lambda bundle, actor: exit.signed(db_session(), actor, bundle, name),
+        lambda _m: _("包裹已签收，都已送达。"),
+    )
 
 
 @bp.post("/<uid>/rate")
@@ -69,26 +97,26 @@ def signed(uid: str) -> ResponseReturnValue:
 def rate(uid: str) -> ResponseReturnValue:
     """One rating for all of it."""
     score, words = request.form.get("score", ""), request.form.get("comment", "")
-    return _do(uid, lambda bundle, actor: exit.rate(db_session(), actor, bundle, score, words), _("谢谢您的评价。"))
+    return _do(
+        uid, lambda bundle, actor: exit.rate(db_session(), actor, bundle, score, words), lambda _m: _("谢谢您的评价。")
+    )
 
 
-def _typed() -> dict[str, str]:
-    return {name: request.form.get(name, "").strip()[:60] for name in HANDED}
-
-
-def _do(uid: str, verb: Any, done: str) -> ResponseReturnValue:
+def _do(
+    uid: str, verb: Any, done: Callable[[Any], str], onward: Callable[[Any], str] | None = None
+) -> ResponseReturnValue:
     session, actor = db_session(), current_actor()
     bundle = reading.load(session, actor, uid)
     try:
         with session.begin_nested():
-            verb(bundle, actor)
+            made = verb(bundle, actor)
     except Refusal as refusal:
         if refusal.status not in (409, 422):
             raise
         session.expire_all()
         return _page(reading.load(session, actor, uid), refusal), refusal.status
-    flash(done, "success")
-    return redirect(url_for("one_things.show", uid=uid), 303)
+    flash(done(made), "success")
+    return redirect(onward(made) if onward is not None else url_for("one_things.show", uid=uid), 303)
 
 
 def _page(bundle: OneThing, refusal: Refusal | None = None) -> str:
@@ -98,8 +126,10 @@ def _page(bundle: OneThing, refusal: Refusal | None = None) -> str:
     label, tone = standing_words(standing)
     own = actor.resident_id is not None and actor.resident_id == bundle.resident_id
     full = own or any(access.may(actor, access.VIEW_FULL, member.case, session) for member in bundle.members)
-    waiting = [one for one in exit.results(session, bundle) if one.waits]
-    hands = standing == reading.READY and bool(waiting) and all(_may(one.case, "deliver", actor) for one in waiting)
+    waiting = exit.at_window(session, actor, bundle) if standing != reading.RUNNING else []
+    hands = bool(waiting) and not actor.roles.isdisjoint(outgoing.HANDS)
+    parcel = exit.in_parcel(session, bundle)
+    errors = refusal.errors if refusal is not None else {}
     until = reading.promised(bundle)
     return render_template(
         "one_things/show.html",
@@ -116,24 +146,44 @@ def _page(bundle: OneThing, refusal: Refusal | None = None) -> str:
             for e in counted.events
         ],
         saved=saved(bundle),
+        example=reading.is_example(bundle),
         shared=sorted(set(reading.elsewhere(bundle))),
-        results=[
-            (one.name, one.holds, one.waits)
-            for one in exit.results(session, bundle)
-            if one.outcome in ("issued", "delivered")
+        results=[_result(one) for one in exit.results(session, bundle) if one.row is not None],
+        receipts=[
+            SimpleNamespace(
+                number=one.number,
+                when=present.moment(one.at),
+                url=url_for("exits.receipt", uid=one.uid)
+                if any(one.unit.path.startswith(path) for path in outgoing.paths(actor))
+                else None,
+            )
+            for one in exit.receipts(session, bundle)
         ],
-        hands=hands,
-        may_send=hands and all(_may(one.case, "send_express", actor) for one in waiting),
-        sent=bool(waiting) and not any(_may(one.case, "send_express", actor) for one in waiting) and hands,
+        hands=len(waiting) if hands else 0,
+        may_send=hands and any(row.kind == "result" for row in waiting),
+        sent=bool(parcel) and all(_may(row.case, "deliver", actor) for row in parcel),
         may_rate=own
         and standing == reading.CLOSED
         and bundle.rating is None
         and any(member.case.state == "delivered" for member in bundle.members),
         problem=refusal.detail if refusal is not None else "",
-        wrong=refusal.errors if refusal is not None else {},
+        wrong=errors,
+        errors=[{"field": "" if name.startswith("pick") else name, "message": text} for name, text in errors.items()]
+        or [{"field": "", "message": refusal.detail if refusal is not None else ""}],
         typed=request.form,
         list_url=url_for("one_things.index"),
-        exit_url=url_for("exits.index") if hands and "exits.index" in current_app.view_functions else None,
+        exit_url=url_for("exits.index") if hands or (parcel and outgoing.paths(actor)) else None,
+    )
+
+
+def _result(one: exit.Result) -> Any:
+    """What came of a member and where it is now."""
+    assert one.row is not None
+    return SimpleNamespace(
+        name=one.name,
+        holds=one.holds,
+        waits=one.row.state != outgoing.GONE,
+        where=_("在%(unit)s等人来领", unit=one.row.unit.name) if one.waits else shown.state_words(one.row),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from catalogue.people import InventedResident
 from models.case import Case
 from models.content import Content
 from models.delegation import Delegation, HomeVisit
@@ -220,6 +221,35 @@ def run(
     office.do(clerk, errand, "confirm", office.ago(days, 11))
 
 
+COUPLE_PAPERS = (
+    "wife_id_card",
+    "husband_id_card",
+    "wife_household_booklet",
+    "husband_household_booklet",
+    "marriage_certificate",
+    "truth_statement",
+)
+
+
+def couple(office: Office, wife: InventedResident, husband: InventedResident) -> dict[str, Any]:
+    """What the form of 生育登记 asks of two people."""
+    return {
+        "wife_name": wife.name,
+        "wife_id_number": wife.id_number,
+        "wife_household_address": wife.household_address,
+        "husband_name": husband.name,
+        "husband_id_number": husband.id_number,
+        "husband_household_address": husband.household_address,
+        "present_address": wife.address,
+        "phone": wife.phone,
+        "marriage_certificate_number": f"J330103-2023-{office.luck.randint(1000, 9999):06d}",
+        "marriage_date": date(2023, 5, 20).isoformat(),
+        "children_count": 0,
+        "child_order": 1,
+        "expected_date": (office.today + timedelta(days=150)).date().isoformat(),
+    }
+
+
 def fertility(
     office: Office,
     days: int,
@@ -243,29 +273,10 @@ def fertility(
         place=place,
         channel="window_street" if who == "window.clerk" else "window_community",
         applicant=office.applicant(wife),
-        wife_name=wife.name,
-        wife_id_number=wife.id_number,
-        wife_household_address=wife.household_address,
-        husband_name=husband.name,
-        husband_id_number=husband.id_number,
-        husband_household_address=husband.household_address,
-        present_address=wife.address,
-        phone=wife.phone,
-        marriage_certificate_number=f"J330103-2023-{office.luck.randint(1000, 9999):06d}",
-        marriage_date=date(2023, 5, 20).isoformat(),
-        children_count=0,
-        child_order=1,
-        expected_date=(office.today + timedelta(days=150)).date().isoformat(),
+        **couple(office, wife, husband),
         materials=[
             {"code": code, "provided": True, "sheets": 1}
-            for code in (
-                "wife_id_card",
-                "husband_id_card",
-                "wife_household_booklet",
-                "husband_household_booklet",
-                "marriage_certificate",
-                "truth_statement",
-            )
+            for code in COUPLE_PAPERS
             if not (owes and code == "husband_household_booklet")
         ],
     )

@@ -19,7 +19,7 @@ from models.person import Grant, Person
 from process import clock
 from process.library import library
 from services import accounts, record_inquiries
-from services.demo import partner, projects, units
+from services.demo import bundles, partner, posts, projects, units
 from services.demo.office import Office
 from services.installation import SEED
 
@@ -39,6 +39,7 @@ def tell(office: Office) -> None:
     if office.session.scalar(select(Partner.id).limit(1)) is None:
         partner.tell(office)
     units.tell(office)
+    bundles.tell(office)
     office.session.flush()
 
 
@@ -72,7 +73,6 @@ def colleagues(office: Office) -> None:
 # --- Kinds that are begun by filling in a form: who, where, what.
 # `item`, `applicant`, `day:N` and `month:N` (the month N days off its first) are put in when told.
 PLAIN: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
-    "assisted_filing": ("office-guide", CENTRE, {"applicant": True, "item": "senior_card"}),
     "catalogue_adjustment": (
         "catalogue.manager",
         STREET,
@@ -175,16 +175,6 @@ PLAIN: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "run_along": ("office-department-head", "xiacheng", {"department": "下城区审批管理办公室"}),
     "self_service": ("resident", COMMUNITY, {"terminal": "DX01-自助机-1"}),
     "single_window_intake": ("window.clerk", CENTRE, {"matter": "居住证签注", "applicant": True}),
-    "subsidy_three_level": (
-        "community.clerk",
-        COMMUNITY,
-        {
-            "applicant": True,
-            "subsidy": "残疾人居家安养补助",
-            "bank_account": "6200000000000000000",
-            "ground": "母亲卧床两年，由女儿在家照料（示例）。",
-        },
-    ),
     "supervision_round": ("office-reform", "xiacheng", {"summary": "代办超期件专项督查"}),
     "survey_instant": (
         "window.clerk",
@@ -305,6 +295,8 @@ def survey(office: Office) -> None:
 
 
 STORIES: Mapping[str, Callable[[Office], None]] = {
+    "assisted_filing": posts.seat,
+    "subsidy_three_level": posts.subsidy,
     "project_delegation": projects.tell,
     "courier_run": run,
     "site_survey": survey,

@@ -23,6 +23,7 @@ from process.access import Actor
 from process.refusals import NotFound
 from process.words import N_
 from services import cases
+from services.catalogue_items import record_of
 
 if TYPE_CHECKING:
     from services import trips
@@ -38,6 +39,8 @@ DECIDED = frozenset({"issued", "delivered", "refused", "rejected", "withdrawn"})
 REFUSED = frozenset({"refused", "rejected"})
 RUNNING, READY, CLOSED = "running", "ready", "closed"
 LISTED = 50
+# The fields of an item with which the savings are counted.
+COUNTED = frozenset({"materials", "promised_days"})
 
 
 # --- Themes
@@ -154,6 +157,14 @@ def came(session: Session, bundle: OneThing) -> trips.Counted:
     from services import trips
 
     return trips.together(session, [member.case for member in bundle.members])
+
+
+def is_example(bundle: OneThing) -> bool:
+    """Whether what it spares is counted with papers or days that the catalogue still calls an example."""
+    chosen = one_things().get(bundle.theme)
+    drawn = chosen is None or "members" in chosen.illustrative_fields
+    records = [record_of(member.case.item) for member in bundle.members]
+    return drawn or any(one.illustrative or COUNTED & set(one.illustrative_fields) for one in records)
 
 
 def elsewhere(bundle: OneThing) -> list[tuple[str, str]]:

@@ -15,10 +15,11 @@ from process.access import Actor
 from process.identity import IdNumber, InvalidIdNumber
 from process.refusals import RequirementUnmet
 from process.registry import Step
-from services import one_form
+from services import one_form, outgoing
 from services.one_thing import reading
 
-ENDED = frozenset({"refuse", "reject_intake", "withdraw", "end_owed"})
+# States in which a branch ends without a result in favour.
+AGAINST = frozenset({"refused", "rejected", "withdrawn"})
 
 
 @registry.requirement("earlier_members_decided")
@@ -57,7 +58,8 @@ def hear(session: Session, content: Content, event: str, actor: Actor, step: Ste
         content.assignee_id = None
     elif event == "rate":
         _rate_all(session, bundle, content, actor, step)
-    elif event in ENDED:
+    elif step.transition.to in AGAINST:
+        _beside_the_others(session, bundle, content)
         journal.record(
             session,
             "one_thing:branch_ended",
@@ -65,10 +67,25 @@ def hear(session: Session, content: Content, event: str, actor: Actor, step: Ste
             content=content,
             details={"bundle": bundle.number, "others_go_on": reading.standing(bundle) == reading.RUNNING},
         )
-    _note_end(session, bundle)
+    if content.state in reading.DECIDED:
+        _note_end(session, bundle)
+
+
+def _beside_the_others(session: Session, bundle: OneThing, case: Case) -> None:
+    """The decision against it is served where the other results leave, or somebody had to come twice."""
+    row = outgoing.of_case(session, case)
+    if row is not None and row.kind == "refusal" and row.way == "counter":
+        row.unit_id = bundle.unit_id
+        session.flush()
+        session.expire(row, ["unit"])
 
 
 def _note_end(session: Session, bundle: OneThing) -> None:
+    # Of the two last members that end at the same moment, the second must see the first.
+    session.flush()
+    session.refresh(bundle, with_for_update={"of": OneThing})
+    for member in bundle.members:
+        session.refresh(member.case)
     standing = reading.standing(bundle)
     at = now()
     if standing != reading.RUNNING and bundle.decided_at is None:

@@ -12,8 +12,11 @@ from sqlalchemy import select
 from catalogue.one_things import one_things
 from models.base import at_time, now
 from models.case import Case
+from models.exit import ExitReceipt
 from models.express import ExpressRecord
+from models.message import Message
 from models.one_thing import OneThing
+from models.paper import Paper
 from models.person import Person
 from process import clock, engine
 from process.refusals import RequirementUnmet
@@ -145,7 +148,7 @@ def test_a_member_waits_for_the_earlier_one_and_a_refusal_stops_nobody_else(sess
 def deliver_all(window: Any, bundle: OneThing) -> Any:
     return window.post(
         f"/one-things/{bundle.uid}/hand-over",
-        data={"who": "holder", "collector_id_number": WIFE_TYPED["applicant_id_number"]},
+        data={"who": "holder", "id_number": WIFE_TYPED["applicant_id_number"]},
     )
 
 
@@ -165,6 +168,16 @@ def test_one_exit_one_trip_one_rating(session, client_as, actor):
     assert done.status_code == 303, told(done)
     session.expire_all()
     assert bundle.closed_at is not None and {m.case.state for m in bundle.members} == {"delivered"}
+    # One act, one receipt: it names the bundle, and no certificate makes one of its own.
+    receipt = session.scalars(select(ExitReceipt)).one()
+    assert done.headers["Location"].endswith(f"/exit/receipts/{receipt.uid}")
+    assert [row.case_id for row in receipt.rows] == [m.case_id for m in bundle.members]
+    signed = list(session.scalars(select(Paper).where(Paper.paper.in_(("exit_receipt", "delivery_receipt")))))
+    assert [paper.paper for paper in signed] == ["exit_receipt"]
+    assert signed[0].data["bundle"] == f"{bundle.title} {bundle.number}"
+    assert bundle.number in window.get(done.headers["Location"]).text
+    page = window.get(f"/one-things/{bundle.uid}").text
+    assert receipt.number in page and 'name="id_number"' not in page
     again = deliver_all(window, bundle)
     assert again.status_code == 409 and "没有待交出的结果" in again.text
     counted = reading.came(session, bundle)
@@ -181,7 +194,64 @@ def test_one_exit_one_trip_one_rating(session, client_as, actor):
     assert twice.status_code == 409 and "已经评价过" in twice.text
     assert window.post(f"/one-things/{bundle.uid}/rate", data={"score": "1"}).status_code == 403
     report = client_as("statistician").get("/one-things/report?period=2026").text
-    assert "材料少交" in report and "1/1" in report and "来源：30% 以上" in report
+    assert (
+        "材料少交（示例）" in report and "取自目录里的示例" in report and "1/1" in report and "来源：30% 以上" in report
+    )
+
+
+@pytest.mark.req("S1-14")
+def test_what_was_refused_leaves_with_the_others_and_nothing_leaves_unseen(session, client_as, actor):
+    window = client_as("window.clerk")
+    filed(window)
+    bundle = bundle_in(session)
+    household = member(bundle, REGISTER)
+    through(session, actor, household, "review")
+    engine.fire(household, "refuse", actor("approver"), inputs={"comment": "材料与登记不符"})
+    session.commit()
+    for code in (CARD, INSURANCE):
+        through(session, actor, member(bundle, code))
+    page = window.get(f"/one-things/{bundle.uid}").text
+    assert "待交出 3 份" in page and "不予批准决定书" in page
+    # The card is looked at as at the exit window: a stranger's number, an agent without a letter, nothing typed.
+    address = f"/one-things/{bundle.uid}/hand-over"
+    for typed, why in (
+        ({"who": "holder", "id_number": "330103194303052043"}, "不是本人领取的"),
+        ({"who": "agent", "id_number": "330103194303052043", "name": "骆水珍"}, "没有委托书不能交出"),
+        ({"who": "holder"}, "还不能交出"),
+    ):
+        answer = window.post(address, data=typed)
+        assert answer.status_code == 422 and why in answer.text, told(answer)
+        assert all(value in answer.text for value in typed.values())
+        session.rollback()
+    assert session.scalars(select(ExitReceipt)).all() == []
+    assert deliver_all(window, bundle).status_code == 303
+    session.expire_all()
+    receipt = session.scalars(select(ExitReceipt)).one()
+    assert {row.kind for row in receipt.rows} == {"result", "refusal"} and len(receipt.rows) == 3
+    paper = session.get(Paper, receipt.paper_id)
+    assert "不予批准决定书" in {line["name"] for line in paper.data["documents"]}
+    assert reading.came(session, bundle).trips == 1
+
+
+def test_a_bundle_lies_in_one_box_with_one_code(session, client_as, actor):
+    window = client_as("window.clerk")
+    filed(window, PRINTING)
+    bundle = bundle_in(session)
+    for case in [m.case for m in bundle.members]:
+        through(session, actor, case)
+    bad = window.post(f"/one-things/{bundle.uid}/cabinet", data={"box": "<b>"})
+    assert bad.status_code == 422 and "柜号不对" in bad.text
+    assert window.post(f"/one-things/{bundle.uid}/cabinet", data={"box": "b7"}).status_code == 303
+    session.expire_all()
+    rows = [one.row for one in results(session, bundle)]
+    assert {(row.way, row.state, row.box) for row in rows} == {("terminal", "underway", "B7")}
+    [code] = {row.code for row in rows}
+    message = session.scalars(select(Message).where(Message.occasion == "result_in_cabinet")).one()
+    assert code in message.text and all(m.case.number in message.text for m in bundle.members)
+    assert "在取件柜 B7" in window.get(f"/one-things/{bundle.uid}").text
+    assert window.post("/exit/cabinet", data={"box": "B7", "code": code}).status_code == 303
+    session.expire_all()
+    assert bundle.closed_at is not None and session.scalars(select(ExitReceipt)).one().who == "code"
 
 
 @pytest.mark.req("S3-37")
@@ -293,7 +363,7 @@ def test_others_do_not_find_it_and_a_second_press_makes_nothing_twice(session, c
     for name in ("neighbour.clerk", "water.clerk", "courier", "admin"):
         stranger = client_as(name)
         assert stranger.get(f"/one-things/{bundle.uid}").status_code == 404, name
-        for verb in ("hand-over", "send", "signed", "rate"):
+        for verb in ("hand-over", "send", "signed", "cabinet", "rate"):
             assert stranger.post(f"/one-things/{bundle.uid}/{verb}", data={}).status_code == 404, (name, verb)
         assert bundle.number not in stranger.get("/one-things/").text
     assert window.get("/one-things/" + "x" * 22).status_code == 404

@@ -179,7 +179,12 @@ class Walk:
                 paper.status, paper.rendered_at = papers_out.READY, now()
 
     def hands(self) -> dict[str, str]:
-        return {"who": "holder", "collector_id_number": self.home.resident.id_number, "way": "counter"}
+        return {
+            "who": "holder",
+            "collector_id_number": self.home.resident.id_number,
+            "id_number": self.home.resident.id_number,
+            "way": "counter",
+        }
 
     def due(self, ahead: int) -> date:
         return clock.calendar(self.session).add_working_days(clock.local_day(now()), ahead)
@@ -301,9 +306,7 @@ class Walk:
             return self.office(case)
         self.draw()
         clerk = self.staff("window.clerk")
-        waiting = [one for one in exit.results(self.session, found) if one.waits]
-        sent = bool(waiting) and all((one.case.uid in self.parcels()) for one in waiting)
-        if sent:
+        if exit.in_parcel(self.session, found):
             self.attempt("signed", lambda: exit.signed(self.session, clerk, found, self.home.resident.name))
         elif self.dice.random() < 0.5:
             self.attempt("send", lambda: exit.send(self.session, clerk, found, "SF1234567890123"))
@@ -311,11 +314,6 @@ class Walk:
             self.attempt("hand_over", lambda: exit.hand_over(self.session, clerk, found, self.hands()))
         if found.closed_at is not None and found.rating is None:
             self.attempt("rate", lambda: exit.rate(self.session, self.resident(), found, "4", ""))
-
-    def parcels(self) -> set[str]:
-        from services import express
-
-        return {one.uid for one in self.home.cases if express.of(self.session, one) is not None}
 
     # --- What must hold
 
