@@ -47,7 +47,7 @@ async () => {
   };
 
   const empty = async (name, skew) => {
-    Object.assign(P, { name, skew, on: true, plan: [], held: [], sent: {}, names: {}, given: [], lost: [], made: [], day: null, box: null, uid: "", left: [] });
+    Object.assign(P, { name, skew, on: true, plan: [], held: [], sent: {}, names: {}, given: [], lost: [], made: [], day: null, box: null, uid: "", left: [], wiped: false });
     P.store = await openStore(name);
     P.guard = new Guard(P.store);
   };
@@ -104,7 +104,10 @@ async () => {
     await P.api.hello();
     const answer = await P.api.post("device", { known: await P.guard.known(), label: P.name });
     // Reported lost while it lay locked: what was sealed under the old secret nobody reads again.
-    if (P.uid && P.uid !== answer.device.uid) P.lost.push(...P.left);
+    if (P.uid && P.uid !== answer.device.uid) {
+      P.lost.push(...P.left);
+      P.wiped = true;
+    }
     P.uid = answer.device.uid;
     P.take(await P.guard.open(answer.device, answer.secret));
     await P.refresh();
@@ -285,7 +288,7 @@ async () => {
   P.end = async () => {
     const open = await P.outbox.open();
     const done = (await P.outbox.list()).filter((op) => op.state === "done").map((op) => op.about);
-    return { open: open.map((op) => [op.about, op.state, op.sentence]), done, given: P.given, lost: P.lost, made: P.made, sent: P.sent };
+    return { open: open.map((op) => [op.about, op.state, op.sentence]), done, given: P.given, lost: P.lost, wiped: P.wiped, made: P.made, sent: P.sent };
   };
   return true;
 }
