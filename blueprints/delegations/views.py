@@ -19,6 +19,8 @@ from process import access, engine, guards
 from services import custody, delegation_shelves
 
 PAGE = 50
+# Who takes papers in at a station and hands them on.
+CARRIERS = {"community_clerk", "all_round_worker"}
 
 
 @bp.get("/")
@@ -59,6 +61,7 @@ def index() -> ResponseReturnValue:
         rows=rows,
         filters=filters,
         chosen=chosen.key,
-        at_office=current_actor().resident_id is None,
+        at_office=actor.resident_id is None,
+        counter_url=None if actor.roles.isdisjoint(CARRIERS) else url_for("cases.new"),
         next_url=url_for("delegations.index", show=chosen.key, after=found[-1].id) if more else None,
     )
