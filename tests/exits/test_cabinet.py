@@ -24,6 +24,8 @@ def boxed(session, actor, client_as, box: str = "A12"):
     for row in rows:
         answer = window.post(f"/exit/{row.uid}/move", data={"do": "cabinet", "box": box})
         assert answer.status_code == 303, answer.text[-1500:]
+    # What was said of the steps so far has been read.
+    window.get("/exit")
     session.expire_all()
     return window, rows
 
