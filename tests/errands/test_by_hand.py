@@ -12,6 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from models.errand import Errand
+from process import engine
+from process.access import Actor
 from tests.browser.product import AXE, RUN_AXE, SHOTS
 from tests.field.conftest import address, chromium  # noqa: F401  fixtures
 from tests.pages.test_board import errand, reload  # noqa: F401  the fixture that posts
@@ -173,7 +175,6 @@ def test_another_screen_shows_it_at_the_next_look_and_leaves_the_rest_alone(
 def test_nobody_is_kept_out(window: Callable[..., Page], errand: Post, size: str, large: bool) -> None:  # noqa: F811
     free, own, going = errand(), errand("claim"), errand("pick_up")
     errand("deliver"), errand("confirm")
-    SHOTS.mkdir(parents=True, exist_ok=True)
     looks = {
         "board": ("courier", "/errands/board"),
         "board-dispatcher": ("dispatcher", "/errands/board?by=community"),
@@ -186,6 +187,50 @@ def test_nobody_is_kept_out(window: Callable[..., Page], errand: Post, size: str
         "new": ("dispatcher", "/errands/new"),
         "assign": ("dispatcher", f"/errands/{free.uid}/assign"),
     }
+    on_every_screen(window, looks, size, large)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("large", [False, True], ids=["usual", "large"])
+def test_couriers_points_and_places_keep_nobody_out(
+    window: Callable[..., Page],
+    errand: Post,  # noqa: F811
+    session: Session,
+    actor: Callable[[str], Actor],
+    size: str,
+    large: bool,
+) -> None:
+    """What is a table at a desk stands line by line on a phone: names, months and boxes whole, nothing cut."""
+    back = errand("set_off")
+    engine.fire(back, "fail", actor("courier"), inputs={"comment": "没人在"})
+    session.commit()
+    own = "/errands/couriers/courier"
+    looks = {
+        "me": ("courier", "/errands/me"),
+        "hours": ("courier", f"{own}/hours"),
+        "away": ("courier", f"{own}/away"),
+        "phones": ("courier", "/field/devices"),
+        "palm": ("courier", "/desk/phone"),
+        "register": ("dispatcher", "/errands/couriers"),
+        "courier": ("dispatcher", own),
+        "courier-new": ("dispatcher", "/errands/couriers/new"),
+        "station": ("dispatcher", f"{own}/station"),
+        "suspend": ("dispatcher", f"{own}/suspend"),
+        "points": ("dispatcher", "/errands/points"),
+        "point": ("dispatcher", "/errands/points/dx-c01-point"),
+        "tours": ("dispatcher", "/errands/tours"),
+        "places": ("grid.leader", "/places/"),
+        "grids": ("grid.leader", "/places/grids"),
+        "community": ("grid.leader", "/places/dx-c01"),
+        "rules": ("admin", "/places/dongxin/rules"),
+        "positions": ("admin", "/places/dongxin/positions"),
+    }
+    on_every_screen(window, looks, size, large)
+
+
+def on_every_screen(window: Callable[..., Page], looks: dict[str, tuple[str, str]], size: str, large: bool) -> None:
+    """No violation of axe, nothing wider than the screen or cut inside it, nothing to press too small; and a picture."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
     for name, (who, path) in looks.items():
         page = window(who, path, size, large)
         assert page.evaluate("document.documentElement.classList.contains('large-type')") == large
@@ -195,8 +240,13 @@ def test_nobody_is_kept_out(window: Callable[..., Page], errand: Post, size: str
         found = page.evaluate(RUN_AXE)
         assert found == [], f"{name}: {found}"
         if size == "phone":
+            cut = page.evaluate(
+                """() => [...document.querySelectorAll("main .table-box")].filter((e) => e.scrollWidth > e.clientWidth + 1)
+                    .map((e) => e.outerHTML.slice(0, 120))"""
+            )
+            assert cut == [], f"{name}: {cut}"
             small = page.evaluate(
-                """() => [...document.querySelectorAll("main .btn, main button, main select, main input:not([type=hidden])")]
+                """() => [...document.querySelectorAll("main :is(.btn, button, select, summary), main input:not([type=hidden])")]
                     .filter((e) => e.checkVisibility() && !e.closest("label") && e.getBoundingClientRect().height > 0)
                     .filter((e) => e.getBoundingClientRect().height < 43.5).map((e) => e.outerHTML.slice(0, 120))"""
             )
