@@ -14,7 +14,7 @@ from blueprints import present
 from blueprints.context import db_session
 from blueprints.printing.bp import at_the_desk, bp, choices, tabs
 from models.printer import Printer
-from process.refusals import InvalidInput, Refusal
+from process.refusals import InvalidInput, NotFound, Refusal
 from services import print_desk, print_records, printers
 from services.papers import calibration
 
@@ -49,8 +49,10 @@ def list_page(refusal: Refusal | None = None) -> ResponseReturnValue:
 def offsets(printer: Printer) -> Any:
     """The corrections in millimetres and per cent."""
     return SimpleNamespace(
-        x=f"{printer.offset_x / 1000:+.2f}",
-        y=f"{printer.offset_y / 1000:+.2f}",
+        across=_("左移") if printer.offset_x < 0 else _("右移"),
+        x=f"{abs(printer.offset_x) / 1000:.2f}",
+        down=_("上移") if printer.offset_y < 0 else _("下移"),
+        y=f"{abs(printer.offset_y) / 1000:.2f}",
         sx=f"{printer.scale_x / 100:.2f}",
         sy=f"{printer.scale_y / 100:.2f}",
         measured=present.moment(printer.measured_at) if printer.measured_at else "",
@@ -66,7 +68,9 @@ def add_printer() -> ResponseReturnValue:
     try:
         with session.begin_nested():
             made = printers.save(session, actor, request.form)
-    except InvalidInput as refusal:
+    except NotFound:
+        raise
+    except Refusal as refusal:
         session.expire_all()
         return list_page(refusal)
     flash(_("打印机“%(name)s”已登记，请先校准。", name=made.name), "success")
@@ -105,16 +109,24 @@ def save_printer(uid: str) -> ResponseReturnValue:
     actor, session = at_the_desk(ROLES), db_session()
     found = printers.load(session, actor, uid)
     measuring = request.form.get("what") == "measure"
+    measured = found.measured_at is not None
     try:
         with session.begin_nested():
             if measuring:
                 printers.measure(session, actor, found, request.form)
             else:
                 printers.save(session, actor, request.form, found)
-    except InvalidInput as refusal:
+    except NotFound:
+        raise
+    except Refusal as refusal:
         session.expire_all()
         return printer_page(uid, refusal)
-    flash(_("校准已保存。请再打一张检查页核对。") if measuring else _("打印机已保存。"), "success")
+    if measuring:
+        flash(_("校准已保存。请再打一张检查页核对。"), "success")
+    elif measured and found.measured_at is None:
+        flash(_("打印机已保存。换了纸，原来的校准不再算数，请重新校准。"), "warning")
+    else:
+        flash(_("打印机已保存。"), "success")
     return redirect(url_for("printing.printer", uid=uid), 303)
 
 

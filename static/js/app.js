@@ -18,6 +18,8 @@ function guardDoubleSubmit() {
       return;
     }
     form.dataset.sending = "1";
+    // What it made opens beside this page; whoever comes back finds the page as it is now, ready for another press.
+    if (form.target === "_blank") window.addEventListener("focus", () => location.reload(), { once: true });
     const button = event.submitter;
     setTimeout(() => {
       if (!button) return;
