@@ -223,6 +223,11 @@ def is_online(case: Case) -> bool:
     )
 
 
+def fetched_at(case: Case) -> str:
+    """统一窗口出件: where the resident came in; what was filed from home waits where it was decided."""
+    return (case.deciding_unit_id if is_online(case) else None) or case.place_id
+
+
 def accepting_unit(case: Case, actor: Actor) -> Agency:
     """Whose clerk accepts: the street once it has the case, else where it was filed."""
     there = case.active_place("addressee")

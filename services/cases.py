@@ -324,7 +324,7 @@ def note_issued(step: Step) -> None:
     """统一窗口出件: the result goes out where the resident came in; carried cases go back with their delegation."""
     case: Case = step.content
     case.issued_at = step.at
-    case.result_unit_id = case.deciding_unit_id if case_routing.is_online(case) else case.place_id
+    case.result_unit_id = case_routing.fetched_at(case)
     if case.unit_id is None:
         case.unit_id = case.deciding_unit_id or case.place_id
 

@@ -26,7 +26,7 @@ from process.identity import IdNumber
 from process.refusals import InvalidInput, NotFound
 from process.registry import Step
 from process.words import N_
-from services import at_hand, codes, custody, materials, unit_settings
+from services import at_hand, case_routing, codes, custody, materials, unit_settings
 from services.messages import telling
 
 HANDS = frozenset({"window_clerk", "community_clerk", "all_round_worker", "certificate_issuer"})
@@ -218,7 +218,10 @@ def obstacle(session: Session, row: Outgoing) -> str:
     if row.state == GONE:
         at = row.gone_at.astimezone(clock.CHINA) if row.gone_at else None
         who = row.gone_by.name if row.gone_by else "同事"
-        return f"{name}已由{who}于 {at:%H:%M} 交出，不能再交。" if at else f"{name}已经交出，不能再交。"
+        if at is None:
+            return f"{name}已经交出，不能再交。"
+        day = "" if at.date() == clock.local_day(now()) else f"{at.year}年{at.month}月{at.day}日 "
+        return f"{name}已由{who}于 {day}{at:%H:%M} 交出，不能再交。"
     lacking = materials.owed(case)
     if lacking:
         due = (case.fields or {}).get(materials.OWED, {}).get("due", "")
@@ -230,7 +233,6 @@ def obstacle(session: Session, row: Outgoing) -> str:
         return f"{name}已经撤回或重办，没有要交的结果。"
     if row.state == UNDERWAY:
         return f"{name}{underway_words(row)}，不在窗口。"
-    # A colleague may have had the certificate voided meanwhile: the engine would say so, but late.
     away = [m for m in custody.originals_out(case) if m.id in at_hand.on_the_way(session, case)]
     if away:
         return f"{name}的原件{'、'.join(m.name for m in away)}还在路上，到了再一起交。"
@@ -259,7 +261,7 @@ def underway_words(row: Outgoing) -> str:
 def hear(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
     """Each step that makes, moves or ends a result."""
     if isinstance(content, Case):
-        heard = _CASE.get(event)
+        heard = MADE_BY.get(event)
         if heard is not None and step is not None:
             heard(session, content, step)
     elif isinstance(content, Delegation) and event in ("take_over", "send_result", "succeed"):
@@ -268,7 +270,7 @@ def hear(session: Session, content: Content, event: str, actor: Actor, step: Ste
         _errand(session, content, event, step)
 
 
-def _row(session: Session, case: Case, kind: str, unit_id: str, at: datetime) -> Outgoing:
+def _row(session: Session, case: Case, kind: str, unit_id: str) -> Outgoing:
     row = of_case(session, case)
     if row is None:
         row = Outgoing(case_id=case.id, district=case.district, resident_id=case.applicant_id, unit_id=unit_id)
@@ -279,13 +281,13 @@ def _row(session: Session, case: Case, kind: str, unit_id: str, at: datetime) ->
 
 
 def _made(session: Session, case: Case, step: Step) -> None:
-    """Decided in favour: from now on the exit knows that something will come."""
-    _row(session, case, "result", case.place_id if not case.result_unit_id else case.result_unit_id, step.at)
+    """Decided in favour: from now on the exit knows that something will come, and where it will be asked for."""
+    _row(session, case, "result", case.result_unit_id or case_routing.fetched_at(case))
 
 
 def _issued(session: Session, case: Case, step: Step) -> None:
     unit = case.result_unit_id or case.unit_id or case.place_id
-    row = _row(session, case, "result", unit, step.at)
+    row = _row(session, case, "result", unit)
     if telling.open_ticket(session, case) is not None or _visited(session, case):
         row.unit_id, row.way, row.state = case.unit_id or unit, "ticket", UNDERWAY
     else:
@@ -314,7 +316,7 @@ def begin_waiting(session: Session, row: Outgoing, at: datetime) -> None:
 def _refused(session: Session, case: Case, step: Step) -> None:
     """A refusal is a paper too, and the originals wait beside it."""
     unit = case.unit_id or case.place_id
-    row = _row(session, case, "refusal", unit, step.at)
+    row = _row(session, case, "refusal", unit)
     carried = telling.open_ticket(session, case) is not None
     row.way, row.state = ("ticket", UNDERWAY) if carried else ("counter", WAITING)
     begin_waiting(session, row, step.at)
@@ -353,7 +355,8 @@ def _withdrawn(session: Session, case: Case, step: Step) -> None:
 def _with_ticket(session: Session, ticket: Delegation) -> None:
     """With its ticket a result comes to the station where it is collected."""
     row = of_case(session, ticket.case) if ticket.case is not None else None
-    if row is None or row.state == GONE or ticket.case is None:
+    # What is not made yet travels on no ticket; where it will lie is settled when it is issued.
+    if row is None or row.state in (MAKING, GONE, DROPPED) or ticket.case is None:
         return
     arrived = ticket.state == "handed_over"
     row.unit_id = (ticket.result_point_id or ticket.place_id) if arrived else (ticket.case.unit_id or row.unit_id)
@@ -379,11 +382,13 @@ def _errand(session: Session, errand: Errand, event: str, step: Step) -> None:
         row.way, row.state = "door", UNDERWAY
 
 
-_CASE = {
+# Steps of a case -> what becomes of its row.
+MADE_BY = {
     "approve": _made,
     "issue": _issued,
     "refuse": _refused,
     "end_owed": _refused,
+    "end_commitment": _refused,
     "reject_intake": _refused,
     "send_express": _sent,
     "deliver": _delivered,

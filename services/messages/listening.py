@@ -152,8 +152,8 @@ def _visited(session: Session, case: Case) -> bool:
 
 
 def sent_off(session: Session, case: Case, event: str, actor: Actor, step: Step | None) -> None:
-    """Only what went by express is on its way; everything else is in the resident's hands."""
-    if step is None or step.inputs.get("way") != "express":
+    """Only what went by express is on its way; everything else is in the resident's hands. Told once: with the number, as soon as it has one."""
+    if step is None or (event == "deliver" and step.inputs.get("way") != "express"):
         return
     number = str(step.inputs.get("express_number") or "")
     found = replace(facts.of(session, case), express=number or "（未登记）")
@@ -252,8 +252,11 @@ OCCASIONS: Mapping[tuple[str, str], Heard] = {
     ("case", "defer"): accepted,
     ("case", "supplement_needed"): missing,
     ("case", "issue"): issued,
+    ("case", "send_express"): sent_off,
     ("case", "deliver"): sent_off,
     ("case", "refuse"): against,
+    ("case", "end_owed"): against,
+    ("case", "end_commitment"): against,
     ("case", "reject_intake"): against,
     ("case", "rate"): rated,
     ("delegation", "send"): handed_on,
