@@ -86,14 +86,17 @@ def turn_round(session: Session, actor: Actor, case: Case) -> None:
     journal.record(session, "seat:shown", actor, content=case)
 
 
-def latest(session: Session, case: Case) -> SeatConfirmation | None:
-    """What was asked last, and what came of it."""
-    return session.scalar(
+def latest(session: Session, case: Case, *, lock: bool = False) -> SeatConfirmation | None:
+    """What was asked last, and what came of it; locked by whoever answers or asks anew, so that one answer counts."""
+    statement = (
         select(SeatConfirmation)
         .where(SeatConfirmation.case_id == case.id)
         .order_by(SeatConfirmation.id.desc())
         .limit(1)
     )
+    if not lock:
+        return session.scalar(statement)
+    return session.scalar(statement.with_for_update().execution_options(populate_existing=True))
 
 
 def state_of(confirmation: SeatConfirmation | None, case: Case) -> str:
@@ -143,7 +146,7 @@ def ask(session: Session, actor: Actor, case: Case) -> SeatConfirmation:
         raise RequirementUnmet(
             f"申请表还差 {len(lacking)} 项：{''.join(lacking.values())}填好后再请本人确认。", lacking
         )
-    earlier = latest(session, case)
+    earlier = latest(session, case, lock=True)
     if earlier is not None and earlier.state == ASKED:
         earlier.state = OVER
     assert actor.person_id is not None
@@ -180,7 +183,7 @@ def refuse(session: Session, actor: Actor, case: Case, words: str) -> SeatConfir
 
 
 def _asked(session: Session, case: Case) -> SeatConfirmation:
-    found = latest(session, case)
+    found = latest(session, case, lock=True)
     if found is None or found.state != ASKED:
         raise NotAvailable("还没有请本人确认，或已经答复过。请先按“请本人确认”。")
     if state_of(found, case) == "changed":

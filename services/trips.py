@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -33,15 +33,14 @@ STEPS = {
     "give_back": N_("取回原件"),
     "withdraw": N_("撤回"),
 }
-HANDED = "exit:hand"
+HANDED, BEGUN = "exit:hand", "case:create"
 COUNTER, TERMINAL_WAY = ("counter", "station"), "terminal"
 # Of these groups of channels the resident stands before somebody; everything else comes to the resident.
 STOOD_THERE = "counter"
 # What a ticket, a visit or an errand does for a resident happens without them, unless they came to the station for it.
 WITHOUT = ("home_visit:", "errand:")
-SHOWN = frozenset(STEPS)
-# What was supplied at the window meanwhile is counted when the result is made.
-COUNTS = SHOWN | {"issue", "refuse"}
+# What was supplied at the window meanwhile is counted when there is a result, whichever it is.
+RESULTS = ("issued", "refused")
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,10 @@ class Counted:
 
     @property
     def windows(self) -> int:
-        """How many different windows somebody had to stand at."""
-        return len({(one.unit_id, one.window) for one in self.events if one.came})
+        """How many different windows somebody had to stand at. Where nobody noted which, it is none besides the one that was noted there."""
+        stood = {(one.unit_id, one.window) for one in self.events if one.came}
+        noted = {unit_id for unit_id, window in stood if window}
+        return sum(bool(window) or unit_id not in noted for unit_id, window in stood)
 
 
 def of_case(session: Session, case: Case) -> Counted:
@@ -91,10 +92,10 @@ def together(session: Session, cases: Sequence[Case]) -> Counted:
 
 
 def of_cases(session: Session, cases: Sequence[Case]) -> dict[int, Counted]:
-    """By case, in three statements however many they are."""
+    """By case, in a fixed number of statements however many they are."""
     ids = [case.id for case in cases]
     rows: dict[int, list[JournalEntry]] = defaultdict(list)
-    wanted = [f"case:{name}" for name in STEPS] + [HANDED, "case:create"]
+    wanted = [f"case:{name}" for name in STEPS] + [HANDED, BEGUN]
     for row in session.scalars(
         select(JournalEntry)
         .where(JournalEntry.content_id.in_(ids), JournalEntry.action.in_(wanted))
@@ -125,17 +126,22 @@ def of_cases(session: Session, cases: Sequence[Case]) -> dict[int, Counted]:
             )
         )
     }
+    own = _accounts(session, cases)
     return {
-        case.id: _counted(case, rows[case.id], sat.get(case.id), brought[case.id], names, _own(session, case))
+        case.id: _counted(case, rows[case.id], sat.get(case.id), brought[case.id], names, own[case.applicant_id])
         for case in cases
     }
 
 
-def _own(session: Session, case: Case) -> frozenset[int]:
-    """The accounts of the applicant."""
-    if case.applicant_id is None:
-        return frozenset()
-    return frozenset(session.scalars(select(Person.id).where(Person.resident_id == case.applicant_id)))
+def _accounts(session: Session, cases: Sequence[Case]) -> dict[int | None, set[int]]:
+    """By applicant: the accounts of their own."""
+    found: dict[int | None, set[int]] = defaultdict(set)
+    people = {case.applicant_id for case in cases} - {None}
+    for person_id, resident_id in session.execute(
+        select(Person.id, Person.resident_id).where(Person.resident_id.in_(people))
+    ):
+        found[resident_id].add(person_id)
+    return found
 
 
 def _counted(
@@ -144,14 +150,18 @@ def _counted(
     sat: CounterVisit | None,
     brought: Iterable[tuple[OwedMaterial, str | None]],
     names: dict[str, str],
-    own: frozenset[int],
+    own: Collection[int],
 ) -> Counted:
     found = []
+    begun = next((row for row in rows if row.action == BEGUN), None)
     for row in rows:
         name = row.action.partition(":")[2]
-        if name not in SHOWN and row.action != HANDED:
+        if row.action == BEGUN:
             continue
         came, why = _judge(case, row, name, row.person_id in own)
+        if name == "submit" and row.person_id in own and begun is not None and _sat_there(case, begun, own):
+            # Pressed from wherever they were afterwards; the coming was when it was begun beside a guide.
+            row, (came, why) = begun, _filed(case)
         window = sat.window if sat is not None and name == "submit" else ""
         found.append(
             Event(
@@ -215,6 +225,11 @@ def _judge(case: Case, row: JournalEntry, name: str, own: bool) -> tuple[bool, s
     return False, N_("不用到场")
 
 
+def _sat_there(case: Case, begun: JournalEntry, own: Collection[int]) -> bool:
+    """Whether staff began it in the e-filing zone, with the applicant beside them."""
+    return case.channel == ASSISTED and begun.person_id not in own
+
+
 def _filed(case: Case) -> tuple[bool, str]:
     channel = catalogue.channels().get(case.channel)
     if case.channel == ASSISTED:
@@ -251,7 +266,7 @@ def recount(session: Session, case: Case) -> int:
 
 def hear(session: Session, content: Content, event: str, actor: Actor, step: Step | None) -> None:
     """Counts again after each step at which somebody may have come."""
-    if isinstance(content, Case) and event in COUNTS:
+    if isinstance(content, Case) and (event in STEPS or (step is not None and step.transition.to in RESULTS)):
         recount(session, content)
 
 

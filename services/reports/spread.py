@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Integer, cast, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from models.agency import Agency
 from models.base import now
@@ -104,16 +104,17 @@ def may_set(actor: Actor, place: Agency) -> bool:
 
 
 def baselines(session: Session, scope: Scope) -> dict[str, MinutesBaseline]:
-    """By item code: what holds for the chosen place, its own before that of a unit above."""
+    """By item code: what holds for all that is shown, the place's own before that of a unit above; never a part's for the whole."""
     found: dict[str, MinutesBaseline] = {}
     rows = session.scalars(
         select(MinutesBaseline)
         .join(Agency, Agency.id == MinutesBaseline.place_id)
         .where(MinutesBaseline.ended_at.is_(None))
+        .options(joinedload(MinutesBaseline.item), contains_eager(MinutesBaseline.place))
         .order_by(func.length(Agency.path), MinutesBaseline.id)
     )
     for row in rows:
-        if scope.holds(row.place.path) or any(path.startswith(row.place.path) for path in scope.paths):
+        if all(path.startswith(row.place.path) for path in scope.paths):
             found[row.item.code] = row
     return found
 
