@@ -111,6 +111,13 @@ PLACES = (
         frozenset({"filing_guide", "window_clerk", "community_clerk", "all_round_worker"}),
     ),
     (_l("同意再用材料"), _l("同意"), "consents.mine", "pen", frozenset({"applicant"})),
+    (
+        _l("同意再用材料"),
+        _l("同意"),
+        "consents.index",
+        "pen",
+        frozenset({"community_clerk", "window_clerk", "all_round_worker"}),
+    ),
     (_l("打印台"), _l("打印"), "printing.index", "certificate", frozenset({"certificate_issuer", "all_round_worker"})),
     (
         _l("承诺核查"),
