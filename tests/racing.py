@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from models.base import Base, at_time
@@ -31,6 +31,28 @@ def server_of_races() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def template_of_races(server_of_races: str) -> str:
+    """The installed office on that server: the name of a database that every race starts from a copy of."""
+    name = "races_installed"
+    admin = create_engine(server_of_races, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    admin.dispose()
+    made = create_engine(_database(server_of_races, name))
+    Base.metadata.create_all(made)
+    with Session(made) as session:
+        installation.install(session)
+        installation.load_demo_people(session)
+        session.commit()
+    made.dispose()
+    return name
+
+
+def _database(server: str, name: str) -> str:
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def office_for_many(request: pytest.FixtureRequest, app: Flask, tmp_path: Path) -> Iterator[Engine]:
     """An installed office that many threads write to, in a file or on a server."""
@@ -44,23 +66,17 @@ def office_for_many(request: pytest.FixtureRequest, app: Flask, tmp_path: Path) 
         yield made
         made.dispose()
         return
-    schema = f"races_{secrets.token_hex(4)}"
-    made = create_engine(
-        request.getfixturevalue("server_of_races"),
-        pool_size=AT_ONCE,
-        connect_args={"options": f"-csearch_path={schema}"},
-    )
-    with made.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    Base.metadata.create_all(made)
-    with Session(made) as session:
-        installation.install(session)
-        installation.load_demo_people(session)
-        session.commit()
+    server, name = request.getfixturevalue("server_of_races"), f"races_{secrets.token_hex(4)}"
+    template = request.getfixturevalue("template_of_races")
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    made = create_engine(_database(server, name), pool_size=AT_ONCE)
     yield made
-    with made.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
     made.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
 
 
 def all_at_once(office: Engine, act: Callable[[Session, int], Any], count: int, moment: datetime) -> list[Any]:

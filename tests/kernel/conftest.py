@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,33 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
+def make_tables(url: str) -> None:
+    made = create_engine(url)
+    transactions.prepare(made)
+    Base.metadata.create_all(made)
+    made.dispose()
+
+
+@pytest.fixture(scope="session")
+def file_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All tables, empty; copied for every test, because making them takes longer than most tests."""
+    path = tmp_path_factory.mktemp("kernel") / "kernel.db"
+    make_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def template_with_tables(postgres_url: str) -> str:
+    """The same on the server: the name of a database that others are made from."""
+    name = "kernel_tables"
+    admin = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    admin.dispose()
+    make_tables(postgres_url.rpartition("/")[0] + f"/{name}")
+    return name
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An empty database of each kind with all tables."""
@@ -37,6 +65,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     load(vocabulary(services.role_names(), services.paper_names()))
     vault.open("kernel-tests-" + "k" * 40)
     if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("file_with_tables"), tmp_path / "kernel.db")
         made = create_engine(
             f"sqlite:///{tmp_path}/kernel.db",
             connect_args={"check_same_thread": False, "timeout": 30},
@@ -44,17 +73,17 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
             max_overflow=60,
         )
     else:
+        template = request.getfixturevalue("template_with_tables")
         admin = create_engine(request.getfixturevalue("postgres_url"), isolation_level="AUTOCOMMIT")
         name = f"kernel_{abs(hash(request.node.nodeid)) % 10**9}"
         with admin.connect() as connection:
             connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-            connection.execute(text(f"CREATE DATABASE {name}"))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         admin.dispose()
         made = create_engine(
             request.getfixturevalue("postgres_url").rpartition("/")[0] + f"/{name}", pool_size=30, max_overflow=60
         )
     transactions.prepare(made)
-    Base.metadata.create_all(made)
     yield made
     made.dispose()
 
