@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.agency import Agency
 from models.base import Base, BigId, new_uid, now
 from models.case import Case, Material
+from models.content import Content
 from models.person import Person
 from models.resident import Resident
 
@@ -20,7 +21,14 @@ class OwedMaterial(Base):
     __tablename__ = "owed_material"
     __table_args__ = (
         CheckConstraint("state IN ('open', 'supplied', 'lapsed', 'ended')", name="state"),
+        # A slot of a case, or a paper by its name of a thing that has no slots (容缺受理件); never both.
+        CheckConstraint(
+            "(case_id IS NOT NULL AND material_id IS NOT NULL AND content_id IS NULL)"
+            " OR (case_id IS NULL AND material_id IS NULL AND content_id IS NOT NULL AND name <> '')",
+            name="of_one_thing",
+        ),
         UniqueConstraint("case_id", "material_id"),
+        UniqueConstraint("content_id", "name"),
         Index("ix_owed_material_due", "district", "state", "due"),
         Index("ix_owed_material_resident", "resident_id", "lapsed_on"),
     )
@@ -28,8 +36,10 @@ class OwedMaterial(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     uid: Mapped[str] = mapped_column(String(22), unique=True, default=new_uid)
     district: Mapped[str] = mapped_column(String(40), default="")
-    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"))
-    material_id: Mapped[int] = mapped_column(ForeignKey("material.id"))
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("case_file.id"))
+    material_id: Mapped[int | None] = mapped_column(ForeignKey("material.id"))
+    content_id: Mapped[int | None] = mapped_column(ForeignKey("content.id"))
+    name: Mapped[str] = mapped_column(String(120), default="")
     resident_id: Mapped[int | None] = mapped_column(ForeignKey("resident.id"))
     state: Mapped[str] = mapped_column(String(10), default="open")
     way: Mapped[str] = mapped_column(String(10), default="")
@@ -46,10 +56,28 @@ class OwedMaterial(Base):
     # The day on which the promise was broken; stays when the paper comes late after all.
     lapsed_on: Mapped[date | None]
 
-    case: Mapped[Case] = relationship()
-    material: Mapped[Material] = relationship()
+    case: Mapped[Case | None] = relationship(foreign_keys=[case_id])
+    material: Mapped[Material | None] = relationship()
+    content: Mapped[Content | None] = relationship(foreign_keys=[content_id])
     resident: Mapped[Resident | None] = relationship()
     extended_by: Mapped[Person | None] = relationship(foreign_keys=[extended_by_id])
+
+    @property
+    def thing(self) -> Content:
+        """What the paper is owed to: the case, or the thing that keeps no slots."""
+        found = self.case or self.content
+        assert found is not None
+        return found
+
+    @property
+    def paper(self) -> str:
+        """What it is called."""
+        return self.material.name if self.material is not None else self.name
+
+    @property
+    def code(self) -> str:
+        """How lists of materials name it."""
+        return self.material.code if self.material is not None else self.name
 
 
 class FaxPage(Base):

@@ -20,6 +20,7 @@ REGISTERING = (
     "record_inquiries",
     "promises",
     "owed",
+    "broken",
     "inside",
     "commitments",
     "site_surveys",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -24,9 +24,8 @@ from process.words import N_
 from services import certificates, files, item_places, notices, unit_settings
 
 DUE, MADE = "commitments.due", "_commitments"
-LONGEST_DAYS, BROKEN = "commitment_days", "broken_months"
+LONGEST_DAYS = "commitment_days"
 REMIND_DAYS = 3
-MONTH = timedelta(days=30)
 STATES = {"open": N_("等核查"), "kept": N_("已兑现"), "broken": N_("没有兑现"), "ended": N_("不再核查")}
 # Who goes and looks; never whoever took the commitment.
 CHECKERS = frozenset(
@@ -132,36 +131,6 @@ def load(session: Session, actor: Actor, uid: str) -> Commitment:
     if found is None or actor.resident_id is not None or not access.may(actor, access.VIEW_FULL, found.case, session):
         raise NotFound("没有找到这项承诺。它可能不在您的单位，请从“承诺核查”重新进入。")
     return found
-
-
-def broken_by(session: Session, resident_id: int | None, unit_id: str | None, today: date) -> Sequence[Commitment]:
-    """Commitments of this person that were broken lately, newest first; the same months as for owed papers."""
-    if resident_id is None:
-        return ()
-    months = unit_settings.number(session, unit_id, BROKEN)
-    return list(
-        session.scalars(
-            select(Commitment)
-            .where(Commitment.resident_id == resident_id, Commitment.broken_on > today - months * MONTH)
-            .order_by(Commitment.broken_on.desc())
-            .limit(20)
-        )
-    )
-
-
-@registry.requirement("no_broken_commitment")
-def no_broken_commitment(step: Step) -> None:
-    """失信: who committed and did not keep it shows everything, for the time that the office decided."""
-    case: Case = step.content
-    found = broken_by(step.session, case.applicant_id, step.actor.unit_id, clock.local_day(step.at))
-    if not found:
-        return
-    one = found[0]
-    months = unit_settings.number(step.session, step.actor.unit_id, BROKEN)
-    raise RequirementUnmet(
-        f"申请人在 {one.case.number} 承诺的“{one.subject}”核查没有兑现，{months} 个月内不能再容缺受理或承诺备案。"
-        "请一次性告知补齐材料后受理。"
-    )
 
 
 # --- Looked at later

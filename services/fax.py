@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.agency import Agency
 from models.base import now
-from models.case import Case
+from models.content import Content
 from models.promise import FaxPage, OwedMaterial
 from process import access, journal
 from process.access import Actor
@@ -73,10 +73,10 @@ def content(page: FaxPage) -> bytes:
 
 def candidates(session: Session, actor: Actor) -> list[OwedMaterial]:
     """Slots that wait for a paper and that this clerk may fill, the nearest date first."""
-    mine = access.visible(select(Case.id).where(Case.closed_at.is_(None)), actor, Case)
+    mine = access.visible(select(Content.id).where(Content.closed_at.is_(None)), actor, Content)
     found = session.scalars(
         select(OwedMaterial)
-        .where(OwedMaterial.case_id.in_(mine), OwedMaterial.state.in_(("open", "lapsed")))
+        .where(owed.to_things(mine), OwedMaterial.state.in_(("open", "lapsed")))
         .order_by(OwedMaterial.due, OwedMaterial.id)
         .limit(LIMIT)
     )
@@ -92,25 +92,24 @@ def match(session: Session, actor: Actor, uid: str, slot: str) -> OwedMaterial:
         raise InvalidInput("请先选这页传真补的是哪一份材料。", {"slot": "请选一份"})
     line = owed.load(session, actor, slot)
     if not owed.is_owed(line):
-        raise NotAvailable(f"{line.case.number} 的“{line.material.name}”已经补来，请另选，或把这页作废。")
+        raise NotAvailable(f"{line.thing.number} 的“{line.paper}”已经补来，请另选，或把这页作废。")
     lay_in(session, actor, line, content(page), page.filename)
     owed.receive(session, actor, line, "fax", original=False, sheets=1)
     page.state, page.owed_id = "matched", line.id
     page.matched_by_id, page.matched_at = actor.person_id, now()
-    journal.record(
-        session, "fax:match", actor, content=line.case, details={"fax": page.uid, "code": line.material.code}
-    )
+    journal.record(session, "fax:match", actor, content=line.thing, details={"fax": page.uid, "code": line.code})
     session.flush()
     return line
 
 
 def lay_in(session: Session, actor: Actor, line: OwedMaterial, data: bytes, filename: str) -> None:
     """A file of any origin goes into the slot of an owed paper; the slot is looked at again."""
-    case = line.case
-    if not any(access.may(actor, permission, case, session) for permission in ("edit", "attach")):
+    thing = line.thing
+    if not any(access.may(actor, permission, thing, session) for permission in ("edit", "attach")):
         raise Forbidden("这件的材料现在不由您登记，请交给经手人。")
-    files.store_document(session, case, actor, data, filename, "material", material=line.material)
-    line.material.verdict, line.material.defect = "", ""
+    files.store_document(session, thing, actor, data, filename, "material", material=line.material)
+    if line.material is not None:
+        line.material.verdict, line.material.defect = "", ""
     session.flush()
 
 

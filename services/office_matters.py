@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,11 +15,9 @@ from process import access, clock, engine, registry
 from process.access import Actor
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
-from services import materials
+from services import owed
 from services.office_rules import material_names
 
-# 容缺: proposal of the source; an office that promises less writes an earlier date.
-MOST_DAYS = 10
 CASE_OVER = ("issued", "delivered", "refused", "rejected", "withdrawn")
 
 
@@ -29,54 +26,30 @@ CASE_OVER = ("issued", "delivered", "refused", "rejected", "withdrawn")
 def deferral_allowed(step: Step) -> None:
     """Only what the item itself marks as non-critical may come later, and not after ten working days."""
     record = catalogue.item(str(step.content.fields.get("item")))
-    owed = material_names(step.inputs["owed"])
-    if not owed:
+    named = material_names(step.inputs["owed"])
+    if not named:
         raise InvalidInput("请逐项写明承诺后补哪些材料。", {"owed": "请写明材料"})
     if not record.deferrable:
         raise RequirementUnmet(f"“{record.name}”没有可以后补的材料，不能容缺受理。请一次性告知补齐。")
     critical = {m.name for m in record.materials if m.critical} | {m.id for m in record.materials if m.critical}
-    wrong = [name for name in owed if name in critical]
+    wrong = [name for name in named if name in critical]
     if wrong:
         raise RequirementUnmet(f"{'、'.join(wrong)}是关键材料，不能容缺。请办“缺关键材料”。", {"owed": "含关键材料"})
     known = {m.name for m in record.deferrable} | {m.id for m in record.deferrable}
-    unknown = [name for name in owed if name not in known]
+    unknown = [name for name in named if name not in known]
     if unknown:
         raise InvalidInput(
             f"“{record.name}”的材料清单里没有{'、'.join(unknown)}。可以后补的有：{'、'.join(m.name for m in record.deferrable)}。",
             {"owed": "不在材料清单里"},
         )
     due, today = step.inputs["supply_by"], clock.local_day(step.at)
-    last = clock.calendar(step.session).add_working_days_or_none(today, MOST_DAYS)
+    last = clock.calendar(step.session).add_working_days_or_none(today, owed.MOST_DAYS)
     if due < today or (last is not None and due > last):
         until = f"，最晚 {last.year}年{last.month}月{last.day}日" if last else ""
         raise InvalidInput(
-            f"补齐期限应在今天以后、{MOST_DAYS} 个工作日以内{until}。", {"supply_by": f"请在 {MOST_DAYS} 个工作日以内"}
+            f"补齐期限应在今天以后、{owed.MOST_DAYS} 个工作日以内{until}。",
+            {"supply_by": f"请在 {owed.MOST_DAYS} 个工作日以内"},
         )
-
-
-@registry.requirement("everything_supplied")
-def everything_supplied(step: Step) -> None:
-    lacking = _lacking(step.content.fields.get("owed") or [], material_names(step.inputs["supplied"]))
-    if lacking:
-        raise RequirementUnmet(f"还缺{'、'.join(lacking)}。都补齐了才能办这一步。", {"supplied": "还没有补齐"})
-
-
-@registry.requirement("nothing_promised_open")
-def nothing_promised_open(step: Step) -> None:
-    """Nothing is sealed or released before every promised material has come, here and on the linked case."""
-    fields = step.content.fields
-    lacking = _lacking(fields.get("owed") or [], fields.get("supplied") or [])
-    if lacking:
-        raise RequirementUnmet(f"承诺后补的{'、'.join(lacking)}还没有补齐，不能出证。")
-    if fields.get("case"):
-        case = step.session.scalar(select(Case).where(Case.uid == fields["case"]))
-        if case is not None:
-            materials.require_nothing_owed(step.session, case)
-
-
-def _lacking(owed: Iterable[str], there: Iterable[str]) -> list[str]:
-    come = set(there)
-    return [name for name in owed if name not in come]
 
 
 # --- 窗口陪跑网上申报 ---------------------------------------------------------------------------------------------------

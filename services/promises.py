@@ -67,15 +67,20 @@ def _of_case(session: Session, case: Case, draft: bool) -> Promise | None:
 
 
 def _of_process(session: Session, content: Content) -> Promise | None:
-    said = content.values
-    if not said.get("owed") or not said.get("supply_by"):
+    """What the ledger holds of a thing without slots, and what the case beside it owes."""
+    from services import owed
+
+    own = owed.of_thing(session, content)
+    lines = own + [line for line in owed.waited_for(session, content) if line not in own]
+    if not lines:
         return None
+    said = content.values
     item = session.scalar(select(ServiceItem).where(ServiceItem.code == str(said.get("item") or "")))
     forms = {m.name: FORMS.get(m.form, "") for m in catalogue_items.record_of(item).materials} if item else {}
     return Promise(
-        tuple((str(name), forms.get(str(name), "原件或复印件")) for name in said["owed"]),
-        date.fromisoformat(str(said["supply_by"])),
-        WAYS.get(str(said.get("supply_way") or ""), ""),
+        tuple((line.paper, forms.get(line.paper, "原件或复印件")) for line in lines),
+        max(line.promised_due for line in lines),
+        "",
         str(said.get("reason") or ""),
         (content.fields or {}).get(KEPT),
     )

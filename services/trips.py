@@ -117,7 +117,8 @@ def of_cases(session: Session, cases: Sequence[Case]) -> dict[int, Counted]:
         .join(Person, Person.id == OwedMaterial.supplied_by_id)
         .where(OwedMaterial.case_id.in_(ids), OwedMaterial.supplied_at.is_not(None))
     ):
-        brought[line.case_id].append((line, unit_id))
+        if line.case_id is not None:
+            brought[line.case_id].append((line, unit_id))
     names = {
         agency.id: agency.name
         for agency in session.scalars(

@@ -23,7 +23,7 @@ from process import access, clock, engine
 from process.masking import mask_name
 from process.refusals import Forbidden, Refusal
 from process.words import N_
-from services import actions, commitments, unit_settings
+from services import actions, broken, commitments, unit_settings
 
 PAGE = 100
 PROPOSED = 60
@@ -82,10 +82,7 @@ def _commit_page(case: Case, refusal: Refusal | None = None) -> str:
         typed=request.form,
         due=request.form.get("due") or (today + timedelta(days=min(PROPOSED, most))).isoformat(),
         most=most,
-        broken=[
-            (one.case.number, one.subject, present.day_of(one.broken_on))
-            for one in commitments.broken_by(session, case.applicant_id, actor.unit_id, today)
-        ],
+        broken=broken.broken_by(session, case.applicant_id, actor.unit_id, today),
         problem=refusal.detail if refusal is not None else "",
         errors=refusal.errors if refusal is not None else {},
     )

@@ -11,7 +11,7 @@ from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
-from sqlalchemy import select
+from sqlalchemy import select, true
 
 from blueprints import present, timeline
 from blueprints.cases.bp import bp
@@ -20,12 +20,13 @@ from blueprints.context import current_actor, db_session, for_whom, load_or_404
 from blueprints.dynamic_forms import uploaded
 from models.base import now
 from models.case import Case
+from models.content import Content
 from models.promise import OwedMaterial
 from process import access, clock, engine
 from process.calendar_days import CalendarMissing
 from process.masking import mask_name
 from process.refusals import Forbidden, InvalidInput, Refusal
-from services import actions, fax, materials, owed, promises
+from services import actions, broken, fax, materials, owed, promises
 
 STAFF = frozenset(
     {"window_clerk", "community_clerk", "all_round_worker", "back_office_reviewer", "approver", "certificate_issuer"}
@@ -106,7 +107,6 @@ def _defer_page(case: Case, refusal: Refusal | None = None) -> str:
     except CalendarMissing as missing:
         proposed, unknown = "", str(missing)
     errors = refusal.errors if refusal is not None else {}
-    broken = owed.broken_by(session, case.applicant_id, current_actor().unit_id, clock.local_day(now()))
     return render_template(
         "cases/defer.html",
         case=case,
@@ -125,7 +125,7 @@ def _defer_page(case: Case, refusal: Refusal | None = None) -> str:
         reason=request.form.get("reason", ""),
         promised=bool(request.form.get("promise")),
         blocked=any(m.critical for m in lacking),
-        broken=[(one.case.number, one.material.name, present.day_of(one.lapsed_on)) for one in broken],
+        broken=broken.broken_by(session, case.applicant_id, current_actor().unit_id, clock.local_day(now())),
         problem=refusal.detail if refusal is not None else unknown,
         errors=errors,
     )
@@ -146,8 +146,10 @@ def _ledger_page(refusal: Refusal | None = None, about: str = "") -> str:
     chosen = request.args.get("show", "open")
     chosen = chosen if chosen in FILTERS else "open"
     today = clock.local_day(now())
-    mine = access.visible(select(Case.id), actor, Case)
-    statement = select(OwedMaterial).where(OwedMaterial.case_id.in_(mine))
+    words = " ".join(request.args.get("q", "").split())[:40]
+    named = Content.number == words.upper() if words else true()
+    mine = access.visible(select(Content.id).where(named), actor, Content)
+    statement = select(OwedMaterial).where(owed.to_things(mine))
     match chosen:
         case "open":
             statement = statement.where(OwedMaterial.state.in_(("open", "lapsed")))
@@ -159,9 +161,6 @@ def _ledger_page(refusal: Refusal | None = None, about: str = "") -> str:
             statement = statement.where(OwedMaterial.extended_at.is_not(None))
         case "supplied" | "ended":
             statement = statement.where(OwedMaterial.state == chosen)
-    words = " ".join(request.args.get("q", "").split())[:40]
-    if words:
-        statement = statement.join(Case, Case.id == OwedMaterial.case_id).where(Case.number == words.upper())
     found = list(session.scalars(statement.order_by(OwedMaterial.due, OwedMaterial.id).limit(PAGE + 1)))
     return render_template(
         "cases/owed.html",
@@ -179,7 +178,7 @@ def _ledger_page(refusal: Refusal | None = None, about: str = "") -> str:
 
 
 def _line(one: OwedMaterial) -> Any:
-    case, actor, session = one.case, current_actor(), db_session()
+    case, actor, session = one.thing, current_actor(), db_session()
     today = clock.local_day(now())
     left = (one.due - today).days
     still = owed.is_owed(one)
@@ -201,8 +200,9 @@ def _line(one: OwedMaterial) -> Any:
         url=url_for("content.show", uid=case.uid),
         who=mask_name(case.applicant.name) if case.applicant else "",
         title=case.title,
-        material=one.material.name,
-        form=one.material.form,
+        material=one.paper,
+        form=one.material.form if one.material is not None else "copy",
+        counted=one.material is not None,
         due=present.day_of(one.due),
         first=present.day_of(one.promised_due) if one.promised_due != one.due else "",
         why=one.extension_reason,
@@ -210,7 +210,7 @@ def _line(one: OwedMaterial) -> Any:
         tone=tone,
         way=_(owed.WAYS[one.way]) if one.way in owed.WAYS else "",
         may_receive=still and may and case.closed_at is None,
-        may_extend=still and may and one.extended_at is None and case.closed_at is None,
+        may_extend=still and may and one.extended_at is None and case.closed_at is None and owed.may_wait(session, one),
         extended=one.extended_at is not None,
     )
 
@@ -234,7 +234,7 @@ def _receive(line: OwedMaterial) -> str:
         original=request.form.get("form") == "original",
         sheets=request.form.get("sheets") or 1,
     )
-    return _("“%(name)s”已登记补来。", name=line.material.name)
+    return _("“%(name)s”已登记补来。", name=line.paper)
 
 
 @bp.post("/promises/<uid>/extend")
@@ -246,7 +246,7 @@ def owed_extend(uid: str) -> ResponseReturnValue:
 
 def _extend(line: OwedMaterial) -> str:
     owed.extend(db_session(), current_actor(), line, request.form.get("due", ""), request.form.get("reason", ""))
-    return _("“%(name)s”延期到 %(day)s，只延这一次。", name=line.material.name, day=present.day_of(line.due))
+    return _("“%(name)s”延期到 %(day)s，只延这一次。", name=line.paper, day=present.day_of(line.due))
 
 
 def _done(uid: str, verb: Callable[[OwedMaterial], str]) -> ResponseReturnValue:
@@ -328,7 +328,7 @@ def _fax_page(refusal: Refusal | None = None, about: str = "") -> str:
         slots=[
             (
                 line.uid,
-                f"{line.case.number} {mask_name(line.case.applicant.name) if line.case.applicant else ''} · {line.material.name}",
+                f"{line.thing.number} {mask_name(line.thing.applicant.name) if line.thing.applicant else ''} · {line.paper}",
             )
             for line in slots
         ],
@@ -352,7 +352,7 @@ def _match(uid: str) -> str:
         fax.discard(session, actor, uid, request.form.get("words", ""))
         return _("这页传真已作废，原因记下了。")
     line = fax.match(session, actor, uid, request.form.get("slot", ""))
-    return _("已放进 %(number)s 的“%(name)s”。", number=line.case.number, name=line.material.name)
+    return _("已放进 %(number)s 的“%(name)s”。", number=line.thing.number, name=line.paper)
 
 
 @bp.get("/promises/fax/<uid>/file")

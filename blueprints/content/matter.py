@@ -27,7 +27,7 @@ from process.field_rules import HIDDEN, MASKED
 from process.library import library
 from process.masking import mask_name
 from process.words import N_
-from services import certificates, commitments, courier_record, handing_over, linked, visits
+from services import certificates, commitments, courier_record, handing_over, linked, owed, visits
 from services.catalogue_items import record_of
 from services.errand_codes import code_for
 
@@ -48,6 +48,7 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
             _linked(session, content, actor),
             filled_in(session, content, actor, full, hidden),
             _committed(session, content, full),
+            _promised(session, content, full),
             other_half(session, content, full),
         )
         if s is not None and s.facts
@@ -172,6 +173,20 @@ def _committed(session: Session, content: Content, full: bool) -> Any:
         for one in made
     ]
     return SimpleNamespace(title=_("承诺备案"), facts=facts) if facts else None
+
+
+def _promised(session: Session, content: Content, full: bool) -> Any:
+    """容缺: what a thing without slots of its own is owed, as the ledger has it."""
+    lines = owed.of_thing(session, content) if full and content.type == owed.BESIDE else []
+    facts = [
+        SimpleNamespace(
+            label=one.paper,
+            value=_("%(day)s 前补齐 · %(state)s", day=present.day_of(one.due), state=_(owed.STATES[one.state])),
+            wide=True,
+        )
+        for one in lines
+    ]
+    return SimpleNamespace(title=_("承诺后补的材料"), facts=facts) if facts else None
 
 
 def _linked(session: Session, content: Content, actor: Actor) -> Any:

@@ -54,7 +54,7 @@ def tell(office: Office) -> None:
         _yesterday(office)
         _now(office)
         _booked(office)
-    if session.scalar(select(OwedMaterial.id).limit(1)) is None:
+    if session.scalar(select(OwedMaterial.id).where(OwedMaterial.case_id.is_not(None)).limit(1)) is None:
         _promises(office)
     session.flush()
 

@@ -17,6 +17,7 @@ from models.person import Person
 from process import clock
 from process.access import Actor
 from services import case_routing, materials
+from services import owed as ledger
 from services.messages import telling
 from services.messages.wording import Facts
 
@@ -77,9 +78,9 @@ def accepted(session: Session, case: Case, actor: Actor) -> Facts:
     return replace(of(session, case), agency=case_routing.accepting_unit(case, actor))
 
 
-def owed(session: Session, case: Case, due: date, today: date) -> Facts:
-    lines = tuple((m.name, "") for m in materials.owed(case))
-    return replace(of(session, case), lines=lines, day=due, count=(due - today).days)
+def owed(session: Session, thing: Content, due: date, today: date) -> Facts:
+    lines = tuple((line.paper, "") for line in ledger.of_thing(session, thing) if ledger.is_owed(line))
+    return replace(of(session, thing), lines=lines, day=due, count=(due - today).days)
 
 
 def handed(session: Session, ticket: Delegation) -> Facts:

@@ -92,12 +92,23 @@ def accepted(session: Session, case: Case, event: str, actor: Actor, step: Step 
         "accepted_owing",
         replace(facts.owed(session, case, due, today), agency=case_routing.accepting_unit(case, actor)),
     )
-    lines = owed.of_case(session, case)
+    lines = owed.of_thing(session, case)
     for day in sorted({line.due for line in lines} or {due}):
         remind_before(session, case, day)
 
 
-def remind_before(session: Session, case: Case, due: date) -> None:
+def promised(session: Session, thing: Content, event: str, actor: Actor, step: Step | None) -> None:
+    """容缺受理 beside a case: the same words and the same reminders."""
+    dates = sorted({line.due for line in owed.of_thing(session, thing) if owed.is_owed(line)})
+    if not dates:
+        return
+    told = facts.owed(session, thing, dates[-1], clock.local_day(now()))
+    resident(session, thing, "accepted_owing", told)
+    for day in dates:
+        remind_before(session, thing, day)
+
+
+def remind_before(session: Session, case: Content, due: date) -> None:
     """Each date of a promise has its own reminders: 3 days and 1 day before."""
     for days in messages().owed_days:
         at = clock.end_of(due - timedelta(days=days + 1)) + timedelta(hours=REMIND_AT)
@@ -107,7 +118,7 @@ def remind_before(session: Session, case: Case, due: date) -> None:
             )
 
 
-def lapsed(session: Session, case: Case, due: date) -> None:
+def lapsed(session: Session, case: Content, due: date) -> None:
     """The day has gone by: what is owed, and that there is one extension."""
     found = facts.owed(session, case, due, clock.local_day(now()))
     resident(session, case, "owed_lapsed", found, once=f"{case.uid}:{due.isoformat()}:lapsed")
@@ -121,13 +132,13 @@ def _owed_until(case: Case) -> date | None:
 def remind(session: Session, args: Mapping[str, Any]) -> bool:
     """The worker's call some days before a promise ends: said only while something is still owed under this very promise."""
     case = session.scalar(select(Content).where(Content.uid == args["uid"]).with_for_update(of=Content))
-    if not isinstance(case, Case) or case.closed_at is not None:
+    if case is None or case.closed_at is not None:
         return False
     due, today = date.fromisoformat(args["due"]), clock.local_day(now())
     still = owed.due_on(session, case, due)
     if today > due or not still:
         return False
-    found = replace(facts.owed(session, case, due, today), lines=tuple((m.name, "") for m in still))
+    found = replace(facts.owed(session, case, due, today), lines=tuple((name, "") for name in still))
     return resident(session, case, "owed_soon", found, f"{case.uid}:{due.isoformat()}:{args['days']}") is not None
 
 
@@ -259,6 +270,7 @@ OCCASIONS: Mapping[tuple[str, str], Heard] = {
     ("case", "end_commitment"): against,
     ("case", "reject_intake"): against,
     ("case", "rate"): rated,
+    ("deferred_acceptance", "accept"): promised,
     ("delegation", "send"): handed_on,
     ("delegation", "request_materials"): missing,
     ("delegation", "take_over"): taken_over,

@@ -25,6 +25,7 @@ from process import clock, engine
 from process.access import Actor, load_actor
 from process.refusals import Refusal
 from services import actions, certificates, custody, fax, files, materials, owed, papers_out
+from services import broken as broken_words
 from services.one_thing import exit, reading
 from tests.one_thing.households import Household, always, arrive, scan
 
@@ -193,7 +194,7 @@ class Walk:
         """A promise, each paper with its own day; critical papers and broken promises do not pass."""
         lacking = materials.missing(case)
         critical = any(m.critical for m in lacking)
-        broken = owed.broken_by(self.session, case.applicant_id, self.staff("window.clerk").unit_id, self.day())
+        broken = broken_words.broken_by(self.session, case.applicant_id, self.staff("window.clerk").unit_id, self.day())
         lines = [{"code": m.code, "due": self.due(self.dice.choice((1, 1, 2)))} for m in lacking]
         inputs = {"due": self.due(2).isoformat(), "promise": "1", "supply_way": self.dice.choice(list(owed.WAYS))}
         if self.dice.random() < 0.6:

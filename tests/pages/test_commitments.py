@@ -16,7 +16,7 @@ from models.ledger import OutboxItem
 from models.paper import Certificate, Paper
 from process import engine
 from process.clock import local_day
-from services import commitments, files, papers_out
+from services import broken, commitments, files, papers_out
 from tests.pages.test_handbook import text_of, work
 from tests.services.fertility import ALL, opened, ticks
 
@@ -149,7 +149,7 @@ def test_a_broken_commitment_revokes_and_is_remembered(session, actor, client_as
         )
         assert deferred.status_code == 422 and "不能再容缺受理或承诺备案" in deferred.text
     # The months over, it is forgotten.
-    assert not commitments.broken_by(session, one.resident_id, None, local_day(now()) + timedelta(days=500))
+    assert not broken.broken_by(session, one.resident_id, None, local_day(now()) + timedelta(days=500))
 
 
 def test_broken_before_the_certificate_nothing_is_issued(session, actor, client_as, item):

@@ -8,16 +8,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from catalogue import loader as catalogue
 from models.base import at_time, now
 from models.case import Case
+from models.content import Content
+from models.ledger import OutboxItem
 from models.paper import Certificate
 from models.promise import FaxPage, OwedMaterial
-from process import clock, engine
+from process import clock, engine, timers
 from process.numbers import CHINA
 from process.refusals import RequirementUnmet
-from services import owed
+from services import actions, owed
 from tests.pages.test_counter import photo
-from tests.services.fertility import ALL, BOOKLETS, opened, ticks
+from tests.services.fertility import ALL, BOOKLETS, WIFE, opened, ticks
 
 WIFE_BOOK, HUSBAND_BOOK = BOOKLETS
 
@@ -165,3 +168,85 @@ def test_a_promise_stands_when_the_case_is_asked_for_more_and_accepted_with_pape
     # The first day stands: a second promise is no way round the one extension.
     assert (lines[WIFE_BOOK].due, lines[HUSBAND_BOOK].due) == (day(session, 1), day(session, 2))
     assert len(session.scalars(select(OwedMaterial)).all()) == 2
+
+
+def beside(session: Any, actor: Any, names: tuple[str, ...], **more: Any) -> Content:
+    """A deferral recorded as a thing of its own: promised and accepted, without slots."""
+    clerk = actor("window.clerk")
+    given = {"item": "fertility_registration_card", "applicant": WIFE, "place": "dongxin-centre", **more}
+    thing = actions.create(session, clerk, owed.BESIDE, given)
+    inputs = {
+        "owed": [{"material": name} for name in names],
+        "supply_by": day(session, 3).isoformat(),
+        "reason": "户口簿在外地",
+        "promise_signed": True,
+    }
+    actions.perform(thing, "promise", clerk, inputs)
+    actions.perform(thing, "accept", clerk)
+    session.commit()
+    return thing
+
+
+@pytest.mark.req("S2-12")
+def test_the_ledger_carries_what_is_owed_outside_a_case_too_with_its_dates_reminders_and_blocks(
+    session, actor, client_as
+):
+    names = tuple(m.name for m in catalogue.item("fertility_registration_card").deferrable)[:2]
+    thing = beside(session, actor, names)
+    window = client_as("window.clerk")
+    lines = owed.of_thing(session, thing)
+    assert [line.paper for line in lines] == list(names) and all(line.resident_id for line in lines)
+    page = window.get("/promises").text
+    assert page.count(thing.number) == 2 and all(name in page for name in names)
+    assert thing.number in window.get(f"/promises?q={thing.number}").text
+    shown = window.get(f"/c/{thing.uid}").text
+    assert "承诺后补的材料" in shown and "等补" in shown
+    assert thing.number not in client_as("neighbour.clerk").get("/promises").text
+    # Reminders are those of the ledger, for the same day.
+    reminders = [row for row in session.scalars(select(OutboxItem).where(OutboxItem.job == "messages.remind"))]
+    assert {row.args["uid"] for row in reminders} == {thing.uid}
+    # One extension, within ten working days; the state's own date moves along.
+    before = thing.deadline
+    far = window.post(
+        f"/promises/{lines[0].uid}/extend",
+        data={"due": (clock.local_day(now()) + timedelta(days=60)).isoformat(), "reason": "在外地"},
+    )
+    assert far.status_code == 422 and "第 10 个工作日" in far.text
+    longer = {"due": day(session, 5).isoformat(), "reason": "在外地"}
+    assert window.post(f"/promises/{lines[0].uid}/extend", data=longer).status_code == 303
+    session.expire_all()
+    assert before is not None and thing.deadline is not None and thing.deadline > before
+    assert thing.fields["supply_by"] == longer["due"]
+    # A paper comes by post: struck off; the last one takes the thing on.
+    assert window.post(f"/promises/{lines[1].uid}/receive", data={"way": "post"}).status_code == 303
+    session.expire_all()
+    assert (lines[1].state, lines[1].supplied_way, thing.state) == ("supplied", "post", "accepted_deferred")
+    with at_time(clock.end_of(lines[0].due) + timedelta(minutes=1)):
+        assert owed.lapse(session, {"owed_id": lines[0].id, "due": lines[0].due.isoformat()})
+        timers.ring(session, {"content_id": thing.id, "transition": "expire", "entered": thing.entered_at.isoformat()})
+        session.commit()
+        assert thing.state == "overdue"
+        again = submitted(session, actor)
+        dates = {f"due-{code}": day(session, 1).isoformat() for code in BOOKLETS}
+        refused = client_as("window.clerk").post(f"/cases/{again.uid}/defer", data={**dates, "promise": "1"})
+        assert refused.status_code == 422 and thing.number in refused.text and "不能再容缺受理" in refused.text
+        late = client_as("window.clerk").post(f"/promises/{lines[0].uid}/extend", data=longer)
+        assert late.status_code == 409
+        assert (
+            client_as("window.clerk").post(f"/promises/{lines[0].uid}/receive", data={"way": "fax"}).status_code == 303
+        )
+    session.expire_all()
+    assert thing.state == "supplied" and lines[0].lapsed_on is not None, "late is late"
+
+
+def test_one_paper_has_one_line_though_a_case_and_a_record_beside_it_both_wait_for_it(session, actor, client_as):
+    window = client_as("window.clerk")
+    line = deferred(session, actor, window)[WIFE_BOOK]
+    case = line.case
+    assert case is not None
+    thing = beside(session, actor, (line.paper,), case=case.uid)
+    assert owed.of_thing(session, thing) == [] and line in owed.waited_for(session, thing)
+    with pytest.raises(RequirementUnmet, match=f"是办件 {case.number} 欠的"), session.begin_nested():
+        actions.perform(
+            thing, "supply", actor("window.clerk"), {"supplied": [{"material": line.paper}], "supply_way": "fax"}
+        )

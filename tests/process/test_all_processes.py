@@ -26,7 +26,7 @@ from process.clock import forget_calendar
 from process.definition import Definition
 from process.library import library, load, vocabulary
 from process.refusals import Forbidden, InvalidInput, Refusal, RequirementUnmet
-from services import actions, editing
+from services import actions, editing, owed
 from tests.conftest import settings
 from tests.process.walking import Office, path_to, roles_of, soon, stands
 
@@ -413,17 +413,17 @@ def test_only_non_critical_materials_are_deferred(desk: Office) -> None:
     clerk = desk.standing(thing, "window_clerk@origin")
     step = library.workflows["deferred_acceptance"].transitions["promise"]
     good = desk.inputs(thing, step, {})
-    for owed, words in (
+    for named, words in (
         ([{"material": "本人居民身份证"}], "是关键材料"),
         ([{"material": "护照"}], "材料清单里没有"),
     ):
         with pytest.raises(Refusal, match=words):
-            engine.fire(thing, "promise", clerk, inputs={**good, "owed": owed})
+            engine.fire(thing, "promise", clerk, inputs={**good, "owed": named})
     for day in (soon(-1), soon(60)):
         with pytest.raises(InvalidInput, match="10 个工作日以内"):
             engine.fire(thing, "promise", clerk, inputs={**good, "supply_by": day.isoformat()})
     engine.fire(thing, "promise", clerk, inputs=good)
-    assert thing.fields["owed"] == ["居民户口簿本人页"]
+    assert [line.paper for line in owed.of_thing(desk.session, thing)] == ["居民户口簿本人页"]
 
 
 def test_nothing_is_released_before_all_is_supplied(desk: Office) -> None:
@@ -433,7 +433,9 @@ def test_nothing_is_released_before_all_is_supplied(desk: Office) -> None:
         engine.fire(thing, "supply", clerk, inputs={"supplied": [{"material": "别的"}], "supply_way": "fax"})
     desk.take(thing, "supply")
     issuer = desk.standing(thing, "certificate_issuer@origin")
-    thing.fields = {**thing.fields, "supplied": []}
+    line = owed.of_thing(desk.session, thing)[0]
+    assert (line.state, line.supplied_at is not None) == ("supplied", True)
+    line.state = "open"
     with pytest.raises(RequirementUnmet, match="不能出证"):
         engine.fire(thing, "release", issuer, inputs={"checked_all": True})
 
