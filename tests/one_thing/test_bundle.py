@@ -341,13 +341,13 @@ def test_a_shared_paper_that_comes_late_is_brought_once(session, client_as, acto
         answer = window.post(f"/cases/{case.uid}/defer", data={f"due-{code}": due, "promise": "1"})
         assert answer.status_code == 303, told(answer)
     session.expire_all()
-    (line,) = owed.of_case(session, card)
+    (line,) = owed.of_thing(session, card)
     came = window.post(f"/promises/{line.uid}/receive", data={"way": "window", "form": "original", "sheets": "1"})
     assert came.status_code == 303, told(came)
     session.expire_all()
     shared = next(m for m in insurance.materials if m.code == "household_booklet")
     assert shared.provided and not shared.original_held and card.number in shared.source_words
-    assert [one.state for one in owed.of_case(session, insurance)] == ["supplied"]
+    assert [one.state for one in owed.of_thing(session, insurance)] == ["supplied"]
 
 
 # --- Attacks

@@ -168,7 +168,7 @@ class Walk:
         self.ends(case)
 
     def ends(self, case: Case) -> None:
-        if any(line.state == "lapsed" for line in owed.of_case(self.session, case)) and self.dice.random() < 0.5:
+        if any(line.state == "lapsed" for line in owed.of_thing(self.session, case)) and self.dice.random() < 0.5:
             self.fire(case, "end_owed", {"comment": "到期没有补"})
 
     def draw(self) -> None:
@@ -237,7 +237,7 @@ class Walk:
     def supply(self, case: Case) -> None:
         """Every way in which an owed paper may come, also when it is late."""
         open_ones = [one for one in self.home.cases if one.closed_at is None]
-        lines = [line for one in open_ones for line in owed.of_case(self.session, one) if owed.is_owed(line)]
+        lines = [line for one in open_ones for line in owed.of_thing(self.session, one) if owed.is_owed(line)]
         if not lines:
             return self.office(case)
         line, clerk = self.dice.choice(lines), self.staff("window.clerk")
@@ -275,7 +275,7 @@ class Walk:
         self.home.at += timedelta(days=self.dice.choice((1, 2)))
         with at_time(self.home.at):
             for one in self.home.cases:
-                for line in owed.of_case(self.session, one):
+                for line in owed.of_thing(self.session, one):
                     overdue = line.state == "open" and line.due < self.day()
                     if overdue and owed.lapse(self.session, {"owed_id": line.id, "due": line.due.isoformat()}):
                         self.seen["lapse"] += 1
@@ -345,7 +345,7 @@ class Walk:
     def check(self, before: dict[tuple[int, str], Any]) -> None:
         where = self.home.broken
         for case in self.home.cases:
-            lines = owed.of_case(self.session, case)
+            lines = owed.of_thing(self.session, case)
             certificate = certificates.of_case(self.session, case)
             out = case.state in ("issued", "delivered")
             if out or (certificate is not None and certificate.state in ("issued", "delivered")):
