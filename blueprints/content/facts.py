@@ -124,7 +124,7 @@ def _day(text: str) -> str:
         day = date.fromisoformat(text)
     except ValueError:
         return text
-    return f"{day:%Y-%m-%d}"
+    return present.full_day(day)
 
 
 def _linked_case(session: Session, actor: Actor, uid: str) -> Any:
