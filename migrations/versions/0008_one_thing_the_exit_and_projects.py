@@ -17,6 +17,11 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
+OF_ONE_THING = (
+    "(case_id IS NOT NULL AND material_id IS NOT NULL AND content_id IS NULL)"
+    " OR (case_id IS NULL AND material_id IS NULL AND content_id IS NOT NULL AND name <> '')"
+)
+
 
 def upgrade() -> None:
     op.create_table(
@@ -94,6 +99,10 @@ def upgrade() -> None:
         sa.Column("illustrative", sa.Boolean(), nullable=False),
         sa.Column("registered_by_id", models.base.BigId, nullable=False),
         sa.Column("registered_at", models.base.UtcDateTime(), nullable=False),
+        sa.Column("closed_at", models.base.UtcDateTime(), nullable=True),
+        sa.Column("closed_by_id", models.base.BigId, nullable=True),
+        sa.Column("close_reason", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(["closed_by_id"], ["person.id"], name=op.f("fk_work_unit_closed_by_id_person")),
         sa.ForeignKeyConstraint(["in_charge_id"], ["person.id"], name=op.f("fk_work_unit_in_charge_id_person")),
         sa.ForeignKeyConstraint(["place_id"], ["agency.id"], name=op.f("fk_work_unit_place_id_agency")),
         sa.ForeignKeyConstraint(["registered_by_id"], ["person.id"], name=op.f("fk_work_unit_registered_by_id_person")),
@@ -508,6 +517,43 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("commitments", sa.String(length=1000), nullable=True))
         batch_op.add_column(sa.Column("survey_runs", sa.Boolean(), nullable=True))
 
+    op.create_table(
+        "terminal",
+        sa.Column("id", models.base.BigId, nullable=False),
+        sa.Column("uid", sa.String(length=22), nullable=False),
+        sa.Column("district", sa.String(length=40), nullable=False),
+        sa.Column("place_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("items", models.base.Json, nullable=False),
+        sa.Column("person_id", models.base.BigId, nullable=False),
+        sa.Column("pairing", sa.String(length=64), nullable=True),
+        sa.Column("pairing_until", models.base.UtcDateTime(), nullable=True),
+        sa.Column("secret", sa.String(length=64), nullable=True),
+        sa.Column("registered_by_id", models.base.BigId, nullable=False),
+        sa.Column("registered_at", models.base.UtcDateTime(), nullable=False),
+        sa.Column("ended_at", models.base.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_terminal_person_id_person")),
+        sa.ForeignKeyConstraint(["place_id"], ["agency.id"], name=op.f("fk_terminal_place_id_agency")),
+        sa.ForeignKeyConstraint(["registered_by_id"], ["person.id"], name=op.f("fk_terminal_registered_by_id_person")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_terminal")),
+        sa.UniqueConstraint("pairing", name=op.f("uq_terminal_pairing")),
+        sa.UniqueConstraint("secret", name=op.f("uq_terminal_secret")),
+        sa.UniqueConstraint("uid", name=op.f("uq_terminal_uid")),
+    )
+    with op.batch_alter_table("terminal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_terminal_place_id"), ["place_id"], unique=False)
+
+    with op.batch_alter_table("owed_material", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("content_id", models.base.BigId, nullable=True))
+        batch_op.add_column(sa.Column("name", sa.String(length=120), server_default="", nullable=False))
+        batch_op.alter_column("case_id", existing_type=models.base.BigId, nullable=True)
+        batch_op.alter_column("material_id", existing_type=models.base.BigId, nullable=True)
+        batch_op.create_unique_constraint(batch_op.f("uq_owed_material_content_id_name"), ["content_id", "name"])
+        batch_op.create_foreign_key(
+            batch_op.f("fk_owed_material_content_id_content"), "content", ["content_id"], ["id"]
+        )
+        batch_op.create_check_constraint(batch_op.f("ck_owed_material_of_one_thing"), OF_ONE_THING)
+
     _outgoing_of_open_cases(op.get_bind())
 
 
@@ -555,6 +601,21 @@ def _outgoing_of_open_cases(connection: sa.Connection) -> None:
 
 
 def downgrade() -> None:
+    # What is owed to a thing without slots has no place in the tables of before.
+    op.execute("DELETE FROM owed_material WHERE case_id IS NULL")
+    with op.batch_alter_table("owed_material", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("ck_owed_material_of_one_thing"), type_="check")
+        batch_op.drop_constraint(batch_op.f("fk_owed_material_content_id_content"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("uq_owed_material_content_id_name"), type_="unique")
+        batch_op.alter_column("material_id", existing_type=models.base.BigId, nullable=False)
+        batch_op.alter_column("case_id", existing_type=models.base.BigId, nullable=False)
+        batch_op.drop_column("name")
+        batch_op.drop_column("content_id")
+
+    with op.batch_alter_table("terminal", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_terminal_place_id"))
+
+    op.drop_table("terminal")
     with op.batch_alter_table("item_setting", schema=None) as batch_op:
         batch_op.drop_column("survey_runs")
         batch_op.drop_column("commitments")

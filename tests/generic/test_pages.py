@@ -55,7 +55,15 @@ def test_a_clerk_registers_looks_mends_and_finishes(client_as: Callable[[str], F
     assert all(label in form for label in ("报修内容", "发现日期", "要用的配件", "报修人姓名", "写设施和毛病"))
     uid = created(clerk)
     page = clerk.get(f"/c/{uid}").text
-    for words in ("2026年11月20日", "灯泡；灯罩", "路灯", "沈丽娟", "东新街道行政服务中心", "139****4321", "便民设施报修"):
+    for words in (
+        "2026年11月20日",
+        "灯泡；灯罩",
+        "路灯",
+        "沈丽娟",
+        "东新街道行政服务中心",
+        "139****4321",
+        "便民设施报修",
+    ):
         assert words in page, words
     assert "13900004321" not in page and "902室门前" not in page
     shown = clerk.post(f"/c/{uid}/reveal", data={"reason": "联系修理"}).text
