@@ -73,13 +73,7 @@ def own_dates(step: Step) -> None:
 @registry.effect("open_ledger")
 def open_ledger(step: Step) -> None:
     """One line for each promised paper; the worker looks again the evening each is due."""
-    if isinstance(step.content, Case):
-        _open_slots(step, step.content)
-    else:
-        _open_named(step, step.content)
-
-
-def _open_slots(step: Step, case: Case) -> None:
+    case: Case = step.content
     own = {str(line.get("code") or line.get("material")): line for line in step.inputs.get("owed") or ()}
     way = str(step.inputs.get("supply_way") or "")
     before = {line.material_id: line for line in of_thing(step.session, case)}
@@ -91,8 +85,8 @@ def _open_slots(step: Step, case: Case) -> None:
     _latest_kept(step.session, case, step.inputs["due"])
 
 
-def _open_named(step: Step, thing: Content) -> None:
-    """What the linked case owes already is promised there: one paper has one line."""
+def open_named(step: Step, thing: Content) -> None:
+    """A thing without slots: what the linked case owes already is promised there, one paper has one line."""
     there = {line.paper for line in waited_for(step.session, thing)}
     for name in dict.fromkeys(promised_names(thing, step.inputs)):
         if name not in there:
@@ -223,12 +217,25 @@ def everything_supplied(step: Step) -> None:
         raise RequirementUnmet(f"还缺{'、'.join(lacking)}。都补齐了才能办这一步。", {"supplied": "还没有补齐"})
 
 
-@registry.effect("settle_promised")
-def settle_promised(step: Step) -> None:
-    """A thing without slots: what was ticked as here is struck off."""
-    for line in of_thing(step.session, step.content):
-        if is_owed(line):
-            _supplied(line, step.actor, str(step.inputs.get("supply_way") or "window"))
+def heard(session: Session, thing: Content, event: str, actor: Actor, step: Step | None) -> None:
+    """A thing without slots that is supplied or over: told here, so that one begun by an older version of its process counts too."""
+    if step is None or thing.type != BESIDE:
+        return
+    if event in SUPPLYING:
+        way = str(step.inputs.get("supply_way") or "")
+        for line in of_thing(session, thing):
+            if is_owed(line):
+                _supplied(line, actor, way if way in WAYS else "window")
+    elif event == "expire":
+        # The period of the thing is over; the worker who looks at the ledger may come a moment later.
+        for line in of_thing(session, thing):
+            if line.due < clock.local_day(step.at):
+                lapse(session, {"owed_id": line.id, "due": line.due.isoformat()})
+    elif event == "terminate":
+        end_promises(step)
+
+
+registry.listeners.append(heard)
 
 
 @registry.requirement("nothing_promised_open")

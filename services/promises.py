@@ -111,6 +111,9 @@ def keep_promise(step: Step) -> None:
             step.session, content, step.actor, step.inputs["signature"], "申请人签名（容缺承诺）"
         )
     if not isinstance(content, Case):
+        from services import owed
+
+        owed.open_named(step, content)
         if document is not None:
             content.fields = {**(content.fields or {}), KEPT: document.id}
         return

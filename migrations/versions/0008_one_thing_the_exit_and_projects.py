@@ -6,6 +6,9 @@ Revision: 0008, after 0007
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from alembic import op
@@ -555,6 +558,7 @@ def upgrade() -> None:
         batch_op.create_check_constraint(batch_op.f("ck_owed_material_of_one_thing"), OF_ONE_THING)
 
     _outgoing_of_open_cases(op.get_bind())
+    _lines_of_deferrals(op.get_bind())
 
 
 def _outgoing_of_open_cases(connection: sa.Connection) -> None:
@@ -598,6 +602,86 @@ def _outgoing_of_open_cases(connection: sa.Connection) -> None:
             sa.text(f"INSERT INTO outgoing ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"),
             rows,
         )
+
+
+# Tables as they are at this revision; the models go on.
+_CONTENT = sa.table(
+    "content",
+    *(sa.column(name) for name in ("id", "type", "district", "state", "applicant_id")),
+    sa.column("fields", models.base.Json),
+)
+_OWED = sa.table(
+    "owed_material",
+    *(sa.column(name) for name in ("id", "uid", "district", "content_id", "name", "resident_id", "state", "way")),
+    sa.column("promised_due", sa.Date()),
+    sa.column("due", sa.Date()),
+    sa.column("promised_at", models.base.UtcDateTime()),
+    sa.column("extension_reason"),
+    sa.column("supplied_way"),
+    sa.column("lapsed_on", sa.Date()),
+)
+_OUTBOX = sa.table(
+    "outbox",
+    *(sa.column(name) for name in ("job", "queue", "district", "status", "attempts", "losses", "lease_token")),
+    sa.column("args", models.base.Json),
+    sa.column("available_at", models.base.UtcDateTime()),
+    sa.column("created_at", models.base.UtcDateTime()),
+)
+
+
+def _lines_of_deferrals(connection: sa.Connection) -> None:
+    """What was promised beside a case stood in the thing itself; without a line of the ledger it would count as here."""
+    running = sa.select(_CONTENT).where(
+        _CONTENT.c.type == "deferred_acceptance",
+        _CONTENT.c.state.in_(("promised", "accepted_deferred", "processing", "overdue")),
+    )
+    for thing in connection.execute(running).mappings().all():
+        fields = thing["fields"] or {}
+        if not fields.get("supply_by"):
+            continue
+        came = set(fields.get("supplied") or ())
+        due = date.fromisoformat(fields["supply_by"])
+        for name in dict.fromkeys(fields.get("owed") or ()):
+            if name not in came:
+                _line(connection, thing, str(name)[:120], due)
+
+
+def _line(connection: sa.Connection, thing: Any, name: str, due: date) -> None:
+    """One promised paper, and the evening on which it is looked at; what was late already is not told again."""
+    at, late = datetime.now(UTC), thing["state"] == "overdue"
+    line = sa.insert(_OWED).values(
+        uid=models.base.new_uid(),
+        district=thing["district"],
+        content_id=thing["id"],
+        name=name,
+        resident_id=thing["applicant_id"],
+        state="lapsed" if late else "open",
+        way="",
+        promised_due=due,
+        due=due,
+        promised_at=at,
+        extension_reason="",
+        supplied_way="",
+        lapsed_on=due if late else None,
+    )
+    owed_id = connection.scalar(line.returning(_OWED.c.id))
+    if late:
+        return
+    evening = datetime(due.year, due.month, due.day, tzinfo=ZoneInfo("Asia/Shanghai")) + timedelta(days=1)
+    connection.execute(
+        sa.insert(_OUTBOX).values(
+            job="promises.lapse",
+            queue="quick",
+            args={"owed_id": owed_id, "due": due.isoformat()},
+            district=thing["district"],
+            status="waiting",
+            attempts=0,
+            losses=0,
+            lease_token=0,
+            available_at=max(evening, at),
+            created_at=at,
+        )
+    )
 
 
 def downgrade() -> None:

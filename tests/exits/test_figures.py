@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from openpyxl import load_workbook
@@ -22,20 +19,9 @@ from services.reports import trips as figures
 from tests.exits.test_handing import OWN
 from tests.exits.waiting import advance, row_of, three
 from tests.pages.test_counter_visit import CARD, REGISTER
+from tests.revisions import revision
 from tests.services.fertility import opened
 from tests.services.visiting import request_visit
-
-REVISIONS = Path(__file__).resolve().parents[2] / "migrations" / "versions"
-
-
-def revision_0008() -> Any:
-    """The revision that finds what waits in an office that was at work before."""
-    (file,) = REVISIONS.glob("0008_*.py")
-    spec = importlib.util.spec_from_file_location("revision_0008", file)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def collected(session, actor, window, case: Case) -> None:
@@ -130,7 +116,7 @@ def test_an_office_that_was_at_work_before_finds_its_results_waiting(session, ac
     engine.fire(case, "submit", actor("window.clerk"))
     advance(session, actor, case)
     session.execute(delete(Outgoing))
-    revision_0008()._outgoing_of_open_cases(session.connection())
+    revision("0008")._outgoing_of_open_cases(session.connection())
     row = row_of(session, case)
     assert (row.state, row.way, row.unit_id, row.waits_since) == (
         "waiting",
@@ -147,5 +133,5 @@ def test_what_a_home_visit_was_bringing_is_found_under_way(session, actor):
     request_visit(session, actor("community.clerk")).case_id = case.id
     session.execute(delete(Outgoing))
     session.flush()
-    revision_0008()._outgoing_of_open_cases(session.connection())
+    revision("0008")._outgoing_of_open_cases(session.connection())
     assert (row_of(session, case).state, row_of(session, case).way) == ("underway", "ticket")

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from catalogue import loader as catalogue
 from models.base import at_time, now
@@ -20,6 +20,7 @@ from process.numbers import CHINA
 from process.refusals import RequirementUnmet
 from services import actions, owed
 from tests.pages.test_counter import photo
+from tests.revisions import revision
 from tests.services.fertility import ALL, BOOKLETS, WIFE, opened, ticks
 
 WIFE_BOOK, HUSBAND_BOOK = BOOKLETS
@@ -250,3 +251,36 @@ def test_one_paper_has_one_line_though_a_case_and_a_record_beside_it_both_wait_f
         actions.perform(
             thing, "supply", actor("window.clerk"), {"supplied": [{"material": line.paper}], "supply_way": "fax"}
         )
+
+
+def test_a_deferral_of_before_has_its_lines_and_is_struck_off_by_the_process_it_began_with(session, actor):
+    """What the migration does for things whose own list said what they owe, and whose version of the process knows no ledger."""
+    names = tuple(m.name for m in catalogue.item("fertility_registration_card").deferrable)[:2]
+    thing = beside(session, actor, names)
+    session.execute(delete(OwedMaterial))
+    thing.fields = {**thing.fields, "owed": [*names, "来过的"], "supplied": ["来过的"]}
+    session.flush()
+    revision("0008")._lines_of_deferrals(session.connection())
+    lines = owed.of_thing(session, thing)
+    assert [(line.paper, line.state, line.due.isoformat()) for line in lines] == [
+        (name, "open", thing.fields["supply_by"]) for name in names
+    ]
+    jobs = session.scalars(select(OutboxItem).where(OutboxItem.job == owed.LAPSE)).all()
+    assert {line.id for line in lines} <= {job.args["owed_id"] for job in jobs}
+    given = {"supplied": [{"material": name} for name in names], "supply_way": "window"}
+    actions.perform(thing, "supply", actor("window.clerk"), given)
+    assert {line.state for line in owed.of_thing(session, thing)} == {"supplied"} and thing.state == "supplied"
+
+
+def test_a_deferral_that_was_late_before_is_late_in_the_ledger_and_nobody_is_told_again(session, actor):
+    names = tuple(m.name for m in catalogue.item("fertility_registration_card").deferrable)[:1]
+    thing = beside(session, actor, names)
+    session.execute(delete(OwedMaterial))
+    session.execute(delete(OutboxItem).where(OutboxItem.job == owed.LAPSE))
+    thing.fields, thing.state = {**thing.fields, "owed": list(names)}, "overdue"
+    session.flush()
+    revision("0008")._lines_of_deferrals(session.connection())
+    (line,) = owed.of_thing(session, thing)
+    assert line.state == "lapsed" and line.lapsed_on == line.due
+    assert session.scalar(select(OutboxItem.id).where(OutboxItem.job == owed.LAPSE)) is None
+    assert owed.is_owed(line)
