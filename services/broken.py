@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.commitment import Commitment
+from models.paper import Certificate
 from models.promise import OwedMaterial
 from process import clock, registry
 from process.refusals import RequirementUnmet
@@ -17,7 +19,6 @@ from process.registry import Step
 from services import unit_settings
 
 MONTHS = "broken_months"
-MONTH = timedelta(days=30)
 LISTED = 20
 
 
@@ -35,7 +36,7 @@ def broken_by(session: Session, resident_id: int | None, unit_id: str | None, to
     """Owed papers that never came and commitments that were not kept, within the months that the office decided, newest first."""
     if resident_id is None:
         return ()
-    since = today - unit_settings.number(session, unit_id, MONTHS) * MONTH
+    since = months_before(today, unit_settings.number(session, unit_id, MONTHS))
     owed = session.scalars(
         select(OwedMaterial)
         .where(OwedMaterial.resident_id == resident_id, OwedMaterial.lapsed_on > since)
@@ -57,6 +58,23 @@ def broken_by(session: Session, resident_id: int | None, unit_id: str | None, to
         words = f"承诺的“{one.subject}”核查没有兑现"
         found.append(Broken(one.case.number or "", one.subject, one.broken_on or one.due, words))
     return sorted(found, key=lambda one: one.day, reverse=True)[:LISTED]
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day so many calendar months earlier; the last of a month that is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def nothing_numbered(session: Session, case_id: int) -> None:
+    """Approved before the word was broken: what has a number already is voided by whoever issues, not left behind."""
+    made = session.scalar(
+        select(Certificate.number)
+        .where(Certificate.case_id == case_id, Certificate.state.in_(("numbered", "sealed", "printed")))
+        .limit(1)
+    )
+    if made is not None:
+        raise RequirementUnmet(f"证照 {made} 已经编号还没有发出。请发证人员先把它“作废”，再终止办理。")
 
 
 @registry.requirement("no_broken_promise")

@@ -22,6 +22,7 @@ from process.refusals import Forbidden, InvalidInput, NotAvailable, NotFound, Re
 from process.registry import Step
 from process.words import N_
 from services import certificates, files, item_places, notices, unit_settings
+from services.broken import nothing_numbered
 
 DUE, MADE = "commitments.due", "_commitments"
 LONGEST_DAYS = "commitment_days"
@@ -204,6 +205,7 @@ def no_commitment_broken_here(step: Step) -> None:
 def commitment_broken_here(step: Step) -> None:
     if not any(one.state == "broken" for one in of_case(step.session, step.content)):
         raise RequirementUnmet("这件没有核查为没兑现的承诺，不能据此终止办理。")
+    nothing_numbered(step.session, step.content.id)
 
 
 @registry.predicate("commitments_made", why="这件没有承诺备案。")

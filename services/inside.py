@@ -164,7 +164,14 @@ def answer_given_back(step: Step) -> None:
         _hand(step, kept.get("held"))
     asker = step.session.get(Person, found.by_id) if found.by_id is not None else None
     if asker is not None and asker.active and asker.id != step.actor.person_id:
-        _tell(step, asker, N_("%(number)s 同事已经核对好，送回来了。"))
+        outside = step.transition.to is not None
+        _tell(
+            step,
+            asker,
+            N_("%(number)s 同事核对后请申请人补材料，补齐了再办。")
+            if outside
+            else N_("%(number)s 同事已经核对好，送回来了。"),
+        )
 
 
 def _hand(step: Step, person_id: int | None) -> None:

@@ -13,7 +13,6 @@ from catalogue import loader as catalogue
 from models.base import now
 from models.case import Case, Material
 from models.content import Content
-from models.paper import Certificate
 from models.promise import OwedMaterial
 from process import access, clock, engine, journal, outbox, registry
 from process.access import Actor
@@ -23,6 +22,7 @@ from process.refusals import Forbidden, InvalidInput, NotAvailable, NotFound, Re
 from process.registry import Step
 from process.words import N_
 from services import materials, notices
+from services.broken import nothing_numbered
 from services.office_rules import material_names
 
 LAPSE = "promises.lapse"
@@ -395,14 +395,7 @@ def promise_lapsed(step: Step) -> None:
     lines = of_thing(step.session, step.content)
     if not any(line.state == "lapsed" and is_owed(line) for line in lines):
         raise RequirementUnmet("没有逾期未补的容缺材料，不能据此终止办理。")
-    # Approved beforehand: what has a number already is voided by whoever issues, not left behind.
-    made = step.session.scalar(
-        select(Certificate.number)
-        .where(Certificate.case_id == step.content.id, Certificate.state.in_(("numbered", "sealed", "printed")))
-        .limit(1)
-    )
-    if made is not None:
-        raise RequirementUnmet(f"证照 {made} 已经编号还没有发出。请发证人员先把它“作废”，再终止办理。")
+    nothing_numbered(step.session, step.content.id)
 
 
 @registry.effect("end_promises")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
@@ -22,6 +23,7 @@ from services import sheets
 
 TYPE, WAITING, ROLE, SERIES = "subsidy_three_level", "district_approved", "disbursing_bank", "payment_list"
 MOST = 500
+TAKEN = "有的已经列进别的清单，或者刚被退回。页面已经更新，请重新勾选。"
 ACCOUNT = re.compile(r"\d{12,21}")
 
 
@@ -80,12 +82,12 @@ def make(session: Session, actor: Actor, uids: Sequence[str]) -> PaymentList:
     if not uids:
         raise InvalidInput("还没有勾选要发放的，请至少勾一笔。", {"uid": "请勾选"})
     if len(chosen) < len(set(uids)):
-        raise Conflict("有的已经列进别的清单，或者刚被退回。页面已经更新，请重新勾选。")
+        raise Conflict(TAKEN)
     bad = [f"{one.content.number}：{one.wrong}" for one in chosen if one.wrong]
     if bad:
         raise InvalidInput("这几笔不能发放：" + "；".join(bad) + "。", {"uid": "请先退回这几笔"})
     at = now()
-    year, value = numbers.draw(session, SERIES, place.district, at)
+    year, value = numbers.draw(session, SERIES, "", at)
     made = PaymentList(
         district=place.district,
         number=numbers.plain("FF", year, value),
@@ -95,8 +97,13 @@ def make(session: Session, actor: Actor, uids: Sequence[str]) -> PaymentList:
         made_by_id=actor.person_id or 0,
     )
     made.lines = [PaymentLine(content_id=one.content.id, amount=one.amount) for one in chosen]
-    session.add(made)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(made)
+            session.flush()
+    except IntegrityError:
+        # The index that lets an application stand on one live list only.
+        raise Conflict(TAKEN) from None
     for one in chosen:
         journal.record(session, "payment:list", actor, content=one.content, details={"list": made.number}, at=at)
     return made

@@ -72,7 +72,7 @@ def ask_survey(step: Step) -> None:
 
 @registry.requirement("survey_possible")
 def survey_possible(step: Step) -> None:
-    """A unit that exists and has somebody who surveys."""
+    """A unit that exists; one in which nobody surveys is called back like any other survey."""
     named = step.inputs.get("to_unit")
     unit = step.session.get(Agency, str(named)) if named else None
     if named and unit is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -164,10 +164,27 @@ def test_broken_before_the_certificate_nothing_is_issued(session, actor, client_
         refused = client_as("issuer").post(f"/c/{case.uid}/do/issue", data={})
         assert refused.status_code == 422 and "核查没有兑现，不能发证" in refused.text
         assert "终止办理" in client_as("approver").get("/commitments?show=broken").text
+        # A number already drawn is voided first, not left behind.
+        card = session.scalars(select(Certificate).where(Certificate.case_id == case.id)).one()
+        engine.fire(card, "number", actor("issuer"))
+        session.commit()
+        numbered = client_as("approver").post(f"/c/{case.uid}/do/end_commitment", data={"comment": "承诺没有兑现"})
+        assert numbered.status_code in (409, 422) and "已经编号还没有发出" in numbered.text
+        session.rollback()
+        engine.fire(card, "void", actor("approver"), inputs={"comment": "承诺没有兑现"})
+        session.commit()
         done = client_as("approver").post(f"/c/{case.uid}/do/end_commitment", data={"comment": "承诺没有兑现"})
         assert done.status_code == 303
     session.expire_all()
     assert session.get(Case, case.id).state == "refused"
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "before"),
+    [("2026-11-23", 12, "2025-11-23"), ("2026-03-31", 1, "2026-02-28"), ("2026-01-15", 13, "2024-12-15")],
+)
+def test_months_are_those_of_the_calendar(day, months, before):
+    assert broken.months_before(date.fromisoformat(day), months) == date.fromisoformat(before)
 
 
 def test_who_is_not_meant_opens_nothing(session, actor, client_as, item):

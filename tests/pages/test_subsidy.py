@@ -16,7 +16,8 @@ from models.ledger import JournalEntry
 from models.payment import PaymentLine, PaymentList
 from models.person import Grant, Person
 from process.clock import local_day
-from services import actions
+from process.refusals import Conflict
+from services import actions, payments
 
 ACCOUNT = "6228480329876543210"
 
@@ -153,6 +154,32 @@ def test_the_list_is_the_payers_alone(session, actor, client_as, levels):
     assert thing.number not in foreign.get("/subsidies/payments").text
     assert foreign.get(address).status_code == 404 and foreign.post(f"{address}/file").status_code == 404
     assert foreign.post("/subsidies/payments", data={"uid": thing.uid}).status_code == 409
+
+
+def test_two_payers_at_once_make_one_list_and_lists_of_two_districts_have_two_numbers(
+    session, actor, levels, monkeypatch
+):
+    """What one payer saw as waiting before the other pressed is refused by the table itself, with the same sentence."""
+    thing, other = applied(session, actor), applied(session, actor)
+    federation = actor("federation")
+    for one in (thing, other):
+        for who, name, inputs in (
+            (actor("community.clerk"), "first_check", {}),
+            (actor("reviewer"), "review", {}),
+            (federation, "approve", {"monthly_amount": 860}),
+        ):
+            actions.perform(one, name, who, inputs)
+    session.commit()
+    bank = actor("bank")
+    seen = payments.waiting(session, bank)
+    first = payments.make(session, bank, [thing.uid])
+    monkeypatch.setattr(payments, "waiting", lambda session, actor: seen)
+    with pytest.raises(Conflict, match="已经列进别的清单"):
+        payments.make(session, bank, [thing.uid])
+    session.get_one(Agency, "xiacheng").district = "another"
+    session.flush()
+    assert payments.make(session, bank, [other.uid]).number != first.number
+    session.rollback()
 
 
 def test_what_did_not_arrive_goes_one_level_back(session, actor, client_as, levels):
