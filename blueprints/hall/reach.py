@@ -33,18 +33,24 @@ def reach_report() -> ResponseReturnValue:
         except InvalidInput as refusal:
             wrong = refusal.detail
     known = reach.points(session, street)
+
+    def measured(line: reach.Line) -> list[tuple[Agency, int]]:
+        """The points whose minutes are known, the nearest first."""
+        found = [(point, line.minutes[point.id]) for point in known if line.minutes.get(point.id) is not None]
+        return sorted(found, key=lambda pair: pair[1])
+
     return render_template(
         "hall/reach.html",
         street=street,
         within=within,
         typed=request.args.get("within", str(within)),
         wrong=wrong,
-        points=known,
         rows=[
             SimpleNamespace(
                 community=line.community,
                 own=line.minutes.get(line.community.id),
-                minutes=[line.minutes.get(point.id) for point in known],
+                near=[pair for pair in measured(line) if pair[1] <= within],
+                far=[pair for pair in measured(line) if pair[1] > within],
                 known=line.known,
                 beyond=reach.names(line.beyond),
                 base=line.base,
