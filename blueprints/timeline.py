@@ -86,6 +86,7 @@ def entry_title(content: Content, definition: Definition, action: str) -> str:
 
 
 JOURNAL_WORDS = {
+    "queue_visit:other_queue": N_("停了一队，改排另一队"),
     "errand:wrong_code": N_("确认码输错"),
     "errand:thank": N_("向跑腿工致谢"),
     "exchange:print": N_("自助打印通办证明"),

@@ -26,6 +26,7 @@ from process import access, clock, engine
 from process.calendar_days import CalendarMissing
 from process.masking import mask_name
 from process.refusals import Forbidden, InvalidInput, Refusal
+from process.words import N_
 from services import actions, broken, fax, materials, owed, promises
 
 STAFF = frozenset(
@@ -36,11 +37,12 @@ SOON = timedelta(days=3)
 PAGE = 100
 FEATURE_PAGES |= {("case", "defer"): "cases.defer"}
 timeline.JOURNAL_WORDS |= {
-    "promise:extend": "容缺延期一次",
-    "promise:lapse": "容缺承诺到期没有补",
-    "material:reuse": "用以前交过的材料",
-    "material:shared": "用数据共享查到的材料",
-    "case:agent": "登记代办人和委托书",
+    "promise:extend": N_("容缺延期一次"),
+    "promise:lapse": N_("容缺承诺到期没有补"),
+    "material:reuse": N_("用以前交过的材料"),
+    "material:shared": N_("用数据共享查到的材料"),
+    "case:agent": N_("登记代办人和委托书"),
+    "promise:supply": N_("容缺的材料补来了"),
 }
 
 
