@@ -41,6 +41,8 @@ RECEIVERS = (
     "department_lead",
     "disability_federation",
 )
+# Its officer decides for a whole district, and counts papers in at no unit below.
+AT_OWN_UNIT = "disability_federation"
 ANSWERED, CLOSED = "answered", ("closed", "returned", "withdrawn")
 VERDICTS: Mapping[str, str] = {
     "yes": N_("同意"),
@@ -178,6 +180,7 @@ def has_receivers(session: Session, agency: Agency, day: date) -> bool:
     statement = select(Grant.id).where(
         Grant.role.in_(RECEIVERS),
         Grant.place_path.in_(above),
+        or_(Grant.role != AT_OWN_UNIT, Grant.place_path == agency.path),
         or_(Grant.since.is_(None), Grant.since <= day),
         or_(Grant.until.is_(None), Grant.until >= day),
     )

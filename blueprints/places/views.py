@@ -355,7 +355,7 @@ def platforms_of(agency: Agency) -> list[str]:
 def period(agency: Agency) -> str:
     if agency.valid_from is None and agency.valid_to is None:
         return ""
-    return f"{present.full_day(agency.valid_from)} – {present.full_day(agency.valid_to) or _('今')}"
+    return present.period(agency.valid_from, agency.valid_to)
 
 
 def _kinds() -> dict[str, str]:

@@ -99,7 +99,7 @@ def test_the_tree_shows_every_unit_with_its_period_and_what_is_invented(session:
         "第56网格",
         "虚构",
         "部分为示例",
-        "2018-01-01 – 2026-06-30",
+        "2018年1月1日 至 2026年6月30日",
         "不在有效期",
     ):
         assert word in page.text

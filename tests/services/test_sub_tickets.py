@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
@@ -15,7 +15,6 @@ from models.base import now
 from models.delegation import Delegation, Handover
 from models.ledger import JournalEntry
 from models.notice import Notice
-from models.person import Grant
 from process import clock, engine
 from process.access import Actor
 from process.refusals import Forbidden, InvalidInput, NotAvailable, Refusal, RequirementUnmet
@@ -236,8 +235,6 @@ def test_return_ends_the_parts_and_sending_again_opens_new_ones(session: Session
 def test_bad_parts_are_refused_in_words(
     session: Session, actor: As, ticket: Delegation, data: dict[str, Any], words: str
 ) -> None:
-    # The federation's officer holds a post for the whole district, so would count papers in for every unit below it.
-    session.execute(delete(Grant).where(Grant.role == "disability_federation"))
     with pytest.raises(Refusal, match=words), session.begin_nested():
         pass_on(session, actor("window.clerk"), ticket, **data) if "addressee" not in data else actions.create(
             session, actor("window.clerk"), sub_tickets.TYPE, {"ticket": ticket.uid, "question": QUESTION, **data}
