@@ -33,7 +33,7 @@ def test_three_sections_on_a_phone(
     assert number in page.locator("main").inner_text()
     phone.look("掌上审批", pressed=False)
     # From the section straight into the same check as at a desk, decided on the phone.
-    page.locator("main a.btn-primary", has_text="审核").first.click()
+    page.locator("main a[data-action]", has_text="审核").first.click()
     page.wait_for_url(f"**/cases/{uid}/materials")
     for tick in page.locator("input[type=radio][value=accepted]").all():
         tick.check()
