@@ -156,6 +156,8 @@ def take_in(window: Person) -> None:
         keys.press("Space")
     scan = {"name": "身份证.jpg", "mimeType": "image/jpeg", "buffer": photograph("scan")}
     page.locator("[name=m-wife_id_card-file]").set_input_files(files=[scan])
+    # Counted when the hands rest.
+    page.locator("[data-slot-count]", has_text="已收 6/").wait_for()
     window.see("综合受理-填好", "已收 6/")
     with page.expect_navigation():
         keys.press("F9")
