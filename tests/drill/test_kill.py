@@ -68,7 +68,7 @@ class Desk:
         self._gate.set()
 
     def pause(self) -> None:
-        """Returns when every request under way has been answered."""
+        """Returns when every request under way has been answered and its answer written down."""
         self._gate.clear()
         with self._idle:
             assert self._idle.wait_for(lambda: self._busy == 0, 90), "a request is never answered"
@@ -89,7 +89,9 @@ class Desk:
             if not self._stop.is_set():
                 self.faults.append(f"{type(fault).__name__}: {fault}")
 
-    def _ask(self, who: str, method: str, path: str, body: Any = None) -> Answer:
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        """While the gate is open; it does not close upon what is answered and not yet on the ledger."""
         while True:
             self._gate.wait()
             with self._idle:
@@ -99,19 +101,27 @@ class Desk:
         try:
             if self._stop.is_set():
                 raise InterruptedError("the day is over")
-            return self._clients[who].insist(method, path, body)
+            yield
         finally:
             with self._idle:
                 self._busy -= 1
                 self._idle.notify_all()
 
+    def _ask(self, who: str, path: str) -> Answer:
+        with self._open():
+            return self._clients[who].insist("GET", path)
+
+    def _send(self, who: str, path: str, action: str, given: Any) -> Any:
+        """One step, on the ledger before it counts; the body of the answer."""
+        with self._open():
+            answer = self._clients[who].insist("POST", path, given)
+            assert answer.status in (200, 201), f"{action}: {answer.status} {answer.body}"
+            body = answer.body
+            self.ledger.write(uid=body["uid"], action=f"{body['type']}:{action}", number=body.get("number"))
+            return body
+
     def _act(self, who: str, uid: str, action: str, **inputs: Any) -> Any:
-        """One step; it is on the ledger before it counts."""
-        answer = self._ask(who, "POST", f"/contents/{uid}/actions/{action}", inputs)
-        assert answer.status == 200, f"{action}: {answer.status} {answer.body}"
-        body = answer.body
-        self.ledger.write(uid=uid, action=f"{body['type']}:{action}", number=body.get("number"))
-        return body
+        return self._send(who, f"/contents/{uid}/actions/{action}", action, inputs)
 
     def _story(self) -> None:
         with self._lock:
@@ -122,10 +132,7 @@ class Desk:
             {"code": code, "provided": True, "sheets": 1} for code in ("id_card", "photo", "household_booklet_page")
         ]
         given = {"type": "case", "item": "senior_card", "place": "dongxin", "applicant": applicant, "materials": slots}
-        made = self._ask("window.clerk", "POST", "/contents", given)
-        assert made.status == 201, f"create: {made.status} {made.body}"
-        uid = made.body["uid"]
-        self.ledger.write(uid=uid, action="case:create", number=made.body["number"])
+        uid = self._send("window.clerk", "/contents", "create", given)["uid"]
         self._act("window.clerk", uid, "submit")
         self._act("window.clerk", uid, "accept")
         ticks = [{"code": slot["code"], "verdict": "accepted"} for slot in slots]
@@ -135,7 +142,7 @@ class Desk:
         self._act("issuer", card, "number")
         self._act("issuer", card, "seal")
         until = time.monotonic() + 2 * WITHIN
-        while self._ask("issuer", "GET", f"/contents/{card}/papers/senior_card.pdf").status != 200:
+        while self._ask("issuer", f"/contents/{card}/papers/senior_card.pdf").status != 200:
             assert time.monotonic() < until, f"the card {card} is never drawn"
             time.sleep(0.3)
         self._act("issuer", card, "print")
