@@ -124,7 +124,7 @@ def test_a_clock_that_is_off_is_named_with_how_much(
     answer = hand.deliver(client, hand.write("ticket", hand.ticket(), sent=at), at=at)
     refused(answer, 422, "clock", words, "江苏吴江", "本系统现在")
     body = answer.get_json()
-    assert body["clock"] == which and abs(body["seconds"] - abs(off.total_seconds())) < 5
+    assert body["clock"] == which and abs(body["seconds"] - abs(off.total_seconds())) < 60
 
 
 def test_four_minutes_are_forgiven(hand: Hand, client: FlaskClient) -> None:

@@ -106,9 +106,9 @@ def test_scanner_camera_and_signature(
         assert page.evaluate("document.activeElement.id") == "scan-code"
         # A scanner types faster than the line answers, and reads the same label twice.
         page.keyboard.type(f"{first[0]}\n{third[1]}\n{first[0]}\nDB-2026-999999\n<script>alert(1)</script>\n")
-        expect(page.locator("[data-scan-row]")).to_have_count(4, timeout=20_000)
+        expect(page.locator("[data-scan-row]")).to_have_count(4, timeout=60_000)
         page.click("[data-camera-start]")
-        page.wait_for_selector(f"[data-scan-row] >> text={second[0]}", timeout=20_000)
+        page.wait_for_selector(f"[data-scan-row] >> text={second[0]}", timeout=60_000)
         page.click("[data-camera-start]")
         assert page.locator("[data-camera]").is_hidden()
         assert page.locator("[data-scan-row]").count() == 5
@@ -120,7 +120,7 @@ def test_scanner_camera_and_signature(
         # The pile survives a look elsewhere.
         page.goto(f"{address}/delegations/")
         page.goto(f"{address}/delegations/scan")
-        expect(page.locator("[data-verdict=ready]")).to_have_count(3, timeout=20_000)
+        expect(page.locator("[data-verdict=ready]")).to_have_count(3, timeout=60_000)
         for number, _check in (first, second):
             page.check(f"[data-scan-row]:has-text('{number}') [name=pick]")
         assert page.locator("[data-picked]").inner_text() == "2"
@@ -151,14 +151,14 @@ def test_a_refused_camera_is_told_with_the_way_by_hand(app: Flask, address: str,
                 name,
             )
             page.click("[data-camera-start]")
-            expect(said).to_contain_text(words)
+            expect(said).to_contain_text(words, timeout=60_000)
             assert "直接输入" in said.inner_text() and page.locator("[data-camera]").is_hidden()
         page.evaluate("() => { delete navigator.__proto__.mediaDevices; }")
         page.click("[data-camera-start]")
-        expect(said).to_contain_text("https")
+        expect(said).to_contain_text("https", timeout=60_000)
         page.fill("#scan-code", "A" * 5000)
         page.press("#scan-code", "Enter")
-        expect(said).to_contain_text("太长")
+        expect(said).to_contain_text("太长", timeout=60_000)
         page.fill("#scan-code", codes[0][0])
         page.press("#scan-code", "Enter")
         page.wait_for_selector("[data-verdict=ready]")

@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from time import thread_time
 from types import SimpleNamespace
 from typing import Any
 
@@ -211,9 +212,10 @@ def test_hostile_files_are_refused_with_a_sentence(content: bytes, words: str) -
 
 
 def test_a_sheet_that_claims_to_be_endless_is_read_quickly() -> None:
-    started = datetime.now(UTC)
+    # By the processor's clock, which stands still while other work has it; a million empty rows cost far more.
+    started = thread_time()
     assert calendar_excel.read(2027, far_row()) == {date(2027, 1, 1): Day(False, "元旦")}
-    assert (datetime.now(UTC) - started).total_seconds() < 3
+    assert thread_time() - started < 3
 
 
 @given(st.integers(0, len(GOOD) - 1), st.binary(min_size=1, max_size=8))
