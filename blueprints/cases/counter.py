@@ -23,10 +23,10 @@ from models.resident import Resident
 from process import journal
 from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, Refusal
-from services import data_sharing, files, intake, materials, on_record, point_items, residents
+from services import data_sharing, files, intake, intake_agents, materials, on_record, point_items, residents
 
 PERSON = ("applicant_id_number", "applicant_name", "applicant_phone", "applicant_address")
-AGENT = tuple(f"agent_{name}" for name in (*intake.AGENT_FIELDS, "letter"))
+AGENT = tuple(f"agent_{name}" for name in (*intake_agents.FIELDS, "letter"))
 ENDPOINTS = frozenset(
     f"cases.{name}"
     for name in ("new", "file", "look", "keep_draft", "drop_draft", "share", "visit", "visit_step", "call")

@@ -14,7 +14,7 @@ from models.case import Case
 from models.counter import CounterVisit
 from models.delegation import Letter
 from models.resident import Resident
-from services import cases, intake, one_form
+from services import cases, intake, intake_agents, one_form
 from tests.pages.test_counter import ANSWERS, TICKS, WIFE_TYPED
 from tests.services.fertility import FORM, WIFE
 
@@ -265,7 +265,7 @@ def test_an_agent_with_a_letter_is_written_down_with_every_case(session, client_
         visit.resident_id,
         ["file", "supplement"],
     )
-    assert visit.matters[0].case.private[intake.AGENT]["letter"] == letter.id
+    assert visit.matters[0].case.private[intake_agents.AGENT]["letter"] == letter.id
     assert "由林建国代办" in window.get(answer.headers["Location"]).text
 
 
