@@ -369,7 +369,6 @@ def _papers(session: Session, content: Content, actor: Actor, full: bool) -> lis
                 known=known,
                 earlier=None,
                 earlier_label=earlier,
-                print_url=None,
                 url=url_for("certificates.paper", uid=paper.uid) if paper.status == "ready" else None,
             )
         )

@@ -179,7 +179,7 @@ def opinion(uid: str, task_uid: str) -> ResponseReturnValue:
         if not is_mendable(refusal):
             raise
         session.expire_all()
-        from blueprints.content.views import page_of
+        from blueprints.content.page import page_of
 
         return page_of(load_or_404(Content, uid), opinion=(task_uid, comment, refusal))
     flash(_("意见已记下。"), "success")

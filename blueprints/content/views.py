@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
@@ -15,18 +12,14 @@ from sqlalchemy.orm import joinedload
 
 from blueprints import present, timeline
 from blueprints.content import actions as buttons
-from blueprints.content import office
 from blueprints.content.bp import bp
 from blueprints.content.facts import questions
-from blueprints.content.matter import matter
-from blueprints.content.waiting import waiting
+from blueprints.content.page import page_of
 from blueprints.context import current_actor, db_session, for_whom, load_for_step, load_or_404
-from blueprints.dynamic_forms import is_mendable, label_of, posted, show_refusal, uploaded
-from blueprints.exchange.tickets import elsewhere
+from blueprints.dynamic_forms import is_mendable, posted, show_refusal, uploaded
 from blueprints.generic import forms as type_forms
 from extensions import db
 from models.base import now
-from models.case import Case
 from models.content import Content
 from models.paper import Document
 from process import access, clock, engine, field_access, journal
@@ -36,150 +29,13 @@ from process.hop_bar import draw_hops
 from process.inputs import clean_text
 from process.library import library
 from process.refusals import InvalidInput, NotFound, Refusal
-from process.words import N_
-from services import actions, editing, field_choices, files, inside, jurisdiction, notes, visits
-from services.archive import shelf
-
-# What the agencies settle between them; the resident reads the ticket above it.
-SUB_TICKET = "sub_delegation"
-FILTERS = (
-    ("", N_("全部")),
-    ("move", N_("办理")),
-    ("message", N_("留言")),
-    ("note", N_("内部备注")),
-    ("document", N_("文件")),
-    ("paper", N_("文书")),
-)
+from services import actions, editing, field_choices, files, notes, visits
 
 
 @bp.get("/<uid>")
 @login_required
 def show(uid: str) -> ResponseReturnValue:
     return page_of(load_or_404(Content, uid))
-
-
-def page_of(
-    content: Content,
-    *,
-    failed: tuple[str, Any, Refusal] | None = None,
-    opinion: tuple[str, str, Refusal] | None = None,
-) -> ResponseReturnValue:
-    """The page; `failed` or `opinion` is what was just refused, shown where it was typed."""
-    session, actor = db_session(), current_actor()
-    definition = library.of(content, session)
-    state = definition.states[content.state]
-    content_type = library.type(content.type)
-    full = access.may(actor, access.VIEW_FULL, content, session)
-    acts = [
-        *buttons.buttons(session, content, engine.available(content, actor), actor),
-        *buttons.links(session, content, actor),
-    ]
-    errors = None
-    if failed is not None:
-        errors = failed[2]
-        for act in acts:
-            if act.id == failed[0]:
-                act.form, act.open = failed[1] or act.form, True
-    kind = request.args.get("show", "")
-    deadline = present.deadline_view(session, content, definition, explain=True, full=full)
-    insider = access.may(actor, "internal", content, session)
-    keeper = inside.shown_holder(session, content) if isinstance(content, Case) and not insider else content.assignee
-    holder = (
-        SimpleNamespace(
-            name=keeper.name if keeper else (content.unit.name if content.unit else ""),
-            unit=content.unit.name if content.unit and keeper else "",
-            phone=(content.unit.details or {}).get("phone") if content.unit else "",
-            since=_("自 %(when)s", when=present.moment(content.entered_at)),
-        )
-        if content.unit or keeper
-        else None
-    )
-    holder = elsewhere(session, content) or holder
-    ended = content.closed_at is not None
-    own = actor.resident_id is not None and actor.resident_id == content.applicant_id
-    thing = SimpleNamespace(
-        number=present.number_of(content),
-        kind=present.title_of(content_type),
-        title=content.title,
-        state=present.state_view(state),
-        version=content.version,
-        crumbs=[
-            present.Link(_("我的工作台"), url_for("desk.index")),
-            *(
-                [present.Link(present.title_of(content_type), url_for("generic.listed", type_id=content_type.id))]
-                if content_type.generic
-                else []
-            ),
-        ],
-        print_url=None,
-        archive_url=url_for("archive.case", uid=content.uid)
-        if isinstance(content, Case) and shelf.may_archive(session, actor, content)
-        else None,
-        uid=content.uid,
-        why_url=url_for("access.why", uid=content.uid)
-        if jurisdiction.of(actor).covers(content.place_path) or actor.holds("supervisor", content.place_path)
-        else None,
-        draft_key=content.number or content.uid,
-        illustrative=content_type.illustrative,
-        what=label_of(content_type.description),
-        notes=[_(note) for note in content_type.notes] if "system_admin" in actor.roles else [],
-        edit_url=url_for("content.edit", uid=content.uid)
-        if content_type.generic and access.may(actor, "edit", content, session)
-        else None,
-    )
-    html = render_template(
-        "content/show.html",
-        thing=thing,
-        steps=timeline.way(session, content, definition),
-        applicant=present.applicant_view(content, actor, session),
-        **matter(session, content, actor, full),
-        holder=holder,
-        ended=_("%(who)s，%(when)s", who=holder.name, when=present.moment(content.closed_at))
-        if ended and holder
-        else "",
-        deadline=deadline,
-        days_drawing=clock.picture(session, content, definition, locale=str(get_locale()), full=full)
-        if deadline
-        else None,
-        actions=acts,
-        office=office.verbs(content, actor),
-        opinions=office.opinions(session, content, actor, full),
-        copies=office.told(content),
-        opinion_failed=opinion,
-        blocked=waiting(session, content, actor, {act.id for act in acts}),
-        problem=errors,
-        entries=timeline.entries(session, content, actor, kind=kind if kind in dict(FILTERS) else ""),
-        entry_filters=[
-            SimpleNamespace(
-                label=_(label),
-                url=url_for("content.show", uid=content.uid, show=key or None) + "#thread",
-                active=kind == key,
-            )
-            for key, label in FILTERS
-            if key != "note" or insider
-        ],
-        history_url=url_for("content.history", uid=content.uid),
-        attach_url=_attach_url(content, actor),
-        compose=SimpleNamespace(
-            url=url_for("content.note", uid=content.uid),
-            can_message=(full or own) and content.type != SUB_TICKET,
-            can_note=insider,
-            own=own,
-            contact_url=url_for("messages.contact", uid=content.uid)
-            if full and insider and content.applicant is not None
-            else None,
-            # Where two agencies write in one thread, a line may be for one of them only.
-            two_ends=insider and any(p.until is None for p in content.places),
-        )
-        if (full or own or insider)
-        else None,
-    )
-    refused = errors or (opinion[2] if opinion else None)
-    return (html, refused.status) if refused is not None else html
-
-
-def _attach_url(content: Content, actor: access.Actor) -> str | None:
-    return url_for("content.attach", uid=content.uid) if access.may(actor, "attach", content, db_session()) else None
 
 
 @bp.route("/<uid>/do/<transition>", methods=["GET", "POST"])

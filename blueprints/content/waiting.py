@@ -9,11 +9,13 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from blueprints import present
 from models.case import Case
 from models.content import Content
 from models.delegation import Delegation
 from process import access
 from process.access import Actor
+from process.library import library
 from services import delegation_steps, inside
 
 
@@ -24,8 +26,10 @@ def waiting(session: Session, content: Content, actor: Actor, offered: Iterable[
         back = _given_back(session, case, actor)
         if back:
             return back
-    if not isinstance(case, Case) or case.state != "submitted":
+    if not isinstance(case, Case):
         return []
+    if case.state != "submitted":
+        return _for_its_case(session, content, case, actor) if isinstance(content, Delegation) else []
     if isinstance(content, Delegation) and content.state == "processing" and case.accepted_at is None:
         lost = [material.name for material in delegation_steps.lost_on_the_way(session, content)]
         words = _(
@@ -51,6 +55,24 @@ def waiting(session: Session, content: Content, actor: Actor, offered: Iterable[
             ),
         )
     ]
+
+
+def _for_its_case(session: Session, ticket: Delegation, case: Case, actor: Actor) -> list[Any]:
+    """A ticket goes on when its case does; until then the page would offer nothing, or a step that is refused."""
+    if actor.resident_id is not None:
+        return []
+    state = present.state_view(library.of(case, session).states[case.state]).label
+    if ticket.state == "processing" and case.state not in delegation_steps.DECIDED:
+        words = _(
+            "办件 %(number)s 现在是“%(state)s”，在那里审核、审批；有了结论，这里才有“审批”。",
+            number=case.number or "",
+            state=state,
+        )
+        return [_line(_("等办件的结论"), words)]
+    if ticket.state == "decided" and case.state not in delegation_steps.AT_HAND:
+        words = _("办件 %(number)s 现在是“%(state)s”，发证以后才能“出件”。", number=case.number or "", state=state)
+        return [_line(_("等办件发证"), words)]
+    return []
 
 
 def _given_back(session: Session, case: Case, actor: Actor) -> list[Any]:
