@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext
@@ -161,112 +162,112 @@ def entries(
     session: Session, content: Content, actor: Actor, *, kind: str = "", limit: int = 100
 ) -> list[dict[str, Any]]:
     """Journal, notes and documents in one time line, newest first. Internal notes only for those who hold `internal`."""
-    definition = library.of(content, session)
     insider = access.may(actor, "internal", content, session)
     # Masked sight is of times and states: what people wrote, and the names of files, may hold anything.
     full = access.may(actor, access.VIEW_FULL, content, session)
     found: list[dict[str, Any]] = []
     if kind in ("", "move", "paper", "view"):
-        rows = (
-            session.execute(
-                select(JournalEntry)
-                .where(JournalEntry.content_id == content.id)
-                # That somebody was told is in the journal and at the bell; here it would only hide what was done.
-                .where(JournalEntry.action.not_in(("notice:send", "message:tell")))
-                .options(joinedload(JournalEntry.person), joinedload(JournalEntry.substitute_for))
-                .order_by(JournalEntry.id.desc())
-                .limit(limit)
-            )
-            .scalars()
-            .all()
-        )
-        named = _named(session, rows)
-        reminded: set[tuple[str, str]] = set()
-        for entry in rows:
-            entry_kind = (
-                "paper"
-                if entry.action.startswith("paper:")
-                else "view"
-                if entry.action == "personal:reveal"
-                else "document"
-                if entry.action.startswith("document:")
-                else "move"
-            )
-            if entry_kind == "document" or (kind and entry_kind != kind):
-                continue
-            if (entry_kind == "view" or entry.action in INSIDE) and not insider:
-                continue
-            # One reminder rings at the holder and at the head: two rows of the journal, one line here.
-            if entry.action.startswith("clock:"):
-                if (rung := (entry.action, moment(entry.at))) in reminded:
-                    continue
-                reminded.add(rung)
-            found.append(
-                {
-                    "when": moment(entry.at),
-                    "at": entry.at,
-                    "iso": entry.at.isoformat(),
-                    "who": entry.person.name if entry.person else "",
-                    "for_whom": entry.substitute_for.name if entry.substitute_for else "",
-                    "title": entry_title(content, definition, entry.action) + _to_whom(entry, named),
-                    # Under whose authority a step was taken stands beside what was said.
-                    "text": "；".join(t for t in (entry.comment, _detail_text(entry.details)) if t)
-                    if full and (insider or entry.action not in BETWEEN_OFFICES)
-                    else "",
-                    "kind": entry_kind,
-                }
-            )
+        found += _moves(session, content, kind, limit, full=full, insider=insider)
     if full and kind in ("", "message", "note"):
-        notes = (
-            select(Note)
-            .where(Note.content_id == content.id)
-            .options(joinedload(Note.author))
-            .order_by(Note.id.desc())
-            .limit(limit)
-        )
-        for note in session.scalars(notes):
-            note_kind = "note" if note.audience == "internal" else "message"
-            if (note_kind == "note" and not notes_of.reads(session, actor, note, insider)) or (
-                kind and kind != note_kind
-            ):
-                continue
-            found.append(
-                {
-                    "when": moment(note.at),
-                    "at": note.at,
-                    "iso": note.at.isoformat(),
-                    "who": note.author.name if note.author else "",
-                    "for_whom": "",
-                    "title": _note_title(note),
-                    "text": note.text,
-                    "kind": note_kind,
-                    "note_id": note.id,
-                }
-            )
+        found += _words(session, content, actor, kind, limit, insider=insider)
     if full and kind in ("", "document"):
-        for document in session.scalars(
-            select(Document)
-            .where(Document.content_id == content.id)
-            .options(joinedload(Document.uploaded_by))
-            .order_by(Document.id.desc())
-            .limit(limit)
-        ):
-            found.append(
-                {
-                    "when": moment(document.created_at),
-                    "at": document.created_at,
-                    "iso": document.created_at.isoformat(),
-                    "who": document.uploaded_by.name if document.uploaded_by else "",
-                    "for_whom": "",
-                    "title": gettext("上传 %(name)s", name=document.filename),
-                    "text": "",
-                    "kind": "document",
-                }
-            )
+        found += _documents(session, content, limit)
     for further in FURTHER:
         further(session, content, actor, kind, found)
     found.sort(key=lambda e: e["at"], reverse=True)
     return found[:limit]
+
+
+def _line(at: datetime, who: Person | None, title: str, kind: str, **more: Any) -> dict[str, Any]:
+    named = who.name if who else ""
+    line = {"when": moment(at), "at": at, "iso": at.isoformat(), "who": named, "for_whom": "", "title": title}
+    return line | {"text": "", "kind": kind} | more
+
+
+def _moves(
+    session: Session, content: Content, kind: str, limit: int, *, full: bool, insider: bool
+) -> list[dict[str, Any]]:
+    """What was done, from the journal."""
+    definition = library.of(content, session)
+    rows = session.scalars(
+        select(JournalEntry)
+        .where(JournalEntry.content_id == content.id)
+        # That somebody was told is in the journal and at the bell; here it would only hide what was done.
+        .where(JournalEntry.action.not_in(("notice:send", "message:tell")))
+        .options(joinedload(JournalEntry.person), joinedload(JournalEntry.substitute_for))
+        .order_by(JournalEntry.id.desc())
+        .limit(limit)
+    ).all()
+    named = _named(session, rows)
+    reminded: set[tuple[str, str]] = set()
+    found = []
+    for entry in rows:
+        entry_kind = _kind(entry)
+        if entry_kind == "document" or (kind and entry_kind != kind):
+            continue
+        if (entry_kind == "view" or entry.action in INSIDE) and not insider:
+            continue
+        # One reminder rings at the holder and at the head: two rows of the journal, one line here.
+        if entry.action.startswith("clock:"):
+            if (rung := (entry.action, moment(entry.at))) in reminded:
+                continue
+            reminded.add(rung)
+        # Under whose authority a step was taken stands beside what was said.
+        said = "；".join(t for t in (entry.comment, _detail_text(entry.details)) if t)
+        found.append(
+            _line(
+                entry.at,
+                entry.person,
+                entry_title(content, definition, entry.action) + _to_whom(entry, named),
+                entry_kind,
+                for_whom=entry.substitute_for.name if entry.substitute_for else "",
+                text=said if full and (insider or entry.action not in BETWEEN_OFFICES) else "",
+            )
+        )
+    return found
+
+
+def _kind(entry: JournalEntry) -> str:
+    if entry.action == "personal:reveal":
+        return "view"
+    head = entry.action.partition(":")[0]
+    return head if head in ("paper", "document") else "move"
+
+
+def _words(
+    session: Session, content: Content, actor: Actor, kind: str, limit: int, *, insider: bool
+) -> list[dict[str, Any]]:
+    """What was said, to the resident or among colleagues."""
+    notes = session.scalars(
+        select(Note)
+        .where(Note.content_id == content.id)
+        .options(joinedload(Note.author))
+        .order_by(Note.id.desc())
+        .limit(limit)
+    )
+    found = []
+    for note in notes:
+        note_kind = "note" if note.audience == "internal" else "message"
+        if kind and kind != note_kind:
+            continue
+        if note_kind == "note" and not notes_of.reads(session, actor, note, insider):
+            continue
+        found.append(_line(note.at, note.author, _note_title(note), note_kind, text=note.text, note_id=note.id))
+    return found
+
+
+def _documents(session: Session, content: Content, limit: int) -> list[dict[str, Any]]:
+    documents = session.scalars(
+        select(Document)
+        .where(Document.content_id == content.id)
+        .options(joinedload(Document.uploaded_by))
+        .order_by(Document.id.desc())
+        .limit(limit)
+    )
+    return [
+        _line(one.created_at, one.uploaded_by, gettext("上传 %(name)s", name=one.filename), "document")
+        for one in documents
+    ]
 
 
 def _note_title(note: Note) -> str:
