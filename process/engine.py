@@ -17,9 +17,10 @@ from models.person import Person
 from models.task import AGREED, REFUSED
 from process import access, clock, guards, journal, numbers, registry, tasks, timers, writing
 from process.access import NOBODY, Actor
+from process.content_types import ContentType
 from process.definition import Definition, Transition
 from process.inputs import clean_inputs
-from process.library import ContentType, library
+from process.library import library
 from process.refusals import Forbidden, InvalidInput, NotAvailable, RequirementUnmet, Stale, UnknownTransition
 from process.registry import Step
 

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from models.content import Content
 from process import access, guards
 from process.access import Actor
+from process.content_types import Field
 from process.field_rules import HIDDEN, MASKED, OPEN, READ_ONLY, stricter
-from process.library import Field, library
+from process.library import library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 
 MASKS = {"id_number": mask_id_number, "phone": mask_phone, "person_name": mask_name, "address": mask_address}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,135 +13,13 @@ from sqlalchemy.orm import Session
 
 from models.content import Content, WorkflowVersion
 from process import field_rules, registry, sources
-from process.definition import Definition, Title
-from process.field_rules import FieldRule
+from process.content_types import ContentType, read
+from process.definition import Definition
 from process.parsing import parse
-from process.reading import Reader, Vocabulary
+from process.reading import Vocabulary
 from process.refusals import DefinitionError, NotFound
 
 HERE = Path(__file__).parent
-FIELD_KINDS = (
-    "text",
-    "longtext",
-    "date",
-    "datetime",
-    "choice",
-    "bool",
-    "number",
-    "id_number",
-    "phone",
-    "person_name",
-    "address",
-    "agency",
-    "item",
-    "person",
-    "applicant",
-    "case",
-    "list",
-    # Several agencies at once, e.g. everybody who is asked for an opinion.
-    "agencies",
-)
-NO_WORDS = Title("", "")
-# These name or locate a person, so they rest encrypted and are masked whether or not the type says `sensitive`.
-PERSONAL_KINDS = ("id_number", "phone", "person_name", "address")
-# Fields of these names say whose inbox the thing goes to: that place sees it as its addressee.
-ADDRESSEE_FIELDS = ("addressee", "addressees", "unit")
-# Fields a thing without Python may share with the columns every thing has; any other name of a column would overwrite it.
-SHARED_NAMES = ("title", "applicant", "unit")
-# Where a process stands on the page of all processes, in this order. Documented in docs/own-processes.md.
-GROUPS: Mapping[str, Title] = {
-    "intake": Title("受理和办件", "Intake and cases"),
-    "delegation": Title("代办和上门", "Delegation and home visits"),
-    "field": Title("网格和现场", "Grids and field work"),
-    "errand": Title("红色代办", "Red errands"),
-    "certificate": Title("证照和文书", "Certificates and papers"),
-    "catalogue": Title("事项和目录", "Items and the catalogue"),
-    "hotline": Title("热线和诉求", "Hotline and complaints"),
-    "supervision": Title("监督和考核", "Supervision and assessment"),
-    "enterprise": Title("企业和项目", "Enterprises and projects"),
-    "organisation": Title("队伍和管理", "Staff and administration"),
-    "other": Title("其他", "Other"),
-}
-
-
-TYPE_KEYS = frozenset(
-    {"id", "title", "kind", "workflow", "number", "create", "fields", "papers", "icon", "masked"}
-    | {"group", "description", "illustrative", "notes"}
-)
-FIELD_KEYS = frozenset({"kind", "title", "required", "sensitive", "options", "help", "column", "access"})
-# Names with a meaning of their own in API bodies and forms, and those that a form made from the fields has itself.
-RESERVED_NAMES = frozenset(
-    {"place", "type", "version", "comment", "on_behalf_of", "csrf_token", "actions", "places", "parent"}
-    | {"data", "errors", "form_errors", "meta", "process", "validate", "populate_obj", "hidden_tag", "is_submitted"}
-    | {"validate_on_submit"}
-    | {f"applicant_{part}" for part in ("name", "id_number", "phone", "address", "household_address")}
-)
-KIND_OF_SHARED: Mapping[str, tuple[str, ...]] = {
-    "title": ("text",),
-    "applicant": ("applicant",),
-    "unit": ("agency",),
-    "addressee": ("agency",),
-    "addressees": ("agencies",),
-}
-
-
-@dataclass(frozen=True)
-class Field:
-    name: str
-    kind: str
-    title: Title
-    required: bool = False
-    sensitive: bool = False
-    options: tuple[tuple[str, Title], ...] = ()
-    help: str = ""
-    # Shown as a column of the list; without any, the first plain fields are.
-    column: bool = False
-    # Hidden, masked or read-only in some states or for some people; see process/field_rules.py.
-    access: tuple[FieldRule, ...] = ()
-
-    @property
-    def private(self) -> bool:
-        """Rests encrypted, is never listed, and is masked for whoever may not see the contents."""
-        return self.sensitive or self.kind in PERSONAL_KINDS or field_rules.withheld(self.access)
-
-
-@dataclass(frozen=True)
-class Series:
-    """How a number is made: `prefix` None means the code of the unit (办件 DX-2026-000123)."""
-
-    name: str
-    prefix: str | None
-    per: str = "district"
-    digits: int = 6
-
-
-@dataclass(frozen=True)
-class ContentType:
-    id: str
-    title: Title
-    kind: str
-    workflow: str
-    series: Series | None
-    create: tuple[str, ...]
-    fields: tuple[Field, ...] = ()
-    papers: tuple[str, ...] = ()
-    icon: str = "file"
-    # What somebody is told who may see the thing but not its contents (permission view without view_full).
-    masked: tuple[str, ...] = ()
-    # Where it stands among all processes, what it is in a sentence, and whether the office invented it (示例).
-    group: str = "other"
-    description: Title = NO_WORDS
-    illustrative: bool = False
-    # What an administrator should know: which rules of the source are not enforced, and why.
-    notes: tuple[str, ...] = ()
-
-    @property
-    def generic(self) -> bool:
-        """Lives without any Python of its own."""
-        return self.kind == "content"
-
-    def field(self, name: str) -> Field | None:
-        return next((f for f in self.fields if f.name == name), None)
 
 
 @dataclass
@@ -230,7 +107,7 @@ def _definition(text: str, file: str, names: Vocabulary) -> Definition:
 
 @lru_cache(maxsize=256)
 def _content_type(text: str, file: str, names: Vocabulary) -> ContentType:
-    return _type(sources.read(text, file, from_outside=False), file, names)
+    return read(sources.read(text, file, from_outside=False), file, names)
 
 
 def load(names: Vocabulary, folders: tuple[Path, ...] = (HERE,)) -> Library:
@@ -339,125 +216,3 @@ def _posts(data: Any, names: Vocabulary) -> frozenset[str]:
             "policy.yaml", "outside", f"no such role: {', '.join(map(str, wrong))}", "a list of roles"
         )
     return frozenset(given)
-
-
-def _type(data: Any, file: str, names: Vocabulary) -> ContentType:
-    if not isinstance(data, dict):
-        raise DefinitionError(file, "(top)", "must be a mapping", f"found {type(data).__name__}")
-
-    def title(value: Any, key: str) -> Title:
-        if isinstance(value, dict) and {"zh", "en"} <= set(value):
-            return Title(value["zh"], value["en"])
-        raise DefinitionError(file, key, "a title needs both languages", "{zh: …, en: …}")
-
-    unknown = sorted(set(data) - TYPE_KEYS, key=str)
-    if unknown:
-        raise DefinitionError(file, str(unknown[0]), "unknown key", f"one of {', '.join(sorted(TYPE_KEYS))}")
-    for key in ("id", "workflow"):
-        if not isinstance(data.get(key), str):
-            raise DefinitionError(file, key, "is missing")
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", data["id"]):
-        raise DefinitionError(file, "id", f"'{data['id'][:60]}' is no id", "small letters, digits and _, at most 40")
-    kind, kinds = data.get("kind", "content"), sorted(Content.__mapper__.polymorphic_map)
-    if kind not in kinds:
-        raise DefinitionError(file, "kind", f"unknown kind '{kind}'", f"one of {', '.join(kinds)}")
-    group = data.get("group", "other")
-    if group not in GROUPS:
-        raise DefinitionError(file, "group", f"unknown group '{group}'", f"one of {', '.join(GROUPS)}")
-    for key in ("illustrative",):
-        if not isinstance(data.get(key, False), bool):
-            raise DefinitionError(file, key, "must be true or false")
-    notes = data.get("notes") or []
-    if isinstance(notes, str):
-        notes = [notes]
-    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
-        raise DefinitionError(file, "notes", "must be a sentence or a list of sentences")
-
-    def mapping(value: Any, key: str) -> dict[str, Any]:
-        if not isinstance(value or {}, dict):
-            raise DefinitionError(file, key, "must be a mapping", f"found {type(value).__name__}")
-        return dict(value or {})
-
-    def listed(key: str) -> tuple[str, ...]:
-        value = data.get(key) or []
-        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-            raise DefinitionError(file, key, "must be a list of names")
-        return tuple(value)
-
-    fields = []
-    for name, raw in mapping(data.get("fields"), "fields").items():
-        spec = mapping(raw, f"fields.{name}")
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", str(name)):
-            raise DefinitionError(file, f"fields.{name}", "is no field name", "small letters, digits and _, at most 40")
-        if kind == "content" and (name in RESERVED_NAMES or (name in _columns() and name not in SHARED_NAMES)):
-            raise DefinitionError(file, f"fields.{name}", "every thing has something of this name", "another name")
-        odd = sorted(set(spec) - FIELD_KEYS, key=str)
-        if odd:
-            raise DefinitionError(
-                file, f"fields.{name}.{odd[0]}", "unknown key", f"one of {', '.join(sorted(FIELD_KEYS))}"
-            )
-        if spec.get("kind") not in FIELD_KINDS:
-            raise DefinitionError(
-                file, f"fields.{name}.kind", f"unknown kind '{spec.get('kind')}'", f"one of {', '.join(FIELD_KINDS)}"
-            )
-        options = tuple(
-            (oid, title(t, f"fields.{name}.options.{oid}"))
-            for oid, t in mapping(spec.get("options"), f"fields.{name}.options").items()
-        )
-        if (spec["kind"] == "choice") != bool(options):
-            raise DefinitionError(
-                file,
-                f"fields.{name}.options",
-                "a choice needs options" if not options else "only a choice has options",
-                "options: {id: {zh: …, en: …}}",
-            )
-        if kind == "content" and name in KIND_OF_SHARED and spec["kind"] not in KIND_OF_SHARED[name]:
-            raise DefinitionError(
-                file, f"fields.{name}.kind", f"'{name}' cannot be a {spec['kind']}", " or ".join(KIND_OF_SHARED[name])
-            )
-        fields.append(
-            Field(
-                name,
-                spec["kind"],
-                title(spec.get("title"), f"fields.{name}.title"),
-                bool(spec.get("required")),
-                bool(spec.get("sensitive")),
-                options,
-                str(spec.get("help") or ""),
-                bool(spec.get("column")),
-                field_rules.parse(spec.get("access"), f"fields.{name}.access", Reader(file, names)),
-            )
-        )
-    for paper in listed("papers"):
-        if names.papers and paper not in names.papers:
-            raise DefinitionError(file, "papers", f"unknown paper '{paper}'")
-    for role in listed("create"):
-        if names.roles and role not in names.roles and role not in ("anyone", "applicant"):
-            raise DefinitionError(file, "create", f"unknown role '{role}'")
-    number = mapping(data.get("number"), "number")
-    series = (
-        Series(data["id"], number.get("prefix"), number.get("per", "district"), number.get("digits", 6))
-        if number
-        else None
-    )
-    return ContentType(
-        data["id"],
-        title(data.get("title"), "title"),
-        kind,
-        data["workflow"],
-        series,
-        listed("create"),
-        tuple(fields),
-        listed("papers"),
-        data.get("icon", "file"),
-        listed("masked"),
-        group,
-        title(data["description"], "description") if data.get("description") else NO_WORDS,
-        bool(data.get("illustrative")),
-        tuple(notes),
-    )
-
-
-def _columns() -> frozenset[str]:
-    """What every thing has besides its fields."""
-    return frozenset(Content.__mapper__.attrs.keys()) | {"place_id"}

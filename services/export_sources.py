@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from models.content import Content
 from process import field_access, guards
 from process.access import Actor
+from process.content_types import Field
 from process.field_rules import HIDDEN, MASKED
-from process.library import Field, library
+from process.library import library
 from process.masking import mask_name
 from process.numbers import CHINA
 from services import lists, search

@@ -13,7 +13,7 @@ from models.case import ServiceItem
 from models.person import Person
 from process import access, clock
 from process.access import Actor
-from process.library import ContentType
+from process.content_types import ContentType
 from services import town_platforms
 from services.case_routing import above
 from services.office import full_name

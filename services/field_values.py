@@ -15,9 +15,9 @@ from models.case import Case, ServiceItem
 from models.person import Person
 from process import access, clock
 from process.access import Actor
+from process.content_types import ContentType, Field
 from process.identity import IdNumber, normalise_phone
 from process.inputs import clean_text
-from process.library import ContentType, Field
 from process.numbers import CHINA
 from process.refusals import InvalidInput
 

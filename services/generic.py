@@ -15,7 +15,8 @@ from models.content import Content, ContentPlace
 from models.resident import Resident
 from process import access, clock, engine, registry
 from process.access import Actor
-from process.library import ADDRESSEE_FIELDS, ContentType, Field, library
+from process.content_types import ADDRESSEE_FIELDS, ContentType, Field
+from process.library import library
 from process.refusals import Forbidden, InvalidInput
 from services import case_routing, field_values, residents
 

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from models.content import Content
 from process import access
 from process.access import Actor
+from process.content_types import GROUPS, ContentType
 from process.definition import Definition
-from process.library import GROUPS, ContentType, library
+from process.library import library
 from services import generic
 from services.listing import own
 

@@ -15,9 +15,10 @@ from models.person import Person
 from models.rule import Rule
 from process import clock, engine, journal, relations
 from process.access import NOBODY
+from process.content_types import ContentType
 from process.definition import Title
 from process.inputs import clean_text
-from process.library import ContentType, library
+from process.library import library
 from process.refusals import InvalidInput, NotAvailable, Refusal
 from services import field_values, notices
 

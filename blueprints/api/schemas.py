@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from process.content_types import ContentType, Field
 from process.definition import INPUT_KINDS, TONES
-from process.library import ContentType, Field, library
+from process.library import library
 from services import town_platforms
 
 TEXT: dict[str, Any] = {"type": "string"}

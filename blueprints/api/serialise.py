@@ -24,9 +24,10 @@ from models.person import Person
 from models.resident import Resident
 from process import access, engine, field_access, office
 from process.access import Actor
+from process.content_types import Field
 from process.definition import Input, Title, Transition
 from process.field_rules import HIDDEN, MASKED, withheld
-from process.library import Field, library
+from process.library import library
 from process.masking import mask_address, mask_id_number, mask_name, mask_phone
 from process.numbers import CHINA
 from services import inside, side_by_side, visits

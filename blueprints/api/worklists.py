@@ -12,8 +12,9 @@ from blueprints.api.serialise import words
 from blueprints.context import current_actor, db_session
 from process import pages
 from process.access import Actor
+from process.content_types import ContentType
 from process.definition import Worklist
-from process.library import ContentType, library
+from process.library import library
 from process.pages import Wanted
 
 # Above this a list says `more`.

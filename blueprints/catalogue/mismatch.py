@@ -17,7 +17,8 @@ from blueprints.catalogue.places import loaded
 from blueprints.context import current_actor, db_session
 from blueprints.dynamic_forms import Asked, posted, show_refusal
 from catalogue import loader as catalogue
-from process.library import Field, library
+from process.content_types import Field
+from process.library import library
 from process.refusals import Forbidden, NotFound, Refusal
 from services import actions
 

@@ -16,7 +16,7 @@ from models.content import Content
 from models.person import Person
 from process import access
 from process.access import Actor
-from process.library import ContentType, Field
+from process.content_types import ContentType, Field
 from services.office import full_name
 
 MOST = 3

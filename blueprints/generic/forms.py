@@ -27,8 +27,8 @@ from blueprints.dynamic_forms import Asked, hint_of, label_of, narrowing, offere
 from models.agency import Agency
 from models.content import Content
 from process import field_access
+from process.content_types import ContentType, Field
 from process.field_rules import OPEN
-from process.library import ContentType, Field
 from process.numbers import CHINA
 from process.refusals import Refusal
 from services.field_values import LIMITS

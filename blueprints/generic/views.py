@@ -27,8 +27,9 @@ from models.base import now
 from models.content import Content
 from process import engine, guards, pages
 from process.access import Actor
+from process.content_types import GROUPS, ContentType
 from process.definition import Transition
-from process.library import GROUPS, ContentType, library
+from process.library import library
 from process.pages import Key, Wanted
 from process.refusals import InvalidInput, NotFound, Refusal
 from services import actions, field_choices, generic, listing, overview

@@ -18,8 +18,9 @@ from models.content import Content
 from models.ledger import Counter
 from models.tiers import tiers_of
 from process import access, numbers
+from process.content_types import ContentType
 from process.definition import Definition
-from process.library import ContentType, library
+from process.library import library
 from services.scale.city import Plan, Spot, World
 
 # Of a hundred things: what they are. Types without Python share what is left.

@@ -21,8 +21,9 @@ from models.task import OPEN
 from process import access, engine, office, tasks
 from process.access import Actor, load_actor
 from process.clock import local_day
+from process.content_types import Field
 from process.definition import SPECIAL_TOKENS, Definition, Input, Transition
-from process.library import Field, library
+from process.library import library
 from services import actions, photo_filing
 from services.hall import booking
 
