@@ -63,7 +63,7 @@ def by_code(session: Session, code: Any, on: date) -> ServiceItem:
     """The published item, or a refusal that says which field to mend."""
     found = session.scalar(select(ServiceItem).where(ServiceItem.code == str(code or ""))) if code else None
     if found is None:
-        raise InvalidInput("没有找到这个事项，请从事项目录中选择。", {"item": "没有这个事项"})
+        raise InvalidInput("没有找到这个事项，请从事项目录中选择。", {"item": "没有这个事项" if code else "请选择事项"})
     if found.state != "published" or not record_of(found).fileable(on):
         raise InvalidInput(f"“{found.title}”现在不受理，请到事项目录查看替代的事项。", {"item": "该事项现在不受理"})
     return found

@@ -217,6 +217,11 @@ def ask_for_materials(step: Step) -> None:
 def supply_materials(step: Step) -> None:
     ticket: Delegation = step.content
     lines = custody.read_lines(step.inputs.get("lines") or [], ticket.case)
+    if not lines and not step.inputs.get("comment"):
+        raise InvalidInput(
+            "还没有写补了什么。随单补送的请列在清单上；补了话或扫描件的，请在“补了什么”里写一句，对方照着核对。",
+            {"comment": "请写一句补了什么"},
+        )
     if lines:
         at_hand.require_at_hand(lines, delegations.station(ticket.place), step.actor.person_id, ticket.owner_id)
         giver, taker = custody.unit(ticket.place, step.actor), custody.unit(ticket.addressee)

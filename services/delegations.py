@@ -13,6 +13,7 @@ from models.base import now
 from models.case import Case, ServiceItem
 from models.content import Content
 from models.delegation import Delegation, HomeVisit, Letter
+from models.ledger import JournalEntry
 from process import access, clock, engine, journal, registry
 from process.access import Actor
 from process.inputs import LIMITS, clean_text
@@ -222,7 +223,8 @@ def addressee_of(session: Session, agency_id: Any) -> Agency:
     """The unit named, or the desk that takes papers for it: a street's front office for the street."""
     agency = session.get(Agency, str(agency_id or ""))
     if agency is None:
-        raise InvalidInput("没有找到要转交的单位，请从机构列表中选择。", {"addressee": "没有这个单位"})
+        missing = "没有这个单位" if agency_id else "请选择单位"
+        raise InvalidInput("没有找到要转交的单位，请从机构列表中选择。", {"addressee": missing})
     return case_routing.front_office(session, agency)
 
 
@@ -309,3 +311,16 @@ def letter_signed(step: Step) -> None:
         # A report that somebody died or moved acts for nobody; there is no one left at that door to sign.
         return
     letters.require(letter, clock.local_day(step.at), principal=ticket.applicant_id)
+
+
+def asked_for(session: Session, ticket: Delegation) -> str:
+    """What the other end said is missing when it asked last: whoever supplies it reads it where they write the list."""
+    return (
+        session.scalar(
+            select(JournalEntry.comment)
+            .where(JournalEntry.content_id == ticket.id, JournalEntry.action == "delegation:request_materials")
+            .order_by(JournalEntry.id.desc())
+            .limit(1)
+        )
+        or ""
+    )

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.agency import Agency
-from models.base import now
+from models.base import at_time, now
 from models.case import Case
 from models.delegation import Handover, HomeVisit
 from models.paper import Document
@@ -207,7 +207,14 @@ def collect_papers(step: Step) -> None:
 
 @registry.effect("file_for_resident")
 def file_for_resident(step: Step) -> None:
-    """The same day: a case for the resident, and a ticket to whoever decides it."""
+    """The same day: a case for the resident, and a ticket to whoever decides it.
+
+    All of it at the moment of the step: a thing must not be born after the first step it takes."""
+    with at_time(step.at):
+        _file(step)
+
+
+def _file(step: Step) -> None:
     visit: HomeVisit = step.content
     station = _station(step)
     if findings.is_check(visit):

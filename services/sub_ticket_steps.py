@@ -274,7 +274,9 @@ def open_joint_parts(step: Step) -> None:
         question = (parent.fields or {}).get(
             "message"
         ) or f"请协助办理“{parent.title}”，并答复{parent.addressee.name}。"
-        sub = sub_tickets.open_part(step.session, step.actor, parent, addressee, question, joint=True, allowed=True)
+        sub = sub_tickets.open_part(
+            step.session, step.actor, parent, addressee, question, joint=True, allowed=True, at=step.at
+        )
         engine.fire(sub, "send", step.actor, on_behalf_of=step.on_behalf_of, cause=step)
 
 

@@ -99,6 +99,7 @@ def open_part(
     *,
     joint: bool = False,
     allowed: bool = False,
+    at: datetime | None = None,
 ) -> Delegation:
     """Checks and brings a part to life; it is not sent yet."""
     require_partner(session, parent, addressee, joint=joint)
@@ -133,6 +134,7 @@ def open_part(
         actor,
         type_id=TYPE,
         place=parent.addressee,
+        at=at,
         allowed=allowed,
         details={"ticket": parent.uid, "addressee": addressee.id},
     )

@@ -20,7 +20,7 @@ from process.access import Actor
 from process.refusals import Forbidden, InvalidInput, NotFound
 from process.registry import Step
 from process.words import N_
-from services import couriers, errand_board, notices, places, street_map, tour_solver
+from services import address_routing, couriers, errand_board, notices, places, street_map, tour_solver
 from services.errands import CARRYING, DISPATCHER
 from services.street_map import StreetMap
 
@@ -59,8 +59,8 @@ def plan(session: Session, actor: Actor, given: Mapping[str, Any]) -> tuple[list
         if free is None or courier.expired or courier.suspended:
             continue
         runners.append(_runner(board, courier.person_id, profile.point, free, at, courier.limit - courier.open))
-        own += [_load(board, one, at, courier.person_id) for one in carried_by(session, courier.person_id)]
-    found = tour_solver.solve(runners, [*own, *(_load(board, one, at, None) for one in waiting)])
+        own += [_load(session, board, one, at, courier.person_id) for one in carried_by(session, courier.person_id)]
+    found = tour_solver.solve(runners, [*own, *(_load(session, board, one, at, None) for one in waiting)])
     by_id = {one.id: one for one in waiting}
     made = []
     for runner in runners:
@@ -114,8 +114,18 @@ def _runner(
     return tour_solver.Runner(person_id, (spot.x, spot.y), _seconds(free[0], at), _seconds(free[1], at), max(room, 0))
 
 
-def _load(board: StreetMap, errand: Errand, at: datetime, only: int | None) -> tour_solver.Load:
-    start, end = board.spot(errand.from_agency or errand.place), board.spot(errand.to_agency or errand.place)
+def _place(session: Session, street: Agency, errand: Errand, fetches: bool) -> Agency:
+    """The unit at one end of an errand; for a home, the community of this street that its address names."""
+    unit, address = (errand.from_agency, errand.from_address) if fetches else (errand.to_agency, errand.to_address)
+    if unit is not None:
+        return unit
+    home = address_routing.named_in(session, address or "")
+    return home if home is not None and street.holds(home.path) else errand.place
+
+
+def _load(session: Session, board: StreetMap, errand: Errand, at: datetime, only: int | None) -> tour_solver.Load:
+    start = board.spot(_place(session, board.street, errand, True))
+    end = board.spot(_place(session, board.street, errand, False))
     fetched = errand.state in ("picked_up", "on_way")
     until = _seconds(errand.window_end, at) if errand.window_end is not None else None
     since = _seconds(errand.window_start, at) if errand.window_start is not None else None
@@ -184,7 +194,7 @@ def _write(
     here, seconds, metres = (point.x, point.y), 0, 0.0
     for position, stop in enumerate(stops, start=1):
         errand = session.get_one(Errand, stop.load)
-        place = (errand.from_agency if stop.fetches else errand.to_agency) or errand.place
+        place = _place(session, board.street, errand, stop.fetches)
         spot = board.spot(place)
         there = (spot.x, spot.y)
         leg = tour_solver.seconds_between(here, there)
@@ -217,7 +227,7 @@ def replan(session: Session, tour: CourierTour, why: str, at: datetime) -> None:
         session.flush()
         return
     runner = _runner(board, tour.person_id, profile.point, (at, at + LONGEST), at, len(rest))
-    found = tour_solver.solve([runner], [_load(board, one, at, tour.person_id) for one in rest])
+    found = tour_solver.solve([runner], [_load(session, board, one, at, tour.person_id) for one in rest])
     _write(session, tour, board, found.stops[runner.id], at)
     person = session.get_one(Person, tour.person_id)
     once = f"tour:{tour.id}:{tour.revision}"

@@ -15,10 +15,12 @@ from models.delegation import Delegation, Handover, HandoverLine
 from models.paper import Document, Paper
 from process import access
 from process.access import Actor
+from process.words import N_
 from services import at_hand, custody
 from services.search import matching
 
 MOST = 60
+IN_FILE, GIVEN_BACK = N_("案卷（复印件或电子件）"), N_("已归还申请人")
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,10 @@ def _by_paper(session: Session, lists: Sequence[Handover]) -> dict[int | str, tu
     found: dict[int | str, list[Hand]] = {}
     for handover in lists:
         for line in handover.lines:
-            signer = " ".join(
-                part for part in (handover.to_label, handover.to_person.name if handover.to_person else "") if part
-            )
+            person = handover.to_person.name if handover.to_person else ""
+            # Some labels end with the name of the person already.
+            named = not person or handover.to_label.endswith(person)
+            signer = handover.to_label if named else f"{handover.to_label} {person}".strip()
             counted = line.counted is not None or handover.signed_at is not None
             hand = Hand(
                 handover,
@@ -156,9 +159,9 @@ def _now(material: Material | None, name: str, original: bool, sheets: int, chai
     elif lost and last is not None:
         place = f"待查（{last.handover.to_label}清点时没有收到）"
     elif last is not None and last.handover.action == "give_back":
-        place = "已归还申请人"
+        place = GIVEN_BACK
     elif material is not None:
-        place = "案卷（复印件或电子件）"
+        place = IN_FILE
     else:
         giver = last.handover.from_label if last is not None else ""
         place = giver if underway or last is None else (last.signed_by or last.handover.to_label)
@@ -235,6 +238,6 @@ def find(session: Session, actor: Actor, words: str, units: Sequence[str] = ()) 
         rows = session.execute(statement.options(*options).order_by(Material.id.desc()).limit(MOST)).unique()
         for material, thing in rows:
             if material.id not in found and access.may(actor, access.VIEW_FULL, thing, session):
-                place = custody.holder(material) if material.original_held else "案卷（复印件或电子件）"
+                place = custody.holder(material) if material.original_held else IN_FILE
                 found[material.id] = Found(material, thing, place)
     return list(found.values())[:MOST]

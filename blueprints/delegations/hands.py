@@ -93,7 +93,7 @@ def _row(one: Whereabouts, sight: _Sight, own: bool) -> Any:
         name=one.name,
         original=one.original,
         sheets=one.sheets,
-        holder=one.holder,
+        holder=_(one.holder) if one.holder else "",
         since=present.moment(one.since),
         underway=one.on_the_way,
         signed_by=one.signed.signed_by if one.signed else "",
@@ -147,7 +147,7 @@ def find_papers() -> ResponseReturnValue:
             SimpleNamespace(
                 name=one.material.name,
                 original=one.material.original_held,
-                holder=one.holder,
+                holder=_(one.holder) if one.holder else "",
                 who=mask_name(one.through.applicant.name) if one.through.applicant else "",
                 number=present.number_of(one.through),
                 url=url_for("delegations.whereabouts", uid=one.through.uid),

@@ -21,7 +21,7 @@ from models.delegation import Delegation, Handover
 from process import access, engine
 from process.library import library
 from process.refusals import NotFound, Refusal
-from services import actions, counting, custody, delegation_steps, further, sub_tickets
+from services import actions, counting, custody, delegation_steps, delegations, further, sub_tickets
 
 EXTRA_ROWS = 2
 
@@ -128,8 +128,17 @@ def _hand_out(uid: str, step: str, proposed: Callable[[Delegation], list[custody
             return _done(ticket, title)
         ticket = load_or_404(Delegation, uid)
         _blame(form, refusal)
-    page = render_template("delegations/send.html", ticket=ticket, form=form, title=title, step=step)
+    page = render_template(
+        "delegations/send.html", ticket=ticket, form=form, title=title, step=step, asked=_asked(ticket, step)
+    )
     return page, 422 if request.method == "POST" else 200
+
+
+def _asked(ticket: Delegation, step: str) -> str:
+    """What the other end wants, in its words."""
+    if step == "supply":
+        return delegations.asked_for(db_session(), ticket)
+    return str((ticket.fields or {}).get("question") or "") if step == "answer" else ""
 
 
 def _perform(ticket: Delegation, step: str, inputs: dict[str, Any]) -> Refusal | None:
@@ -192,6 +201,9 @@ def _count(uid: str, step: str, list_of: Callable[[Delegation], Handover | None]
         return _count_page(page, {}, {})
     typed = {index: row for index, row in enumerate(_rows((len(handover.lines) if handover else 0) + EXTRA_ROWS))}
     inputs: dict[str, Any] = {"lines": [row for row in typed.values() if row.get("counted") or row.get("material")]}
+    if not inputs["lines"]:
+        # Nothing was typed: it is said beside the first line, like any other line that was not counted.
+        inputs["lines"] = [{"line": "1"}]
     for row in inputs["lines"]:
         row.setdefault("counted", "")
     if handover is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -129,6 +130,10 @@ def _page(ticket: Delegation, form: FlaskForm) -> str:
     )
 
 
+def _day(iso: str) -> str:
+    return present.day_of(date.fromisoformat(iso)) if iso else ""
+
+
 def _told(session: Session, ticket: Delegation, actor: Actor, *, full: bool) -> list[Any]:
     """The parts for whoever reads the ticket; answers only for staff who see it in full, the part's own page by its own rights."""
     found = sub_tickets.told(session, ticket)
@@ -145,8 +150,8 @@ def _told(session: Session, ticket: Delegation, actor: Actor, *, full: bool) -> 
             state=present.state_view(library.of(states[part.uid], session).states[states[part.uid].state]),
             since=present.moment(part.since),
             question=part.question if staff else "",
-            promised=part.promised,
-            reply_by=part.reply_by,
+            promised=_day(part.promised),
+            reply_by=_day(part.reply_by),
             verdict=_(part.verdict) if staff and part.verdict else "",
             answer=part.answer if staff else "",
             late=part.late if staff else "",

@@ -21,7 +21,7 @@ from blueprints.present import title_of
 from models.base import now
 from models.errand import Errand
 from process.access import Actor
-from process.refusals import Forbidden
+from process.refusals import Forbidden, RequirementUnmet
 from services import actions, errand_board, places
 from services.errand_board import Glance, Load
 
@@ -102,7 +102,11 @@ def _visitor() -> Actor:
 def press(uid: str, step: str) -> ResponseReturnValue:
     """A step that asks nothing: the button, the key and the drag all end here."""
     errand, actor = load_for_step(Errand, uid, step), current_actor()
-    done = actions.perform(errand, step, actor)
+    try:
+        done = actions.perform(errand, step, actor)
+    except RequirementUnmet as unmet:
+        # Nothing was typed here, so there are no boxes to mend: only the sentence is said.
+        raise RequirementUnmet(unmet.detail) from unmet
     flash(_("%(number)s：%(what)s，已办好。", number=errand.number or "", what=title_of(done.transition)), "success")
     if request.form.get("from") == "phone":
         return redirect(url_for("errands.mine"), 303)

@@ -15,6 +15,7 @@ from flask_login import login_required
 from blueprints.context import current_actor, db_session, load_or_404
 from blueprints.errands.bp import bp
 from blueprints.grid.forms import Box, attempt, page
+from blueprints.present import full_day, period
 from extensions import limiter
 from models.base import now
 from models.errand import Errand
@@ -42,6 +43,8 @@ def courier(username: str) -> ResponseReturnValue:
     return render_template(
         "errands/courier.html",
         profile=profile,
+        trained_until=full_day(profile.trained_until),
+        suspended_on=full_day(profile.suspended_on),
         own=profile.person_id == actor.person_id,
         dispatcher=couriers.dispatches(session, actor, profile),
         expired=profile.trained_until is None or profile.trained_until < today,
@@ -52,17 +55,30 @@ def courier(username: str) -> ResponseReturnValue:
         ],
         area=[one.name for one in _communities(profile) if one.id in (profile.area or ())],
         skills=[_(couriers.SKILLS[one]) for one in profile.skills or () if one in couriers.SKILLS],
-        away=couriers.absences(session, [profile.person_id], today).get(profile.person_id, []),
+        away=[
+            SimpleNamespace(
+                id=one.id, days=full_day(one.since) if one.since == one.until else period(one.since, one.until)
+            )
+            for one in couriers.absences(session, [profile.person_id], today).get(profile.person_id, [])
+        ],
         months=[
             SimpleNamespace(
                 month=one,
-                name=f"{one.begin:%Y-%m}",
-                hours=courier_record.in_words(one.minutes),
-                kinds="、".join(f"{names[kind]} {count}" for kind, count, _minutes in one.kinds),
+                name=_("%(y)s年%(m)s月", y=one.begin.year, m=one.begin.month),
+                hours=_served(one.minutes),
+                kinds=_("、").join(f"{names[kind]} {count}" for kind, count, _minutes in one.kinds),
             )
             for one in courier_record.last_months(session, profile.person_id, today)
         ],
     )
+
+
+def _served(minutes: int) -> str:
+    """Time that counts for somebody is told to the minute."""
+    hours, rest = divmod(minutes, 60)
+    if hours and rest:
+        return _("%(h)s 小时 %(m)s 分", h=hours, m=rest)
+    return _("%(n)s 小时", n=hours) if hours else _("%(n)s 分钟", n=rest)
 
 
 def _answered(

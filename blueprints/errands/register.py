@@ -16,6 +16,7 @@ from blueprints.context import current_actor, db_session
 from blueprints.dynamic_forms import show_refusal
 from blueprints.errands.bp import BOARD_ROLES, POSTING_ROLES, bp
 from blueprints.errands.forms import ErrandForm
+from blueprints.present import full_day
 from models.base import now
 from process import clock
 from process.refusals import Forbidden, InvalidInput, NotFound
@@ -83,6 +84,7 @@ def couriers() -> ResponseReturnValue:
         "errands/couriers.html",
         street=street,
         nodes=nodes,
+        full_day=full_day,
         total=len(found),
         expired=sum(c.expired for c in found),
         may_register=dispatches,

@@ -62,6 +62,7 @@ def mine() -> ResponseReturnValue:
             state=cards.state_of(session, errand),
             facts=cards.facts(session, errand, actor),
             steps=cards.next_steps(session, errand, actor),
+            failed=errand.state == "failed",
             url=url_for("errands.task", uid=errand.uid),
         )
         for errand in errand_board.mine(session, actor)
@@ -197,11 +198,14 @@ def _leave_out(form: Any, errand: Errand, step: str) -> None:
     if step not in ("pick_up", "deliver"):
         return
     needs = errand_kinds.asked_at(errand, step)
-    for need, name in (("id_check", "id_checked"), ("photo", "photos")):
-        if need not in needs:
+    for need, name in (("id_check", "id_checked"), ("photo", "photos"), ("signature", "signature")):
+        if need in needs:
+            form[name].flags.required = True
+        elif name == "signature" and step == "pick_up":
+            # Whoever hands out the papers may sign all the same.
+            form[name].flags.asked_when = None
+        else:
             del form[name]
-    if step == "deliver" and "signature" not in needs:
-        del form.signature
 
 
 def _given(errand: Errand, form: Any) -> dict[str, Any]:

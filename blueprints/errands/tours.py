@@ -16,13 +16,17 @@ from blueprints.grid.forms import attempt
 from blueprints.present import moment
 from models.agency import Agency
 from models.base import now
-from models.courier import CourierTour
-from process import clock
+from models.courier import CourierStop, CourierTour
+from process import access, clock
+from process.access import Actor
 from process.numbers import CHINA
 from process.refusals import Forbidden, Refusal
 from services import errand_board, errand_kinds, places, tours
 
 WIDE = 720
+# The papers of a stop are fetched, or brought, once the errand stands here.
+BROUGHT = ("delivered", "confirmed")
+FETCHED = ("picked_up", "on_way", *BROUGHT)
 
 
 @bp.get("/tours")
@@ -42,8 +46,10 @@ def plan_tours() -> ResponseReturnValue:
     found, left = made
     if not found:
         flash(_("这些任务在时限里没有人能送到，请改时限或多选几位跑腿工。"), "warning")
-    else:
+    elif left:
         flash(_("排好 %(n)s 趟，已指派并通知跑腿工；还有 %(left)s 单没排进去。", n=len(found), left=left), "success")
+    else:
+        flash(_("排好 %(n)s 趟，已指派并通知跑腿工；全都排进去了。", n=len(found)), "success")
     return redirect(url_for("errands.all_tours"), 303)
 
 
@@ -87,8 +93,10 @@ def tour(uid: str) -> ResponseReturnValue:
                 number=stop.errand.number,
                 title=stop.errand.title,
                 needs=[_(errand_kinds.NEEDS[one]) for one in stop.errand.needs or () if one in errand_kinds.NEEDS],
+                address=_address(stop, actor),
                 when=f"{stop.due_at.astimezone(CHINA):%H:%M}",
                 late=stop.late,
+                done=stop.errand.state in (FETCHED if stop.kind == "fetch" else BROUGHT),
                 url=url_for("errands.task", uid=stop.errand.uid),
             )
             for stop in found.stops
@@ -96,6 +104,12 @@ def tour(uid: str) -> ResponseReturnValue:
         drawing=_drawing(found),
         planned=moment(found.planned_at),
     )
+
+
+def _address(stop: CourierStop, actor: Actor) -> str:
+    """The door itself, for whoever carries or answers for the errand."""
+    address = stop.errand.from_address if stop.kind == "fetch" else stop.errand.to_address
+    return address if address and access.may(actor, access.VIEW_FULL, stop.errand) else ""
 
 
 def _drawing(found: CourierTour) -> Any:

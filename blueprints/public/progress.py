@@ -17,6 +17,7 @@ from process.library import library
 _FULL_WIDTH = {0xFEE0 + code: chr(code) for code in range(0x21, 0x7F)}
 # What somebody outside asks about; certificates have their own page.
 KINDS = ("case", "delegation", "home_visit")
+OWES = {("case", "supplement"), ("delegation", "waiting_material")}
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Track:
     since: str
     deadline: present.DeadlineView | None
     steps: list[dict[str, str]]
+    owes: bool
+    """Something is asked of the resident; what it is stands in the message they got, not on a page without a sign-in."""
 
 
 def tidy(text: str) -> str:
@@ -74,6 +77,7 @@ def _track(session: Session, content: Content) -> Track:
         present.moment(content.entered_at),
         present.deadline_view(session, content, definition),
         steps,
+        (content.type, content.state) in OWES,
     )
 
 

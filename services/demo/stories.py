@@ -40,7 +40,7 @@ def visit(
     made: HomeVisit = office.create(
         clerk,
         "home_visit",
-        office.ago(days, 9, 20),
+        office.ago(days, 8, 40),
         item="senior_card",
         place=grid,
         applicant=office.applicant(one),

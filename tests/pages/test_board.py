@@ -325,6 +325,8 @@ def test_the_way_of_an_errand_on_the_phone(errand: Callable[..., Errand], client
         and f"/errands/{made.uid}/pick_up" in after.text
         and "btn-primary btn-big" in after.text
     )
+    # What this errand asks for is known: no box says "only for errands with a signature".
+    assert "要签字的任务" not in client.get(f"/errands/{made.uid}/pick_up").text
     wrong = client.post(f"/errands/{made.uid}/pick_up", data={"envelopes": "1"})
     assert wrong.status_code == 422 and "任务上写的是 2 件" in wrong.text and 'value="1"' in wrong.text
     assert (
@@ -434,7 +436,7 @@ def test_the_register_lists_station_and_points_and_flags_expired_training(
     page = client_as("dispatcher").get("/errands/couriers")
     assert page.status_code == 200 and "17 个站点" in page.text
     assert page.text.index("东新街道红色代办站") < page.text.index("万家星城社区红色代办点")
-    assert "方志远" in page.text and "2027-06-30" in page.text and page.text.count("已到期，不能认领") == 1
+    assert "方志远" in page.text and "2027年6月30日" in page.text and page.text.count("已到期，不能认领") == 1
 
 
 def test_the_code_is_shown_to_those_who_receive_and_not_to_the_courier(

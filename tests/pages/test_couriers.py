@@ -124,6 +124,8 @@ def test_hours_days_away_and_rest_decide_who_is_sent(
         assert refused.status_code == 422 and words in refused.text
     away = {"since": str(today), "until": str(today + timedelta(days=20))}
     assert client.post("/errands/couriers/courier/away", data=away).status_code == 303
+    page, last = client.get("/errands/couriers/courier").text, today + timedelta(days=20)
+    assert f"至 {last.year}年{last.month}月{last.day}日 不能来" in page and str(last) not in page
     form = client_as("dispatcher").get(f"/errands/{errand.uid}/assign").text
     assert "送达时限内没有空" in form and 'value="courier"' not in form and 'value="courier2"' in form
     session.expire_all()

@@ -371,6 +371,41 @@ def test_a_case_supplied_again_says_who_has_to_do_what(session: Any, actor: Any,
     assert "补来的材料等核对" not in client_as("reviewer").get(f"/c/{ticket.case.uid}").text
 
 
+def test_a_ticket_says_what_it_waits_for_until_its_case_is_decided(session: Any, actor: Any, client_as: As) -> None:
+    window = actor("window.clerk")
+    ticket = told_again(session, actor, "received")
+    engine.fire(ticket, "start", window)
+    session.commit()
+    path, case = f"/c/{ticket.uid}", ticket.case
+    page = client_as("window.clerk").get(path).text
+    assert "等办件的结论" in page and f"办件 {case.number} 现在是“已受理”" in page
+    engine.fire(ticket, "request_materials", window, inputs={"comment": "照片背景应为白色"})
+    session.commit()
+    # Whoever supplies it reads what was asked for where the list is written, and does not send nothing.
+    path = f"/delegations/{ticket.uid}/supply"
+    assert "照片背景应为白色" in client_as("community.clerk").get(path).text
+    empty = client_as("community.clerk").post(path, data={"version": ticket.version})
+    assert empty.status_code == 422 and "请写一句补了什么" in empty.text
+    session.rollback()
+    engine.fire(ticket, "supply", actor("community.clerk"), inputs={"comment": "已换白底照片"})
+    engine.fire(case, "accept", window)
+    ticks = [{"code": m.code, "verdict": "accepted"} for m in case.materials if m.provided]
+    engine.fire(case, "review", actor("reviewer"), inputs={"materials": ticks})
+    engine.fire(case, "approve", actor("approver"))
+    engine.fire(ticket, "decide", window)
+    session.commit()
+    page = client_as("window.clerk").get(f"/c/{ticket.uid}").text
+    assert "等办件的结论" not in page and "等办件发证" in page
+
+
+def test_a_count_without_a_number_names_each_line(session: Any, actor: Any, client_as: As) -> None:
+    ticket = told_again(session, actor, "sent")
+    page = client_as("window.clerk").post(f"/delegations/{ticket.uid}/receive", data={"version": ticket.version})
+    assert page.status_code == 422 and page.text.count("还没有清点") >= 3 and "请填写“逐份清点”" not in page.text
+    session.rollback()
+    assert ticket.state == "sent"
+
+
 def test_what_is_over_is_in_nobodys_hands(session: Any, actor: Any, client_as: As) -> None:
     ticket = told_again(session, actor, "sent")
     engine.fire(ticket, "withdraw", actor("community.clerk"), inputs={"comment": "办事人改主意"})

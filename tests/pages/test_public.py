@@ -63,6 +63,19 @@ def test_progress_needs_number_and_second_fact_and_says_no_name(app, session, ac
     assert "林若琳" not in body.text
 
 
+def test_who_owes_a_paper_is_told_whom_to_ask(app, session, actor):
+    case = accepted(session, actor)
+    form = {"number": case.number, "id_last4": "2046"}
+    session.commit()
+    owes = "还要补材料。缺什么、怎么补，已经发给您"
+    assert owes not in app.test_client().post("/progress", data=form).text
+    engine.fire(case, "supplement_needed", actor("window.clerk"), inputs={"comment": "照片背景应为白色"})
+    session.commit()
+    page = app.test_client().post("/progress", data=form).text
+    # What is missing stands in the message: nobody has signed in here.
+    assert owes in page and "照片背景" not in page
+
+
 def test_a_wrong_number_and_a_wrong_fact_are_one_answer(app, session, actor):
     number = accepted(session, actor).number
     session.commit()

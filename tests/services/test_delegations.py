@@ -131,6 +131,9 @@ def test_station_and_street_share_one_ticket(session: Session, actor: As) -> Non
 
     engine.fire(ticket, "request_materials", window, inputs={"comment": "照片背景应为白色"})
     assert (case.state, ticket.unit_id) == ("supplement", "dx-c01")
+    with pytest.raises(InvalidInput, match="还没有写补了什么"), session.begin_nested():
+        engine.fire(ticket, "supply", clerk)
+    session.refresh(ticket)
     engine.fire(ticket, "supply", clerk, inputs={"comment": "已换白底照片"})
     assert (case.state, ticket.unit_id) == ("submitted", "dongxin-centre")
     engine.fire(case, "accept", window)

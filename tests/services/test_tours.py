@@ -161,6 +161,29 @@ def test_errands_are_given_out_as_one_tour_and_put_in_order_again_when_one_drops
     assert "重排过" in client.get(f"/errands/tours/{tour.uid}").text
 
 
+def test_a_home_is_a_stop_in_the_community_its_address_names(
+    session: Session, actor: Act, client_as: Callable[[str], FlaskClient]
+) -> None:
+    """The way leads to the community, the page names the door; the courier who does not carry it reads neither."""
+    door = "杭州市下城区东新街道万家星城社区文晖路31幢1单元1102室"
+    fields = {
+        "title": "送卡到家",
+        "purpose": "deliver_result",
+        "place": "dongxin",
+        "from_agency": "dongxin-centre",
+        "to_address": door,
+    }
+    errand = create_errand(session, actor("dispatcher"), fields)
+    engine.fire(errand, "post", actor("dispatcher"))
+    made, left = tours.plan(session, actor("dispatcher"), {"couriers": ["courier"], "errands": [errand.uid]})
+    assert [stop.place_id for stop in made[0].stops] == ["dongxin-centre", "dx-c01"] and left == 0
+    session.commit()
+    path = f"/errands/tours/{made[0].uid}"
+    page = client_as("courier").get(path).text
+    assert door in page and "已取" not in page
+    assert client_as("courier2").get(path).status_code == 404
+
+
 def test_a_tour_without_errands_is_over(session: Session, actor: Act, board: list[Errand]) -> None:
     made, left = tours.plan(session, actor("dispatcher"), {"couriers": ["courier"], "errands": [board[0].uid]})
     assert len(made) == 1 and left == 0

@@ -15,6 +15,7 @@ from models.base import now
 from models.case import Case
 from models.delegation import Delegation, Handover
 from models.errand import Errand
+from models.ledger import JournalEntry
 from models.paper import Paper
 from models.resident import CareEntry
 from process import access, engine
@@ -58,6 +59,10 @@ def test_the_whole_story_of_a_senior_card(session: Session, actor: As) -> None:
     case, ticket = visit.case, visits.ticket_of(session, visit)
     assert case is not None and ticket is not None
     assert (case.state, case.trips, ticket.state) == ("submitted", 0, "sent")
+    for thing in (case, ticket):
+        times = select(JournalEntry.at).where(JournalEntry.content_id == thing.id).order_by(JournalEntry.id)
+        told = session.scalars(times).all()
+        assert told == sorted(told), "nothing is born after the first step it takes"
     assert (ticket.addressee_id, ticket.place_id, ticket.case_id) == ("dongxin-centre", "dx-c01", case.id)
     card = next(m for m in case.materials if m.code == "id_card")
     assert card.original_held and card.holder_person_id == leader.person_id
