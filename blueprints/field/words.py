@@ -13,6 +13,8 @@ WORDS = {
     "back_today": N_("回到今天"),
     "more": N_("更多"),
     "optional": N_("（可不填）"),
+    "asked_when": N_("（{when}必填）"),
+    "counted": N_("{title}（{n}）"),
     "please_choose": N_("请选择"),
     "none": N_("不选"),
     "yes": N_("是"),

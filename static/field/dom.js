@@ -28,12 +28,17 @@ export function h(tag, given = {}, ...children) {
 export const button = (label, onclick, kind = "") => h("button", { type: "button", class: `btn field-btn ${kind}`, onclick }, label);
 
 const WEEK = ["日", "一", "二", "三", "四", "五", "六"];
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-// 3月5日 周四 14:20 in China's time, whatever zone the phone is set to.
+// 3月5日 周四 14:20 in China's time, whatever zone the phone is set to; Thu 05 Mar 14:20 as on the other English pages.
 export function moment(text) {
   if (!text) return "";
   const at = new Date(new Date(text).getTime() + 8 * 3600000);
   const clock = `${String(at.getUTCHours()).padStart(2, "0")}:${String(at.getUTCMinutes()).padStart(2, "0")}`;
+  if (globalThis.document?.documentElement.lang === "en") {
+    return `${DAYS[at.getUTCDay()]} ${String(at.getUTCDate()).padStart(2, "0")} ${MONTHS[at.getUTCMonth()]} ${clock}`;
+  }
   return `${at.getUTCMonth() + 1}月${at.getUTCDate()}日 周${WEEK[at.getUTCDay()]} ${clock}`;
 }
 

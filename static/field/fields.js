@@ -19,8 +19,8 @@ export function box(spec, value, changed) {
 function frame(spec, id, inner, group = false) {
   const error = h("p", { class: "field__error", id: `${id}-error`, hidden: true });
   const hint = spec.help ? h("p", { class: "field__hint", id: `${id}-hint` }, spec.help) : null;
-  const mark = spec.required ? "" : spec.asked_when ? `（${spec.asked_when}）` : t("optional");
-  const title = [spec.title, mark && h("span", { class: "muted" }, mark)];
+  const mark = spec.required ? "" : spec.asked_when ? t("asked_when", { when: spec.asked_when }) : t("optional");
+  const title = [spec.title, mark && " ", mark && h("span", { class: "muted" }, mark)];
   const element = group
     ? h("fieldset", { class: "field" }, h("legend", { class: "field__label" }, title), hint, error, inner)
     : h("div", { class: "field" }, h("label", { class: "field__label", for: id }, title), hint, error, inner);

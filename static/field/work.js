@@ -45,7 +45,7 @@ export async function todayPage() {
   if (first) parts.push(speaker(() => t("next_is", { what: first.item, who: first.who || "", where: first.address || first.to || "" })));
   for (const [title, list, empty, asked] of sections) {
     if (!list.length && !(empty && asked)) continue;
-    parts.push(h("section", { class: "field-section" }, h("h2", {}, `${title}${list.length ? `（${list.length}）` : ""}`), list.length ? list.map((one) => card(one, ops)) : h("p", { class: "muted" }, empty)));
+    parts.push(h("section", { class: "field-section" }, h("h2", {}, list.length ? t("counted", { title, n: list.length }) : title), list.length ? list.map((one) => card(one, ops)) : h("p", { class: "muted" }, empty)));
   }
   if (day.log.grids) parts.push(h("a", { class: "btn field-btn w-100", href: "#/care" }, t("care_of", { n: day.care.length })));
   return show(parts);
