@@ -21,6 +21,7 @@ from models.content import Content
 from models.ledger import JournalEntry
 from process import journal, registry
 from process.access import Actor
+from process.calendar_days import say
 from process.clock import local_day
 from process.refusals import RequirementUnmet
 from process.registry import Step
@@ -243,7 +244,7 @@ def authority_today(step: Step) -> None:
     if use is not None and (use.grant.taker.path == unit.path or unit.path.startswith(use.grant.taker.path)):
         if use.grant.since <= day:
             return
-        raise RequirementUnmet(f"{owner.name}的授权从 {use.grant.since} 起才生效，今天还不能由{unit.name}决定。")
+        raise RequirementUnmet(f"{owner.name}的授权从{say(use.grant.since)}起才生效，今天还不能由{unit.name}决定。")
     raise RequirementUnmet(
         f"“{case.item.title}”由{owner.name}决定，{unit.name}今天没有受委托。请开代办单转交{owner.name}，或请对方先办授权。"
     )

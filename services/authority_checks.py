@@ -16,6 +16,7 @@ from models.case import ServiceItem
 from models.item_place import ItemSetting
 from models.person import Grant, Person
 from process.access import Actor
+from process.calendar_days import say
 from process.clock import local_day
 from process.refusals import InvalidInput
 from services import authority, case_routing
@@ -220,7 +221,7 @@ def overlap(
             or (bool(other.category) and any(item.category == other.category for item in scope))
         )
         if both:
-            period = f"{other.since} 至 {other.until or '长期'}"
+            period = f"{say(other.since)}至{say(other.until) if other.until else '长期'}"
             raise InvalidInput(
                 f"{giver.name}已把其中的事项授权给{other.taker.name}（{other.basis}，{period}），与这一份重叠。"
                 "请先结束那一份，或改事项、改期间。",

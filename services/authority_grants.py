@@ -16,6 +16,7 @@ from models.content import ContentPlace
 from models.delegation import Delegation
 from process import engine, journal
 from process.access import Actor
+from process.calendar_days import say
 from process.clock import local_day
 from process.inputs import clean_text
 from process.refusals import Forbidden, InvalidInput, NotFound, RequirementUnmet, Stale
@@ -58,9 +59,9 @@ def give(
         errors["power"] = "请选授权的范围：受理并决定，或只受理"
     first = since or today
     if first < today:
-        errors["since"] = f"开始日期不能早于今天（{today}）：授权不能倒签"
+        errors["since"] = f"开始日期不能早于今天（{say(today)}）：授权不能倒签"
     if until is not None and until < first:
-        errors["until"] = f"结束日期 {until} 早于开始日期 {first}，请对调或重填"
+        errors["until"] = f"结束日期{say(until)}早于开始日期{say(first)}，请对调或重填"
     if bool(items) == bool(category):
         errors["items"] = "请选一个类别，或逐项选事项，两样只选一样"
     if errors or from_unit is None or to_unit is None:
@@ -120,7 +121,7 @@ def end(
         raise Stale("这份授权刚才已被别人改过，请刷新后再办。")
     today = local_day(now())
     if grant.until is not None and grant.until < today:
-        raise InvalidInput(f"这份授权已于 {grant.until} 到期，不用再结束。")
+        raise InvalidInput(f"这份授权已于{say(grant.until)}到期，不用再结束。")
     try:
         words = clean_text(reason or "", 200)
     except ValueError as problem:

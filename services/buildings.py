@@ -12,6 +12,7 @@ from models.agency import Agency
 from models.grid import Building
 from process import access, journal
 from process.access import Actor
+from process.calendar_days import say
 from process.refusals import InvalidInput, NotFound
 from services import case_routing, grid_rights
 
@@ -100,7 +101,7 @@ def end(session: Session, actor: Actor, building: Building, reason: str) -> None
 
 def _standing(building: Building) -> None:
     if building.ended_on is not None:
-        raise InvalidInput(f"{building.name}已于 {building.ended_on} 注销，不能再改。")
+        raise InvalidInput(f"{building.name}已于{say(building.ended_on)}注销，不能再改。")
 
 
 def _read(

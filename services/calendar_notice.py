@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from process.calendar_days import say
 from process.inputs import clean_text
 from services.calendars import LONGEST_NAME, Day, Plan, Wrong, WrongPlan, check
 
@@ -66,7 +67,7 @@ def read_text(year: int, text: str) -> tuple[list[Row], list[str]]:
             continue
         outside = sorted(day for day in {*off, *worked} if day.year != year)
         if outside:
-            days = "、".join(f"{d.year}年{d.month}月{d.day}日" for d in outside)
+            days = "、".join(map(say, outside))
             notes.append(f"{name}的 {days} 不在 {year} 年，没有读入，请到那一年的日历里核对。")
         off = [day for day in off if day.year == year]
         worked = [day for day in worked if day.year == year]

@@ -14,6 +14,7 @@ from models.ledger import JournalEntry
 from models.resident import CareEntry, Resident
 from process import access, clock, eligibility, journal
 from process.access import Actor
+from process.calendar_days import say
 from process.identity import age_on, normalise_phone
 from process.inputs import clean_text
 from process.refusals import InvalidInput, NotFound
@@ -174,7 +175,7 @@ def _check_ground(
             day = turns_80(born)
             errors["condition"] = (
                 f"这位居民现年{age_on(born, today)}周岁，未满{eligibility.AGE_LIMIT}周岁，"
-                f"{day.year}年{day.month}月{day.day}日才满。现在就需要上门的，请选其他条件并写明依据"
+                f"{say(day)}才满。现在就需要上门的，请选其他条件并写明依据"
             )
     elif not found.get("proof") and (entry is None or not entry.proof or entry.condition != found["condition"]):
         errors["proof"] = "请写明依据：看到的证件、病历或核实人"

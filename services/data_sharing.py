@@ -19,6 +19,7 @@ from models.counter import CounterVisit, SharingRequest
 from models.resident import Resident
 from process import journal, outbox
 from process.access import Actor
+from process.calendar_days import say
 from process.identity import IdNumber
 from process.numbers import CHINA
 from process.refusals import InvalidInput
@@ -271,7 +272,7 @@ def take_over(session: Session, actor: Actor, case: Case, slot: Material, uid: s
     answered = (request.answered_at or request.asked_at).astimezone(CHINA)
     slot.provided, slot.sheets = True, max(slot.sheets or 0, 1)
     slot.source = "shared"
-    slot.source_words = f"{answered.year}年{answered.month}月{answered.day}日 {answered:%H:%M} 数据共享平台查得" + (
+    slot.source_words = f"{say(answered)} {answered:%H:%M} 数据共享平台查得" + (
         f"，编号 {request.foreign_id}" if request.foreign_id else ""
     )
     journal.record(session, "material:shared", actor, content=case, details={"code": slot.code, "request": request.id})

@@ -12,6 +12,7 @@ from models.errand import Errand
 from models.person import CourierProfile, Person
 from process import access, clock, registry
 from process.access import Actor
+from process.calendar_days import say
 from process.refusals import RequirementUnmet
 from process.registry import Step
 from services import custody
@@ -95,7 +96,7 @@ def require_trained(profile: CourierProfile | None, at: datetime, who: str, fiel
     until = profile.trained_until
     if until < clock.local_day(at):
         raise RequirementUnmet(
-            f"{who}的跑腿工培训已于 {until.year}年{until.month}月{until.day}日到期。请参加复训，由代办站登记新日期；"
+            f"{who}的跑腿工培训已于{say(until)}到期。请参加复训，由代办站登记新日期；"
             "手上的任务可以继续送完。",
             {field: "培训已到期"},
         )

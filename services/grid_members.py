@@ -18,6 +18,7 @@ from models.person import Grant, GridMembership, Person
 from models.roster import RosterShift
 from process import journal, registry
 from process.access import Actor
+from process.calendar_days import say
 from process.refusals import Forbidden, InvalidInput, NotFound
 from process.registry import Step
 from process.words import N_
@@ -140,11 +141,11 @@ def add(
     today = grid_rights.today()
     since = since or today
     if since < today:
-        raise InvalidInput(f"开始日期不能早于今天（{today}）：权限不能倒签。", {"since": "不能早于今天"})
+        raise InvalidInput(f"开始日期不能早于今天（{say(today)}）：权限不能倒签。", {"since": "不能早于今天"})
     if until is not None and until < since:
-        raise InvalidInput(f"结束日期 {until} 早于开始日期 {since}，请对调或重填。", {"until": "早于开始日期"})
+        raise InvalidInput(f"结束日期{say(until)}早于开始日期{say(since)}，请对调或重填。", {"until": "早于开始日期"})
     if not grid.exists_on(since):
-        raise InvalidInput(f"{grid.name}在 {since} 不在有效期，不能加人。", {"since": "网格不在有效期"})
+        raise InvalidInput(f"{grid.name}在{say(since)}不在有效期，不能加人。", {"since": "网格不在有效期"})
     return [_join(session, actor, grid, person, capacity, since, until, why) for capacity in chosen]
 
 
@@ -250,15 +251,17 @@ def end(
     why = role_grants.reason_text(reason, "退出网格")
     today = grid_rights.today()
     if member.until is not None and member.until < today:
-        raise InvalidInput(f"{person.name}的这个身份已于 {member.until} 结束。", {"last_day": "已结束"})
+        raise InvalidInput(f"{person.name}的这个身份已于{say(member.until)}结束。", {"last_day": "已结束"})
     if person.id == actor.person_id:
         raise Forbidden("不能结束自己在网格里的身份，请由社区负责人、站里同事或系统管理员办理。")
     if last_day is not None and last_day < today:
-        raise InvalidInput(f"最后一天不能早于今天（{today}）；要马上结束请不填日期。", {"last_day": "不能早于今天"})
+        raise InvalidInput(
+            f"最后一天不能早于今天（{say(today)}）；要马上结束请不填日期。", {"last_day": "不能早于今天"}
+        )
     if last_day is not None and member.until is not None and last_day > member.until:
-        raise InvalidInput(f"本来只到 {member.until}，不能用“结束”来延长。", {"last_day": "晚于原来的期限"})
+        raise InvalidInput(f"本来只到{say(member.until)}，不能用“结束”来延长。", {"last_day": "晚于原来的期限"})
     if last_day is not None and member.since is not None and last_day < member.since:
-        raise InvalidInput(f"最后一天不能早于开始的 {member.since}。", {"last_day": "早于开始"})
+        raise InvalidInput(f"最后一天不能早于开始的{say(member.since)}。", {"last_day": "早于开始"})
     last = last_day or today - timedelta(days=1)
     member.until = last
     if member.since is not None and member.since > last:

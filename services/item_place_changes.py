@@ -17,6 +17,7 @@ from models.item_place import ItemHandler, ItemPlace, ItemSetting
 from models.person import Grant, Person
 from process import access, journal
 from process.access import Actor
+from process.calendar_days import say
 from process.clock import local_day
 from process.inputs import clean_text
 from process.refusals import Forbidden, InvalidInput, NotFound, Stale
@@ -178,7 +179,7 @@ def _read(
     if until is not None and since is None:
         errors["pilot_since"] = "写了试点到哪一天，也请写从哪一天起"
     elif since is not None and until is not None and until < since:
-        errors["pilot_until"] = f"试点结束 {until} 早于开始 {since}，请对调或重填"
+        errors["pilot_until"] = f"试点结束{say(until)}早于开始{say(since)}，请对调或重填"
     values["pilot_since"], values["pilot_until"] = since, until
     people = _people(session, place, given.get("handlers") or [], errors)
     if errors:

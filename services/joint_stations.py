@@ -19,6 +19,7 @@ from models.station import ON_CALL, PERMANENT, JointStation, StationMember
 from models.task import OPEN, SIGNER, Task
 from process import access, journal, office, registry
 from process.access import Actor
+from process.calendar_days import say
 from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, NotAvailable, NotFound, RequirementUnmet
 from process.registry import Step
@@ -146,9 +147,9 @@ def join(session: Session, actor: Actor, station: JointStation, given: Mapping[s
     since = grid_rights.day(given.get("since"), "since") or today
     until = grid_rights.day(given.get("until"), "until")
     if since < today:
-        raise InvalidInput(f"开始日期不能早于今天（{today}）：权限不能倒签。", {"since": "不能早于今天"})
+        raise InvalidInput(f"开始日期不能早于今天（{say(today)}）：权限不能倒签。", {"since": "不能早于今天"})
     if until is not None and until < since:
-        raise InvalidInput(f"结束日期 {until} 早于开始日期 {since}，请对调或重填。", {"until": "早于开始日期"})
+        raise InvalidInput(f"结束日期{say(until)}早于开始日期{say(since)}，请对调或重填。", {"until": "早于开始日期"})
     same = session.scalar(
         select(StationMember.id).where(
             StationMember.station_id == station.id,
@@ -203,7 +204,7 @@ def leave(session: Session, actor: Actor, station: JointStation, member_id: int,
     why = role_grants.reason_text(reason, "离开联动工作站")
     today = grid_rights.today()
     if member.until is not None and member.until < today:
-        raise InvalidInput(f"{member.person.name}已于 {member.until} 离开。")
+        raise InvalidInput(f"{member.person.name}已于{say(member.until)}离开。")
     last = today - timedelta(days=1)
     if member.grant is not None:
         lent = session.scalars(

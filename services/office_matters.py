@@ -13,6 +13,7 @@ from models.case import Case
 from models.content import Content
 from process import access, clock, engine, registry
 from process.access import Actor
+from process.calendar_days import say
 from process.refusals import InvalidInput, RequirementUnmet
 from process.registry import Step
 from services import owed
@@ -45,7 +46,7 @@ def deferral_allowed(step: Step) -> None:
     due, today = step.inputs["supply_by"], clock.local_day(step.at)
     last = clock.calendar(step.session).add_working_days_or_none(today, owed.MOST_DAYS)
     if due < today or (last is not None and due > last):
-        until = f"，最晚 {last.year}年{last.month}月{last.day}日" if last else ""
+        until = f"，最晚{say(last)}" if last else ""
         raise InvalidInput(
             f"补齐期限应在今天以后、{owed.MOST_DAYS} 个工作日以内{until}。",
             {"supply_by": f"请在 {owed.MOST_DAYS} 个工作日以内"},

@@ -16,6 +16,7 @@ from models.paper import Document
 from models.resident import Resident
 from process import clock, journal
 from process.access import Actor
+from process.calendar_days import say
 from process.refusals import Forbidden, InvalidInput
 from services import one_form, unit_settings
 from services.catalogue_items import record_of
@@ -61,7 +62,7 @@ def offers(session: Session, actor: Actor, resident: Resident, items: list[Servi
             case.number or "",
             day,
             session.query(Document.id).filter(Document.material_id == material.id).count(),
-            f"{day.year}年{day.month}月{day.day}日在 {case.number} 交过",
+            f"{say(day)}在 {case.number} 交过",
         )
     return found
 

@@ -15,6 +15,7 @@ from models.ledger import JournalEntry
 from models.person import CourierProfile, Grant, GridMembership, Person
 from process import access, journal, relations
 from process.access import Actor
+from process.calendar_days import say
 from process.clock import local_day
 from process.inputs import clean_text
 from process.refusals import Forbidden, InvalidInput, NotFound
@@ -86,7 +87,7 @@ def end(session: Session, actor: Actor, grant_id: int, *, last_day: date | None 
     grant = within_reach(session, actor, grant_id)
     today = local_day(now())
     if grant.until is not None and grant.until < today:
-        raise InvalidInput(f"这一项已于 {grant.until} 结束。")
+        raise InvalidInput(f"这一项已于{say(grant.until)}结束。")
     if grant.cause == "substitution":
         raise InvalidInput("这是代班得到的岗位，请到“代班”里结束这次代班。")
     if grant.person_id == actor.person_id:
@@ -98,11 +99,13 @@ def end(session: Session, actor: Actor, grant_id: int, *, last_day: date | None 
         raise Forbidden(refusal)
     last = last_day or today - timedelta(days=1)
     if last_day is not None and last_day < today:
-        raise InvalidInput(f"最后一天不能早于今天（{today}）；要马上结束请不填日期。", {"last_day": "不能早于今天"})
+        raise InvalidInput(
+            f"最后一天不能早于今天（{say(today)}）；要马上结束请不填日期。", {"last_day": "不能早于今天"}
+        )
     if last_day is not None and grant.since is not None and last_day < grant.since:
-        raise InvalidInput(f"最后一天不能早于开始的 {grant.since}。", {"last_day": "早于开始"})
+        raise InvalidInput(f"最后一天不能早于开始的{say(grant.since)}。", {"last_day": "早于开始"})
     if last_day is not None and grant.until is not None and last_day > grant.until:
-        raise InvalidInput(f"这一项本来只到 {grant.until}，不能用“结束”来延长。", {"last_day": "晚于原来的期限"})
+        raise InvalidInput(f"这一项本来只到{say(grant.until)}，不能用“结束”来延长。", {"last_day": "晚于原来的期限"})
     person = grant.person
     lent = session.scalars(
         select(Grant).where(
@@ -287,9 +290,9 @@ def _post(session: Session, person: Person, role: str, place: str) -> accounts_a
 
 def _check_period(since: date, until: date | None, today: date, cause: str) -> None:
     if since < today:
-        raise InvalidInput(f"开始日期不能早于今天（{today}）：权限不能倒签。", {"since": "不能早于今天"})
+        raise InvalidInput(f"开始日期不能早于今天（{say(today)}）：权限不能倒签。", {"since": "不能早于今天"})
     if until is not None and until < since:
-        raise InvalidInput(f"结束日期 {until} 早于开始日期 {since}，请对调或重填。", {"until": "早于开始日期"})
+        raise InvalidInput(f"结束日期{say(until)}早于开始日期{say(since)}，请对调或重填。", {"until": "早于开始日期"})
     if cause in LENT:
         if until is None:
             raise InvalidInput("委派和共享要写明到哪一天为止。", {"until": "请填写结束日期"})

@@ -20,7 +20,7 @@ from models.roster import RosterShift
 from models.substitution import Substitution
 from process import access, clock, engine, journal
 from process.access import Actor
-from process.calendar_days import CalendarMissing
+from process.calendar_days import CalendarMissing, say
 from process.library import library
 from process.refusals import InvalidInput, NotFound
 from process.words import N_
@@ -154,7 +154,9 @@ def propose(session: Session, place: Agency, first: date, last: date) -> Plan:
             there = [p.id for p in people if not any(a <= day <= b for a, b in absent.get(p.id, ()))]
             chosen = _next(there, each, turns, together, latest)
             if len(chosen) < FEWEST:
-                raise InvalidInput(f"{day} 只有 {len(chosen)} 人在岗，其他人都请了代班，排不满 {FEWEST} 人。请先调整。")
+                raise InvalidInput(
+                    f"{say(day)}只有 {len(chosen)} 人在岗，其他人都请了代班，排不满 {FEWEST} 人。请先调整。"
+                )
             plan[day] = sorted(chosen)
             for person_id in chosen:
                 turns[person_id] += 1
@@ -233,7 +235,7 @@ def set_day(
     if shift not in SHIFTS:
         raise InvalidInput("请选班次。", {"shift": "请选一项"})
     if day < grid_rights.today():
-        raise InvalidInput(f"{day} 已经过去，值班表不能倒改。", {"people": "这一天已经过去"})
+        raise InvalidInput(f"{say(day)}已经过去，值班表不能倒改。", {"people": "这一天已经过去"})
     if day > grid_rights.today() + timedelta(days=400):
         raise InvalidInput("最多排到一年以后。", {"people": "太远"})
     known = {p.id: p for p in staff(session, place, day)}
@@ -248,7 +250,7 @@ def set_day(
         raise InvalidInput(f"每班最多 {MOST} 人。", {"people": f"最多 {MOST} 人"})
     working = _working(session, day)
     if chosen and not working and shift == "day":
-        raise InvalidInput(f"{day} 不是工作日，请选“周末值班”。", {"shift": "不是工作日"})
+        raise InvalidInput(f"{say(day)}不是工作日，请选“周末值班”。", {"shift": "不是工作日"})
     why = grid_rights.text(reason, grid_rights.LONGEST_REASON, "reason")
     session.execute(
         delete(RosterShift).where(RosterShift.place_id == place.id, RosterShift.day == day, RosterShift.shift == shift)
@@ -282,7 +284,7 @@ def swap(session: Session, actor: Actor, first_id: int, second_id: int, reason: 
             )
         )
         if taken is not None or same_shift:
-            raise InvalidInput(f"{mine.person.name}在 {other.day} 已经有班，换不了。", {"second": "当天已有班"})
+            raise InvalidInput(f"{mine.person.name}在{say(other.day)}已经有班，换不了。", {"second": "当天已有班"})
     first, second = one.person_id, two.person_id
     one.person_id, two.person_id = second, first
     session.flush()

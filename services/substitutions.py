@@ -17,6 +17,7 @@ from models.person import Grant, Person
 from models.substitution import Substitution
 from process import relations
 from process.access import Actor
+from process.calendar_days import say
 from process.clock import local_day
 from process.definition import SPECIAL_TOKENS
 from process.refusals import Forbidden, InvalidInput, NotFound
@@ -79,7 +80,9 @@ def name(
     if posts is not None and len(chosen) != len(set(posts)):
         raise InvalidInput("所选岗位里有一项不是其本人在这段时间的岗位，请刷新后重选。", {"posts": "请重选"})
     if not chosen:
-        raise InvalidInput(f"{principal.name}在 {since} 至 {until} 没有可以代班的岗位。", {"posts": "请至少选一个岗位"})
+        raise InvalidInput(
+            f"{principal.name}在{say(since)}至{say(until)}没有可以代班的岗位。", {"posts": "请至少选一个岗位"}
+        )
     _check_admin_posts(actor, chosen)
     overlapping = _overlapping(session, since, until)
     _check_loop(overlapping, principal, substitute, since, until)
@@ -125,7 +128,7 @@ def end(session: Session, actor: Actor, made: Substitution, *, last_day: date | 
     why = role_grants.reason_text(reason, "结束代班") if reason.strip() or made.named_by_id != actor.person_id else ""
     if last_day is not None and not max(today, made.since) <= last_day <= made.until:
         raise InvalidInput(
-            f"最后一天应在 {max(today, made.since)} 至 {made.until} 之间；要马上结束请不填日期。",
+            f"最后一天应在{say(max(today, made.since))}至{say(made.until)}之间；要马上结束请不填日期。",
             {"last_day": "不在代班期间"},
         )
     last = last_day or today - timedelta(days=1)
@@ -207,7 +210,7 @@ def warning(session: Session, made: Substitution) -> str | None:
     if other is None:
         return None
     return (
-        f"请注意：{other.since} 至 {other.until} {made.substitute.name}自己的岗位由{other.substitute.name}代，"
+        f"请注意：{say(other.since)}至{say(other.until)}{made.substitute.name}自己的岗位由{other.substitute.name}代，"
         f"但代{made.principal.name}的班不会转给{other.substitute.name}。那几天请另找人。"
     )
 
@@ -228,11 +231,13 @@ def _own(actor: Actor) -> Actor:
 
 def _check_period(since: date, until: date | None, today: date) -> date:
     if since < today:
-        raise InvalidInput(f"开始日期不能早于今天（{today}）：已经过去的日子不能补代班。", {"since": "不能早于今天"})
+        raise InvalidInput(
+            f"开始日期不能早于今天（{say(today)}）：已经过去的日子不能补代班。", {"since": "不能早于今天"}
+        )
     if until is None:
         raise InvalidInput("请填写代到哪一天；到期自动结束，不用再办。", {"until": "请填写"})
     if until < since:
-        raise InvalidInput(f"结束日期 {until} 早于开始日期 {since}，请对调或重填。", {"until": "早于开始日期"})
+        raise InvalidInput(f"结束日期{say(until)}早于开始日期{say(since)}，请对调或重填。", {"until": "早于开始日期"})
     if (until - since).days >= LONGEST:
         raise InvalidInput("代班最长一年；更长的请调整岗位。", {"until": "最长一年"})
     return until
@@ -290,7 +295,9 @@ def _check_loop(
 
     way = walk(substitute, [], since, until)
     if way:
-        told = "，".join(f"{s.principal.name}的班由{s.substitute.name}代（{s.since} 至 {s.until}）" for s in way)
+        told = "，".join(
+            f"{s.principal.name}的班由{s.substitute.name}代（{say(s.since)}至{say(s.until)}）" for s in way
+        )
         raise InvalidInput(
             f"这样会绕成一圈：{told}，再请{substitute.name}代{principal.name}的班，那几天就没有人在岗。请另选一位同事或改日期。",
             {"substitute": "绕成一圈"},
@@ -302,7 +309,7 @@ def _check_covered(overlapping: Sequence[Substitution], principal: Person, chose
     for other in overlapping:
         if other.principal_id == principal.id and wanted & {(p["role"], p["place"]) for p in other.posts}:
             raise InvalidInput(
-                f"{principal.name}的岗位在 {other.since} 至 {other.until} 已由{other.substitute.name}代班，期间重叠。"
+                f"{principal.name}的岗位在{say(other.since)}至{say(other.until)}已由{other.substitute.name}代班，期间重叠。"
                 "请先结束那一次，或改日期、改选岗位。",
                 {"since": "与已有的代班重叠"},
             )

@@ -158,7 +158,7 @@ def case(uid: str) -> ResponseReturnValue:
             entry=row(entry) if entry else None,
             unit=shelf.unit_of(found).name,
             year=year,
-            kept=kept(entry) if entry else (f"{_(CLASSES[own])}" + (f"（{until:%Y-%m-%d}）" if until else "")),
+            kept=kept(entry) if entry else (f"{_(CLASSES[own])}" + (f"（{present.full_day(until)}）" if until else "")),
             papers=[
                 SimpleNamespace(
                     title=one.title,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,21 +14,17 @@ from sqlalchemy.orm import Session
 
 from blueprints import present
 from blueprints.content.facts import filled_in
+from blueprints.content.own_facts import own
 from blueprints.exchange.tickets import facts as other_half
-from catalogue import loader as catalogue
 from models.case import Case, Material
 from models.content import Content
-from models.delegation import Delegation, HomeVisit
 from models.errand import Errand
-from models.paper import Certificate, Document, Paper
+from models.paper import Document, Paper
 from process import access, field_access
 from process.access import Actor
-from process.field_rules import HIDDEN, MASKED
 from process.library import library
-from process.masking import mask_name
 from process.words import N_
-from services import certificates, commitments, courier_record, handing_over, linked, owed, visits
-from services.catalogue_items import record_of
+from services import commitments, courier_record, linked, owed, visits
 from services.errand_codes import code_for
 
 # Boxes of their own below the matter, per type: what a feature tells of the thing, with the template that draws it.
@@ -44,7 +40,7 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
     sections = [
         s
         for s in (
-            _own(content, full and not health, field_access.rights(session, content, actor, full=full)),
+            own(content, full and not health, field_access.rights(session, content, actor, full=full)),
             _linked(session, content, actor),
             filled_in(session, content, actor, full, hidden),
             _committed(session, content, full),
@@ -77,87 +73,6 @@ def matter(session: Session, content: Content, actor: Actor, full: bool) -> dict
     elif full:
         answer["materials"] = _attachments(session, content)
     return answer
-
-
-def _own(content: Content, full: bool, rights: Mapping[str, str]) -> Any:
-    facts: list[Any] = []
-
-    def fact(label: str, value: Any, wide: bool = False, field: str = "") -> None:
-        # Without `full` the lines below mask for themselves; a rule of the field bars even whoever sees the contents.
-        if rights.get(field) == HIDDEN:
-            return
-        if rights.get(field) == MASKED and full and value not in (None, ""):
-            value = {"text": field_access.COVERED, "reveal_url": url_for("access.reveal", uid=content.uid, name=field)}
-        if value not in (None, ""):
-            facts.append(SimpleNamespace(label=label, value=value, wide=wide))
-
-    if isinstance(content, Case):
-        record = record_of(content.item)
-        fact(_("事项"), content.item.title + (_("（示例）") if content.item.illustrative else ""))
-        fact(
-            _("渠道"),
-            catalogue.channels()[content.channel].name if content.channel in catalogue.channels() else content.channel,
-        )
-        fact(_("受理单位"), content.place.name)
-        fact(_("决定单位"), content.deciding_unit.name if content.deciding_unit else "")
-        fact(_("申报时间"), present.moment(content.filed_at))
-        fact(_("受理时间"), present.moment(content.accepted_at))
-        fact(_("承诺时限"), _("%(n)s 个工作日", n=record.promised_days) if record.promised_days else "")
-        fact(_("跑的次数"), _("%(n)s 次", n=content.trips))
-        fact(_("首问人"), content.first_contact.name if content.first_contact else "")
-        fact(_("评价"), _("%(n)s 分", n=content.rating) if content.rating else "")
-    elif isinstance(content, Delegation):
-        fact(_("转出单位"), content.place.name)
-        fact(_("转交给"), content.addressee.name, field="addressee")
-        fact(_("首问人"), content.first_contact.name if content.first_contact else "")
-        fact(_("结果领取点"), content.result_point.name if content.result_point else "")
-        letter = content.letter
-        fact(
-            _("委托书"),
-            ""
-            if content.parent_id
-            else _("已签，有效至 %(day)s", day=present.full_day(letter.valid_until))
-            if letter and letter.signed_at
-            else _("还没有签"),
-        )
-    elif isinstance(content, HomeVisit):
-        fact(_("事项"), content.item.title)
-        fact(_("网格"), content.place.name)
-        fact(_("上门资格"), content.basis if full else "", True)
-        fact(_("上门时间"), present.moment(content.slot_start))
-        fact(_("未遇到次数"), content.attempts or "")
-    elif isinstance(content, Errand):
-        fact(_("从"), content.from_agency.name if content.from_agency else "", field="from_agency")
-        fact(_("到"), content.to_agency.name if content.to_agency else "", field="to_agency")
-        fact(_("取件地址"), content.from_address if full else "", True, "from_address")
-        fact(
-            _("送达地址"),
-            content.to_address if full else (_("认领后可见") if content.to_address else ""),
-            True,
-            "to_address",
-        )
-        fact(_("联系人"), content.contact if full else "", field="contact")
-        fact(_("件数"), str(content.envelopes), field="envelopes")
-        fact(_("最晚送达"), present.moment(content.window_end), field="window_end")
-    elif isinstance(content, Certificate):
-        fact(_("证照编号"), content.number or _("还没有编号"))
-        fact(_("持证人"), content.holder_name if full else mask_name(content.holder_name))
-        fact(_("发证时间"), present.moment(content.issued_on))
-        if content.valid_until is not None:
-            over = content.state in ("issued", "delivered") and certificates.has_expired(content)
-            fact(_("有效期至"), f"{content.valid_until:%Y-%m-%d}" + (_("（已过期）") if over else ""))
-        collector = handing_over.collector_of(content) if full else None
-        if collector:
-            who = handing_over.WHO.get(collector["who"])
-            told = [collector["name"], _(who) if who else "", collector["number"]]
-            fact(_("领取人"), " · ".join(one for one in told if one))
-        before = [one["number"] for one in certificates.chain(content)[1:] if one["number"]] if full else []
-        fact(_("接替的证照"), "、".join(before))
-    elif library.type(content.type).generic:
-        fact(_("登记单位"), content.place.name)
-        fact(_("登记人"), content.owner.name if content.owner else "")
-        fact(_("登记时间"), present.moment(content.created_at))
-    return SimpleNamespace(title=_("基本情况"), facts=facts)
 
 
 def _committed(session: Session, content: Content, full: bool) -> Any:

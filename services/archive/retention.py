@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.archive import ArchiveEntry
 from models.paper import Paper
+from process.calendar_days import say
 from process.numbers import CHINA
 from process.refusals import RequirementUnmet
 from services.papers import own
@@ -69,7 +70,7 @@ def require_deletable(entry: ArchiveEntry, today: date) -> None:
     if entry.keep_until is None:
         raise RequirementUnmet(f"{entry.number} 的保管期限是永久，不能销毁。")
     if not is_over(entry, today):
-        raise RequirementUnmet(f"{entry.number} 要保管到 {entry.keep_until:%Y-%m-%d}，到期以后才能提出销毁。")
+        raise RequirementUnmet(f"{entry.number} 要保管到{say(entry.keep_until)}，到期以后才能提出销毁。")
 
 
 def entry_of(session: Session, case_id: int) -> ArchiveEntry | None:

@@ -17,6 +17,7 @@ from models.base import now
 from models.content import Content
 from models.exchange import Envelope, ExchangeRefusal, Partner
 from process import journal
+from process.calendar_days import say
 from process.numbers import CHINA
 from process.refusals import (
     Altered,
@@ -182,7 +183,7 @@ def span(length: timedelta) -> str:
 
 def _told(at: datetime) -> str:
     local = at.astimezone(CHINA)
-    return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M:%S}"
+    return f"{say(local)} {local:%H:%M:%S}"
 
 
 def _next_in_row(session: Session, partner: Partner, letter: Letter) -> None:

@@ -20,6 +20,7 @@ from models.counter import CounterVisit
 from models.one_thing import OneThing, OneThingMember
 from process import access, clock
 from process.access import Actor
+from process.calendar_days import say
 from process.refusals import NotFound
 from process.words import N_
 from services import cases
@@ -81,7 +82,7 @@ def parts(session: Session, chosen: Theme) -> list[Part]:
 def _gone(session: Session, member: Member) -> str:
     record = catalogue.items()[str(member.service_item)]
     ended = record.valid_to
-    since = f"{ended.year}年{ended.month}月{ended.day}日起" if ended and ended < clock.local_day(now()) else ""
+    since = f"{say(ended)}起" if ended and ended < clock.local_day(now()) else ""
     return f"“{member.name}”{since}已停办，这一件不能申报；其余的可以照常一起申报。"
 
 

@@ -17,6 +17,7 @@ from models.person import Person
 from models.trust import Seal, SealUse
 from process import journal
 from process.access import Actor
+from process.calendar_days import say
 from process.inputs import clean_text
 from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, NotAvailable, NotFound
@@ -97,8 +98,8 @@ class Asked:
             seals.get(self.seal, ""),
             people.get(self.person, ""),
             f"含“{self.words}”" if self.words else "",
-            f"{self.since} 起" if self.since else "",
-            f"到 {self.until}" if self.until else "",
+            f"{say(self.since)}起" if self.since else "",
+            f"到{say(self.until)}" if self.until else "",
         ]
         return "，".join(part for part in parts if part) or "全部"
 

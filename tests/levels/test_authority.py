@@ -255,6 +255,6 @@ def test_letters_of_the_past_are_told(session, admin):
     day = local_day(now())
     with at_time(datetime.combine(day - timedelta(days=40), datetime.min.time(), CHINA) + timedelta(hours=9)):
         grant = given(session, admin, until=day - timedelta(days=10))
-    with pytest.raises(InvalidInput, match=r"已于 \S+ 到期"):
+    with pytest.raises(InvalidInput, match=r"已于\S+到期"):
         authority_grants.end(session, admin, grant.id, version=1, reason="收回")
     assert grant in authority.listed(session, ended=True) and grant not in authority.listed(session)

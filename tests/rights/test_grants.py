@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from models.ledger import JournalEntry
 from models.person import Grant
+from process.calendar_days import say
 from process.refusals import Forbidden, InvalidInput, NotFound
 from services import role_grants
 
@@ -102,7 +103,7 @@ def test_impossible_periods_are_refused_with_both_dates(session, actor, days) ->
     admin = actor("admin")
     with pytest.raises(InvalidInput, match="不能倒签"):
         give(session, admin, since=days(-1))
-    with pytest.raises(InvalidInput, match=f"{days(1)} 早于开始日期 {days(5)}"):
+    with pytest.raises(InvalidInput, match=f"{say(days(1))}早于开始日期{say(days(5))}"):
         give(session, admin, since=days(5), until=days(1))
     with pytest.raises(InvalidInput, match="最长一年"):
         give(session, admin, cause="delegation", until=days(800))
