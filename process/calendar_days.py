@@ -137,10 +137,6 @@ class WorkCalendar:
                 made_up.append((day, self.reason(day)))
         return Explanation(start, n, day, tuple(skipped), tuple(made_up), tuple(paused), still_paused, event)
 
-    def days_left(self, today: date, due: date) -> int:
-        """Working days still to go: 0 on the due day, negative when it has passed."""
-        return self.working_days_between(today, due)
-
 
 def say(day: date) -> str:
     """A date as it stands on paper, without leading zeros."""

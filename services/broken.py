@@ -14,6 +14,7 @@ from models.commitment import Commitment
 from models.paper import Certificate
 from models.promise import OwedMaterial
 from process import clock, registry
+from process.calendar_days import say
 from process.refusals import RequirementUnmet
 from process.registry import Step
 from services import unit_settings
@@ -52,7 +53,7 @@ def broken_by(session: Session, resident_id: int | None, unit_id: str | None, to
     found = []
     for line in owed:
         day = line.lapsed_on or line.due
-        words = f"承诺补交的“{line.paper}”到 {day.year}年{day.month}月{day.day}日 没有补"
+        words = f"承诺补交的“{line.paper}”到 {say(day)} 没有补"
         found.append(Broken(line.thing.number or "", line.paper, day, words))
     for one in committed:
         words = f"承诺的“{one.subject}”核查没有兑现"

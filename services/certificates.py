@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.base import ExecutableOption
 
 from models.agency import Agency
 from models.base import now
@@ -88,12 +90,20 @@ def holder_name(case: Case) -> str:
 
 def of_case(session: Session, case: Case) -> Certificate | None:
     """The certificate of a case that is in force or on its way."""
-    return session.scalar(
+    return of_cases(session, [case.id]).get(case.id)
+
+
+def of_cases(session: Session, ids: Sequence[int], *options: ExecutableOption) -> dict[int, Certificate]:
+    """The same for a whole list in one question."""
+    if not ids:
+        return {}
+    found = session.scalars(
         select(Certificate)
-        .where(Certificate.case_id == case.id, Certificate.state.not_in(OVER))
-        .order_by(Certificate.id.desc())
-        .limit(1)
+        .where(Certificate.case_id.in_(ids), Certificate.state.not_in(OVER))
+        .options(*options)
+        .order_by(Certificate.id)
     )
+    return {one.case_id: one for one in found}
 
 
 def _occasion(step: Step) -> papers_out.Occasion:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from models.agency import Agency
 from models.base import now
@@ -17,6 +17,7 @@ from models.commitment import Commitment
 from models.paper import Certificate
 from process import access, clock, journal, outbox, registry
 from process.access import Actor
+from process.calendar_days import say
 from process.inputs import clean_text
 from process.refusals import Forbidden, InvalidInput, NotAvailable, NotFound, RequirementUnmet
 from process.registry import Step
@@ -104,7 +105,7 @@ def open_commitment(step: Step) -> None:
     case.fields = {**(case.fields or {}), MADE: [*((case.fields or {}).get(MADE) or ()), subject]}
     if slot is not None:
         slot.provided, slot.sheets, slot.source = True, 1, "commit"
-        slot.source_words = f"承诺 {due.year}年{due.month}月{due.day}日前兑现，届时核查"
+        slot.source_words = f"承诺 {say(due)}前兑现，届时核查"
     step.session.flush()
     step.details |= {"commitment": made.uid, "due": due.isoformat()}
     for days in (REMIND_DAYS, 0):
@@ -126,9 +127,10 @@ def of_case(session: Session, case: Case) -> list[Commitment]:
     return list(session.scalars(select(Commitment).where(Commitment.case_id == case.id).order_by(Commitment.id)))
 
 
-def load(session: Session, actor: Actor, uid: str) -> Commitment:
-    """A commitment whose case this actor works on."""
-    found = session.scalar(select(Commitment).where(Commitment.uid == uid).with_for_update())
+def load(session: Session, actor: Actor, uid: str, *, lock: bool = True) -> Commitment:
+    """A commitment whose case this actor works on; a page that only shows it locks nothing."""
+    statement = select(Commitment).where(Commitment.uid == uid)
+    found = session.scalar(statement.with_for_update() if lock else statement)
     if found is None or actor.resident_id is not None or not access.may(actor, access.VIEW_FULL, found.case, session):
         raise NotFound("没有找到这项承诺。它可能不在您的单位，请从“承诺核查”重新进入。")
     return found
@@ -156,7 +158,7 @@ def check(session: Session, actor: Actor, one: Commitment, result: str, finding_
         errors["finding"] = "请写怎么核查的、看到什么。"
     today = clock.local_day(now())
     if result == "broken" and today <= one.due:
-        errors["result"] = f"还没有到期（{one.due.isoformat()}），到期以后才能记为没有兑现。"
+        errors["result"] = f"还没有到期（{say(one.due)}），到期以后才能记为没有兑现。"
     if errors:
         raise InvalidInput("还不能登记核查：" + "".join(errors.values()), errors)
     one.state, one.finding, one.checked_at, one.checked_by_id = result, finding, now(), actor.person_id
@@ -188,9 +190,10 @@ def _tell_approvers(session: Session, one: Commitment, actor: Actor) -> None:
         )
 
 
-def to_revoke(session: Session, one: Commitment) -> Certificate | None:
-    """The certificate that was given on a commitment that was then broken, while it is still in force."""
-    return certificates.of_case(session, one.case) if one.state == "broken" else None
+def to_revoke(session: Session, found: Sequence[Commitment]) -> dict[int, Certificate]:
+    """The certificates that were given on commitments that were then broken, while they are in force: by case."""
+    ids = [one.case_id for one in found if one.state == "broken"]
+    return certificates.of_cases(session, ids, selectinload(Certificate.places))
 
 
 @registry.requirement("no_commitment_broken_here")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
+from process.calendar_days import say
 from process.identity import IdNumber, today_in_china
 from services import children
 
@@ -59,7 +60,7 @@ def _migrant(values: Answers) -> dict[str, str]:
     if values.get("birth_date") and values.get("id_number"):
         born = IdNumber.parse(values["id_number"]).birth_date
         if born != _day(values, "birth_date"):
-            errors["birth_date"] = f"身份证号码显示的出生日期是 {born.isoformat()}，请核对。"
+            errors["birth_date"] = f"身份证号码显示的出生日期是{say(born)}，请核对。"
     return errors
 
 

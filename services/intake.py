@@ -20,7 +20,7 @@ from models.counter import CounterMatter, CounterVisit
 from process import engine
 from process.access import Actor
 from process.refusals import Forbidden, InvalidInput, NotFound, Refusal
-from services import actions, intake_agents, intake_hall
+from services import actions, intake_agents, intake_hall, materials
 from services.one_form import OneForm
 
 # A proposal: so many matters in one go; nobody brings more, and the screen stays readable.
@@ -346,6 +346,8 @@ def settle(session: Session, actor: Actor, case: Case) -> Outcome:
 
 def waits_for(case: Case) -> str:
     """Who is next, in a sentence the clerk can say to the visitor."""
+    if case.state == "submitted" and not materials.missing(case):
+        return "材料齐了，可以受理（F9）。"
     return {
         "submitted": "还没有受理：请看缺什么。",
         "accepted": "等审核。请后台审核的同事当场审，或交后台。",

@@ -16,6 +16,7 @@ from models.delegation import Letter
 from models.resident import Resident
 from process import clock
 from process.access import Actor
+from process.calendar_days import say
 from process.inputs import clean_text
 from process.refusals import InvalidInput, RequirementUnmet
 from process.words import N_
@@ -115,9 +116,9 @@ def require(letter: Letter | None, day: date, *, principal: int | None, power: s
     if principal is not None and letter.principal_id != principal:
         raise RequirementUnmet("委托书上的委托人不是这件的申请人，不能代办。请由申请人本人重新签委托书。")
     if day < letter.valid_from:
-        raise RequirementUnmet(f"委托书从{_day(letter.valid_from)}起才有效，请到时再办，或重新签委托书。")
+        raise RequirementUnmet(f"委托书从{say(letter.valid_from)}起才有效，请到时再办，或重新签委托书。")
     if not letter.entitles(day):
-        raise RequirementUnmet(f"委托书已于{_day(letter.valid_until)}到期，不能再代办。请让委托人重新签委托书。")
+        raise RequirementUnmet(f"委托书已于{say(letter.valid_until)}到期，不能再代办。请让委托人重新签委托书。")
     if power not in letter.powers:
         raise RequirementUnmet(f"委托书没有写明“{POWERS[power]}”的权限，不能代办。请让委托人重新签委托书并勾选这一项。")
 
@@ -142,7 +143,7 @@ def _until(value: Any, today: date, errors: dict[str, str]) -> date:
         errors["valid_until"] = "委托有效期请写成 2026-03-05 的样子，且必须存在"
         return usual
     if until < today:
-        errors["valid_until"] = f"委托有效期{_day(until)}已经过去，请填今天或以后的日期"
+        errors["valid_until"] = f"委托有效期{say(until)}已经过去，请填今天或以后的日期"
     elif until > today + timedelta(days=LONGEST_DAYS):
         errors["valid_until"] = "委托有效期最长一年，请填近一些的日期"
     return until
@@ -175,7 +176,3 @@ def _witnesses(
     elif principal and principal in plain:
         errors["witness_1" if plain[0] == principal else "witness_2"] = "委托人不能给自己作见证人，请另找一位"
     return tuple(names)
-
-
-def _day(day: date) -> str:
-    return f"{day.year}年{day.month}月{day.day}日"

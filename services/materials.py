@@ -15,7 +15,7 @@ from models.case import Case, Material
 from models.paper import Document
 from process import access, clock, journal, registry
 from process.access import Actor
-from process.calendar_days import CalendarMissing
+from process.calendar_days import CalendarMissing, say
 from process.inputs import MAX_SHEETS, clean_text
 from process.refusals import Forbidden, InvalidInput, RequirementUnmet
 from process.registry import Step
@@ -226,7 +226,7 @@ def why_too_late(session: Session, case: Case, due: date, today: date) -> str:
     """What is wrong with promising a paper for this day: after the decision is due, or in a year nobody can count in yet."""
     last = latest_promise(session, case, today)
     if last is not None and due > last:
-        return f"不能晚于承诺办结日期 {last.isoformat()}，请改早一些。"
+        return f"不能晚于承诺办结日期{say(last)}，请改早一些。"
     return without_calendar(session, due)
 
 

@@ -16,6 +16,7 @@ from models.content import Content
 from models.promise import OwedMaterial
 from process import access, clock, engine, journal, outbox, registry
 from process.access import Actor
+from process.calendar_days import say
 from process.inputs import clean_text
 from process.library import library
 from process.refusals import Forbidden, InvalidInput, NotAvailable, NotFound, RequirementUnmet
@@ -30,6 +31,7 @@ LAPSE = "promises.lapse"
 MOST_DAYS = 10
 # 容缺受理 as a record beside a case, or without one: it keeps no slots of its own.
 BESIDE = "deferred_acceptance"
+NOT_BROKEN = "没有逾期未补的容缺材料，不能据此终止办理。"
 # The steps by which a thing without slots learns that everything is there.
 SUPPLYING = ("supply", "supply_late")
 WAYS = {
@@ -309,10 +311,10 @@ def extend(session: Session, actor: Actor, line: OwedMaterial, due_text: str, re
     except ValueError:
         due, errors["due"] = today, "新的期限请写成 2026-03-05 的样子，且必须存在。"
     if "due" not in errors and due <= max(line.due, today - timedelta(days=1)):
-        errors["due"] = f"新的期限要晚于原来的 {line.due.isoformat()}，也不能早于今天。"
+        errors["due"] = f"新的期限要晚于原来的 {say(line.due)}，也不能早于今天。"
     last, named = _latest(session, thing, today)
     if "due" not in errors and last is not None and due > last:
-        errors["due"] = f"不能晚于{named} {last.isoformat()}，请改早一些。"
+        errors["due"] = f"不能晚于{named}{say(last)}，请改早一些。"
     elif "due" not in errors and (unknown := materials.without_calendar(session, due)):
         errors["due"] = f"新的期限{unknown}"
     if errors:
@@ -389,12 +391,19 @@ def lapse(session: Session, args: Mapping[str, Any]) -> bool:
     return True
 
 
+@registry.predicate("promise_broken", why=NOT_BROKEN)
+def promise_broken(session: Session, case: Case, actor: Actor) -> bool:
+    """Whether a promise has lapsed and the paper is still not here; most cases never owed anything, which costs no question."""
+    if materials.OWED not in (case.fields or {}):
+        return False
+    return any(line.state == "lapsed" and is_owed(line) for line in of_thing(session, case))
+
+
 @registry.requirement("promise_lapsed")
 def promise_lapsed(step: Step) -> None:
-    """Only a promise that was broken for good ends a case."""
-    lines = of_thing(step.session, step.content)
-    if not any(line.state == "lapsed" and is_owed(line) for line in lines):
-        raise RequirementUnmet("没有逾期未补的容缺材料，不能据此终止办理。")
+    """Only a promise that was broken for good ends a case; one begun by an older version of its process asks nothing before."""
+    if not promise_broken(step.session, step.content, step.actor):
+        raise RequirementUnmet(NOT_BROKEN)
     nothing_numbered(step.session, step.content.id)
 
 

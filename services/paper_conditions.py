@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from models.case import Case
 from models.paper import Certificate
 from process import clock, registry
+from process.calendar_days import say
 from process.identity import IdNumber, age_on
 from process.refusals import RequirementUnmet
 from process.registry import Step
@@ -103,7 +104,7 @@ def only_child_in_period(session: Session, case: Case, today: date) -> str | Non
     if first <= born <= last:
         return None
     return (
-        f"子女{_day(born)}出生，不在发证规定的{_day(first)}至{_day(last)}之间。"
+        f"子女{say(born)}出生，不在发证规定的{say(first)}至{say(last)}之间。"
         "请向申请人说明；申请人坚持申请的，办“不予受理”，出具书面决定。"
     )
 
@@ -135,7 +136,3 @@ def inquiry_answered(session: Session, case: Case, today: date) -> str | None:
     if waiting is None:
         return "还没有向保管记录的社区发调查函，请在办件的“文书和条件”里发函。"
     return f"调查函{waiting.number or ''}还没有答复，请等答复或催办。"
-
-
-def _day(day: date) -> str:
-    return f"{day.year}年{day.month}月{day.day}日"

@@ -17,6 +17,7 @@ from models.content import Content
 from models.payment import PaymentLine, PaymentList
 from process import access, clock, engine, journal, numbers
 from process.access import Actor
+from process.calendar_days import say
 from process.inputs import clean_text
 from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, NotFound
 from services import sheets
@@ -118,9 +119,10 @@ def lists(session: Session, actor: Actor, most: int = 50) -> list[PaymentList]:
     return list(session.scalars(select(PaymentList).where(mine).order_by(PaymentList.id.desc()).limit(most)))
 
 
-def load(session: Session, actor: Actor, uid: str) -> PaymentList:
-    """A list of one's own bank; for anybody else there is none."""
-    found = session.scalar(select(PaymentList).where(PaymentList.uid == uid).with_for_update())
+def load(session: Session, actor: Actor, uid: str, *, lock: bool = True) -> PaymentList:
+    """A list of one's own bank; for anybody else there is none. A page that only shows it locks nothing."""
+    statement = select(PaymentList).where(PaymentList.uid == uid)
+    found = session.scalar(statement.with_for_update() if lock else statement)
     if found is None or not actor.holds(ROLE, found.place_path):
         raise NotFound("没有找到这张发放清单。它可能不是贵行的，请从“发放清单”重新进入。")
     return found
@@ -154,7 +156,7 @@ def file_of(session: Session, actor: Actor, made: PaymentList) -> bytes:
 def settle(session: Session, actor: Actor, made: PaymentList, day_text: str, failed: Mapping[str, str]) -> None:
     """Registers the day on which all was paid; what did not arrive goes back to the federation with the bank's reason."""
     if made.paid_on is not None:
-        raise NotAvailable(f"清单 {made.number} 已登记在 {made.paid_on.isoformat()} 发放，不能再登记一次。")
+        raise NotAvailable(f"清单 {made.number} 已登记在{say(made.paid_on)}发放，不能再登记一次。")
     errors: dict[str, str] = {}
     today = clock.local_day(now())
     try:

@@ -8,14 +8,15 @@ from sqlalchemy.orm import Session
 from models.agency import Agency
 from models.case import Case
 from models.content import Content
-from process import engine, registry
+from process import clock, engine, registry
 from process.access import Actor
 from process.library import library
 from process.refusals import InvalidInput
 from process.registry import Step
-from services import generic, item_places
+from services import generic, item_places, successors
+from services.messages import colleagues
 
-TYPE = "site_survey"
+TYPE, SURVEYOR = "site_survey", "site_surveyor"
 OF_CASE, CASE_OF, OWING = "_surveys", "_for", "_survey_owing"
 SURVEYING = ("surveying", "surveying_running")
 
@@ -47,7 +48,7 @@ def survey_not_owing(session: Session, case: Case, actor: Actor) -> bool:
 def ask_survey(step: Step) -> None:
     """A thing of its own for the surveyor: place and question, nothing of the case or the person."""
     case: Case = step.content
-    unit = step.session.get(Agency, str(step.inputs.get("to_unit") or "")) or case.deciding_unit or case.place
+    unit = step.session.get(Agency, str(step.inputs.get("to_unit") or "")) or _at_home(case)
     survey = Content(fields={}, private={}, title="", search_text="")
     given = {"site": step.inputs["site"], "question": step.inputs["question"]}
     generic.write(step.session, survey, library.type(TYPE), given)
@@ -70,13 +71,29 @@ def ask_survey(step: Step) -> None:
     case.fields = {**(case.fields or {}), OF_CASE: made, OWING: step.from_state == "accepted_deferred"}
 
 
+def _at_home(case: Case) -> Agency:
+    """Who surveys where nobody else is named: the unit that decides."""
+    return case.deciding_unit or case.place
+
+
 @registry.requirement("survey_possible")
 def survey_possible(step: Step) -> None:
-    """A unit that exists; one in which nobody surveys is called back like any other survey."""
+    """A unit that is there today and has somebody who surveys: else the case would wait with its clock standing still."""
+    case, day = step.content, clock.local_day(step.at)
     named = step.inputs.get("to_unit")
-    unit = step.session.get(Agency, str(named)) if named else None
-    if named and unit is None:
+    unit = step.session.get(Agency, str(named)) if named else _at_home(case)
+    if unit is None:
         raise InvalidInput("没有找到勘查单位，请从单位列表中选择。", {"to_unit": "没有这个单位"})
+    if not unit.exists_on(day):
+        raise InvalidInput(
+            f"{successors.gone(step.session, unit, day)}，不能请它勘查。请改选现在办公的单位。",
+            {"to_unit": "单位已停止办公"},
+        )
+    if not colleagues.with_role(step.session, SURVEYOR, unit):
+        raise InvalidInput(
+            f"{unit.name}没有勘查人员，派过去没人去看。请在“勘查单位”里选有勘查人员的单位，或请管理员先给{unit.name}设这个岗位。",
+            {"to_unit": "没有勘查人员"},
+        )
 
 
 @registry.effect("bring_finding")

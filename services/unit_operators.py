@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -18,13 +18,14 @@ from models.person import Person
 from models.work_unit import WorkUnit, WorkUnitFiling, WorkUnitOperator
 from process import clock, registry
 from process.access import Actor
+from process.calendar_days import say
 from process.inputs import clean_text
 from process.refusals import Forbidden, InvalidInput, NotAvailable, NotFound
 from process.registry import Step
 from services import actions, case_routing, files, work_units
 
 # A proposal: a letter of a unit holds a year at most, then it is looked at again.
-LONGEST_DAYS = 366
+LONGEST_DAYS, USUAL = 366, timedelta(days=365)
 # What an operator may still do after the delegation: say how the service was.
 STILL_OPEN = frozenset({"rate"})
 
@@ -65,6 +66,8 @@ def name(
         errors["until"] = "结束日期早于开始日期"
     elif until is not None and (until - since).days > LONGEST_DAYS:
         errors["until"] = "一次委托最长一年，到期再委托"
+    # Nobody names for ever by leaving a box empty.
+    until = until or since + USUAL
     words = ""
     try:
         words = clean_text(reason, 200)
@@ -110,7 +113,7 @@ def end(session: Session, actor: Actor, unit: WorkUnit, uid: str, reason: str) -
     if one is None:
         raise NotFound("没有找到这份委托，请刷新后再看。")
     if one.ended_at is not None:
-        raise NotAvailable(f"这份委托已于{work_units.day_words(clock.local_day(one.ended_at))}结束，不用再结束。")
+        raise NotAvailable(f"这份委托已于{say(clock.local_day(one.ended_at))}结束，不用再结束。")
     try:
         words = clean_text(reason, 200)
     except ValueError as problem:
@@ -156,16 +159,14 @@ def require(unit: WorkUnit, actor: Actor, code: str) -> WorkUnitOperator | None:
     if one is None or actor.acting_for is not None:
         raise Forbidden(f"您不是{unit.name}的经办人，不能以它的名义办业务。请{who}先在“单位网上业务”里委托您。")
     if one.ended_at is not None:
-        ended = work_units.day_words(clock.local_day(one.ended_at))
+        ended = say(clock.local_day(one.ended_at))
         raise Forbidden(
             f"{unit.name}对您的委托已于{ended}结束（{one.end_reason}），不能再以它的名义办。请{who}重新委托。"
         )
     if one.until is not None and one.until < day:
-        raise Forbidden(
-            f"{unit.name}对您的委托已于{work_units.day_words(one.until)}到期，不能再以它的名义办。请{who}重新委托。"
-        )
+        raise Forbidden(f"{unit.name}对您的委托已于{say(one.until)}到期，不能再以它的名义办。请{who}重新委托。")
     if day < one.since:
-        raise Forbidden(f"{unit.name}对您的委托从{work_units.day_words(one.since)}起才有效，请到时再办。")
+        raise Forbidden(f"{unit.name}对您的委托从{say(one.since)}起才有效，请到时再办。")
     if code not in one.functions:
         known = catalogue.items()
         what = "、".join(known[c].name for c in one.functions if c in known)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -18,6 +17,7 @@ from models.person import Person
 from models.work_unit import WorkUnit, WorkUnitFiling, WorkUnitOperator
 from process import access, journal
 from process.access import Actor
+from process.calendar_days import say
 from process.clock import local_day
 from process.inputs import clean_text
 from process.refusals import Forbidden, InvalidInput, NotAvailable, NotFound
@@ -145,7 +145,7 @@ def require_open(unit: WorkUnit) -> None:
     """A unit that was struck off acts no more."""
     if unit.closed_at is not None:
         raise NotAvailable(
-            f"{unit.name}已于{day_words(local_day(unit.closed_at))}注销（{unit.close_reason}），不能再以它的名义办。"
+            f"{unit.name}已于{say(local_day(unit.closed_at))}注销（{unit.close_reason}），不能再以它的名义办。"
             "已经申报的件照常办到底。"
         )
 
@@ -185,10 +185,6 @@ def cases_of(session: Session, unit: WorkUnit) -> Sequence[Case]:
     return session.scalars(
         statement.where(WorkUnitFiling.unit_id == unit.id).order_by(Case.id.desc()).limit(LISTED)
     ).all()
-
-
-def day_words(day: date) -> str:
-    return f"{day.year}年{day.month}月{day.day}日"
 
 
 def account(session: Session, username: str, name: str) -> Person:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_required
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from blueprints import present, timeline
 from blueprints.cases.bp import bp
@@ -19,7 +21,8 @@ from blueprints.context import current_actor, db_session, for_whom, load_or_404
 from models.base import now
 from models.case import Case
 from models.commitment import Commitment
-from process import access, clock, engine
+from models.paper import Certificate
+from process import access, clock, engine, guards
 from process.masking import mask_name
 from process.refusals import Forbidden, Refusal
 from process.words import N_
@@ -109,24 +112,40 @@ def listed() -> ResponseReturnValue:
         statement = statement.where(Commitment.state == "open", Commitment.due <= today)
     elif chosen != "all":
         statement = statement.where(Commitment.state == chosen)
+    case = joinedload(Commitment.case)
+    statement = statement.options(
+        case.joinedload(Case.applicant),
+        case.joinedload(Case.place),
+        case.selectinload(Case.places),
+        case.selectinload(Case.people),
+        joinedload(Commitment.made_by),
+        joinedload(Commitment.checked_by),
+    )
     found = list(session.scalars(statement.order_by(Commitment.due, Commitment.id).limit(PAGE + 1)))
     return render_template(
         "cases/commitments.html",
-        rows=[_line(one) for one in found[:PAGE]],
+        rows=_lines(found[:PAGE]),
         more=len(found) > PAGE,
         chosen=chosen,
         filters={key: _(word) for key, word in FILTERS.items()},
     )
 
 
-def _line(one: Commitment) -> Any:
-    session, actor, today = db_session(), current_actor(), clock.local_day(now())
+def _lines(found: Sequence[Commitment]) -> list[Any]:
+    """What may be done about the broken ones is read for the whole list at once."""
+    session = db_session()
+    certificates = commitments.to_revoke(session, found)
+    guards.prefetch(session, [*(one.case for one in found if one.state == "broken"), *certificates.values()])
+    return [_line(one, certificates.get(one.case_id) if one.state == "broken" else None) for one in found]
+
+
+def _line(one: Commitment, revoke: Certificate | None) -> Any:
+    actor, today = current_actor(), clock.local_day(now())
     left = (one.due - today).days
     tone = {"kept": "done", "broken": "late", "ended": "waiting"}.get(one.state, "needs" if left <= 7 else "running")
     word = _(commitments.STATES[one.state])
     if one.state == "open":
         word = _("还有 %(n)s 天", n=left) if left > 0 else _("今天到期") if not left else _("已过 %(n)s 天", n=-left)
-    revoke = commitments.to_revoke(session, one)
     may_void = revoke is not None and "void" in {t.id for t in engine.available(revoke, actor)}
     ending = "end_commitment" in {t.id for t in engine.available(one.case, actor)} if one.state == "broken" else False
     return SimpleNamespace(
@@ -163,9 +182,9 @@ def commitment(uid: str) -> ResponseReturnValue:
     """Kept or not, and what was seen."""
     _staff_only()
     session, actor = db_session(), current_actor()
-    one = commitments.load(session, actor, uid)
+    one = commitments.load(session, actor, uid, lock=request.method == "POST")
     if request.method == "GET":
-        return render_template("cases/commitment.html", c=_line(one), typed={}, problem="", errors={})
+        return render_template("cases/commitment.html", c=_lines([one])[0], typed={}, problem="", errors={})
     try:
         with session.begin_nested():
             commitments.check(session, actor, one, request.form.get("result", ""), request.form.get("finding", ""))
@@ -173,7 +192,7 @@ def commitment(uid: str) -> ResponseReturnValue:
         if refusal.status != 422:
             raise
         session.expire_all()
-        line = _line(commitments.load(session, actor, uid))
+        line = _lines([commitments.load(session, actor, uid, lock=False)])[0]
         return render_template(
             "cases/commitment.html", c=line, typed=request.form, problem=refusal.detail, errors=refusal.errors
         ), 422

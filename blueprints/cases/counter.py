@@ -23,10 +23,8 @@ from models.resident import Resident
 from process import journal
 from process.numbers import CHINA
 from process.refusals import Forbidden, InvalidInput, Refusal
-from services import data_sharing, files, intake, intake_agents, materials, on_record, point_items, residents
+from services import data_sharing, files, intake, materials, on_record, point_items, residents
 
-PERSON = ("applicant_id_number", "applicant_name", "applicant_phone", "applicant_address")
-AGENT = tuple(f"agent_{name}" for name in (*intake_agents.FIELDS, "letter"))
 ENDPOINTS = frozenset(
     f"cases.{name}"
     for name in ("new", "file", "look", "keep_draft", "drop_draft", "share", "visit", "visit_step", "call")
@@ -152,7 +150,7 @@ def file() -> ResponseReturnValue:
     one = view.one_form_of(session, request.form)
     resident = _resident(request.form.get("applicant_id_number", ""))
     form, left_out = view.form_of(one, request.form, resident)
-    person = {name: request.form.get(name, "") for name in PERSON}
+    person = {name: request.form.get(name, "") for name in view.PERSON}
     try:
         _require_choice(one, person)
         _all_listed(one)
@@ -168,7 +166,7 @@ def file() -> ResponseReturnValue:
                 person,
                 {**posted(form), **_answered(one, left_out)},
                 _brought(one),
-                {name: request.form.get(name, "") for name in AGENT},
+                {name: request.form.get(name, "") for name in view.AGENT},
                 [field.short_name for field in form],
             )
             for case in cases:
@@ -324,5 +322,7 @@ def _screen(
         groups=view.groups(session, actor, page["chosen_codes"]),
         unit=actor.unit_name,
         parked=[view.parked(one) for one in waiting],
+        # A browser keeps every box of a form it gets back, but never a file.
+        scans_lost=refusal is not None and any(one.filename for one in request.files.values()),
         **page,
     ), status

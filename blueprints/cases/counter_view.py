@@ -36,7 +36,7 @@ from services.one_form import OneForm, Slot
 from services.one_thing import filing
 
 PERSON = ("applicant_id_number", "applicant_name", "applicant_phone", "applicant_address")
-AGENT = ("agent_name", "agent_id_number", "agent_phone", "agent_relation", "agent_until", "agent_letter")
+AGENT = ("agent_id_number", "agent_name", "agent_relation", "agent_phone", "agent_until", "agent_letter")
 LAST_CASES = 5
 # What was asked when a box was typed into travels with the draft under this name: asked.<box>=<title>.
 ASKED = "asked."
@@ -204,7 +204,7 @@ def carried(one: OneForm, form: FlaskForm, typed: Any) -> list[tuple[str, str]]:
 
 
 def place_errors(refusal: Refusal, form: FlaskForm | None, left_out: dict[str, str]) -> list[dict[str, str]]:
-    """Each message beside the box it is about; a known answer is mended where the person stands."""
+    """Each message beside the box it is about, in the order of the page; a known answer is mended where the person stands."""
     found = []
     for name, message in refusal.errors.items():
         field = left_out.get(name, name)
@@ -216,6 +216,9 @@ def place_errors(refusal: Refusal, form: FlaskForm | None, left_out: dict[str, s
         if form is not None and field in form:
             form[field].errors = [*form[field].errors, message]
         found.append({"field": field, "message": message})
+    order = [*PERSON, *AGENT, "item", *(form._fields if form is not None else ())]
+    place = {field: number for number, field in enumerate(order)}
+    found.sort(key=lambda error: place.get(error["field"], len(place)))
     return found or [{"field": "", "message": refusal.detail}]
 
 

@@ -97,7 +97,7 @@ def make() -> ResponseReturnValue:
 @bp.get("/subsidies/payments/<uid>", endpoint="payment_list")
 @login_required
 def show(uid: str) -> ResponseReturnValue:
-    return _page(payments.load(db_session(), current_actor(), uid))
+    return _page(payments.load(db_session(), current_actor(), uid, lock=False))
 
 
 def _page(made: PaymentList, refusal: Refusal | None = None) -> str:
@@ -149,6 +149,6 @@ def settle(uid: str) -> ResponseReturnValue:
         if refusal.status not in (409, 422):
             raise
         session.expire_all()
-        return _page(payments.load(session, actor, uid), refusal), refusal.status
+        return _page(payments.load(session, actor, uid, lock=False), refusal), refusal.status
     flash(_("清单 %(number)s 已登记发放。没发成的已退回区残联。", number=made.number), "success")
     return redirect(url_for("cases.payment_list", uid=uid), 303)

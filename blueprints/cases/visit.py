@@ -150,17 +150,17 @@ def _row(case: Case) -> Any:
         carry_url=url_for("delegations.new", case=case.uid) if carried else None,
         acceptable="accept" in allowed and complete and not carried,
         settle=instant and complete and bool({"accept", "review", "approve", "issue"} & allowed.keys()) and not carried,
-        waits=intake.waits_for(case) if instant and case.closed_at is None else "",
+        waits=intake.waits_for(case) if instant and not carried and case.closed_at is None else "",
         steps=steps,
         notice=papers_letters.notice_text(case, defects) if defects else "",
         came=[(m.name, m.source_words) for m in case.materials if m.source_words],
         papers_url=url_for("content.show", uid=case.uid) + "#papers",
-        minutes=_minutes(case),
+        took=_took(case),
     )
 
 
-def _minutes(case: Case) -> int | None:
+def _took(case: Case) -> str:
     """From filing to issue, for what is issued."""
     if case.filed_at is None or case.issued_at is None:
-        return None
-    return max(1, round((case.issued_at - case.filed_at).total_seconds() / 60))
+        return ""
+    return present.lasted(max(1.0, (case.issued_at - case.filed_at).total_seconds() / 60))

@@ -17,8 +17,9 @@ from blueprints.grid.forms import Box
 from blueprints.hall.bp import bp, hall_for, kept
 from blueprints.hall.desk import _day, items_of
 from models.agency import Agency
+from process.library import library
 from process.refusals import NotFound, Refusal
-from services import grid_rights, jurisdiction, leaders, opening, point_items
+from services import generic, grid_rights, jurisdiction, leaders, opening, point_items
 from services.hall import tables
 
 # How the hours of a day are told: shut, as on a working day, or written out.
@@ -155,6 +156,8 @@ def leader_log(place_id: str) -> ResponseReturnValue:
         since=request.args.get("since") or since.isoformat(),
         until=request.args.get("until") or until.isoformat(),
         wrong=wrong,
-        new_url=url_for("generic.new", type_id=leaders.TYPE),
+        new_url=url_for("generic.new", type_id=leaders.TYPE)
+        if generic.may_start(actor, library.type(leaders.TYPE))
+        else None,
         is_hall=tables.hall_of(session, agency.id) is not None,
     )

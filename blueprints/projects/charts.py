@@ -41,6 +41,7 @@ def charts() -> ResponseReturnValue:
         tabs=tabs(current_actor(), "projects.charts"),
         district=district,
         charts=[(one, service.saving(service.approving(one))) for one in found],
+        examples=any(one.illustrative for one in found),
     )
 
 
@@ -121,6 +122,32 @@ def chart_limit(key: str) -> ResponseReturnValue:
         crumbs=[(_("标准流程图"), url_for("projects.charts")), (found.name, _back(key))],
         refusal=refusal,
         intro=_("已经列好清单的项目不变。"),
+    )
+
+
+@bp.route("/charts/<key>/own", methods=["GET", "POST"])
+@login_required
+def chart_own(key: str) -> ResponseReturnValue:
+    """去掉“示例”: from now on the chart counts as the office's own."""
+    district, found = _kept(key)
+    session, actor, refusal = db_session(), current_actor(), None
+    if request.method == "POST":
+        made, refusal = forms.attempt(lambda: service.make_own(session, actor, district, key, request.form))
+        if refusal is None and made is not None:
+            flash(_("第 %(n)s 版已执行，不再标“示例”。", n=made.number), "success")
+            return redirect(_back(key), 303)
+    boxes = [
+        Box("sure", _("事项、部门、天数和先后已逐项核对，是本单位的"), "checkbox", False, required=False),
+        *_change_boxes(found),
+    ]
+    return forms.page(
+        _("核实为本单位的：%(name)s", name=found.name),
+        boxes,
+        submit=_("发布新版，去掉“示例”"),
+        back=_back(key),
+        crumbs=[(_("标准流程图"), url_for("projects.charts")), (found.name, _back(key))],
+        refusal=refusal,
+        intro=_("随系统带的流程图是编的：来源只写了有多少项，没有写名称、天数和先后。请先改成本单位的，再核实。"),
     )
 
 

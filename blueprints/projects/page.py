@@ -74,6 +74,8 @@ def show(uid: str) -> ResponseReturnValue:
         liaison=liaison,
         may_hand_over=people.may_hand_over(content, actor),
         stages=_stages(content, everything, chart, actor) if everything else [],
+        # What was not done by then counts for nothing any more: a plan of it would say 0 days.
+        given_up=content.state == ending.GIVEN_UP,
         saving=charts.saving([row for row in everything if not row.after_works]),
         example=chart.illustrative,
         pictures=_pictures(everything, chart),

@@ -74,6 +74,7 @@ def change(place_id: str, uid: str) -> ResponseReturnValue:
 
 def _form(agency: Agency, one: Terminal | None, refusal: object) -> ResponseReturnValue:
     back = url_for("terminals.index", place_id=agency.id)
+    choices = [(item.code, name_of(catalogue.item(item.code))) for item in terminals.fileable(db_session())]
     boxes = [
         Box("name", _("终端的名称"), value=one.name if one else "", attrs={"maxlength": 60}),
         Box(
@@ -81,9 +82,11 @@ def _form(agency: Agency, one: Terminal | None, refusal: object) -> ResponseRetu
             _("可以在这台终端申报的事项"),
             "boxes",
             list(one.items) if one else [],
-            [(item.code, name_of(catalogue.item(item.code))) for item in terminals.fileable(db_session())],
+            choices,
             required=False,
-            description=_("只列开通了“自助终端”渠道的事项；都不勾，终端只能查进度。"),
+            description=_("只列开通了“自助终端”渠道的事项；都不勾，终端只能查进度。")
+            if choices
+            else _("还没有事项开通“自助终端”渠道，终端现在只能查进度。请目录管理员在事项的渠道里开通后，再来勾选。"),
         ),
     ]
     return forms.page(

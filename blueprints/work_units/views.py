@@ -35,7 +35,7 @@ class NameForm(FlaskForm):
     person_name = StringField(_l("经办人姓名"), [Asked()])
     functions = SelectMultipleField(_l("委托办哪些业务"), [Asked()], validate_choice=False)
     since = DateField(_l("从哪一天起"), description=_l("不填就从今天起。"))
-    until = DateField(_l("到哪一天止"), description=_l("当天仍有效，最长一年；不填就一直到您结束为止。"))
+    until = DateField(_l("到哪一天止"), description=_l("当天仍有效，最长一年；不填就是一年。随时可以提前结束。"))
     reason = StringField(_l("委托的原因"), [Asked()], description=_l("例如：劳资专员换人。"))
 
 

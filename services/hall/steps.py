@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from models.agency import Agency
 from models.base import now
 from models.content import Content
-from models.hall import AT_COUNTER, BOOKED, CALLED, DONE, HELD, LEFT, MISSED, SERVING, WAITING, HallCounter, HallTicket
+from models.hall import AT_COUNTER, BOOKED, CALLED, DONE, HELD, LEFT, MISSED, SERVING, WAITING, HallTicket
 from models.resident import Resident
 from process import clock, numbers, registry
 from process.access import Actor
@@ -337,8 +337,3 @@ def _stretch(step: Step, one: HallTicket, kind: str | None) -> None:
         person_id=person if at_counter else None,
     )
     tables.turned(step.session, one.hall_id)
-
-
-def sitting(counter: HallCounter) -> str:
-    """Who sits there, for refusals."""
-    return counter.person.name if counter.person is not None else "没有人"

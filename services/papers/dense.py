@@ -76,11 +76,6 @@ def _opened(family: str, weight: int) -> uharfbuzz.Face | None:
     return None
 
 
-def forget() -> None:
-    """The office has changed its faces."""
-    _opened.cache_clear()
-
-
 def _clean(original: Any) -> Any:
     def clean(self: Any, to_unicode: dict[int, str], hinting: bool) -> None:
         face = _opened(self.family, int(self.weight)) if to_unicode else None

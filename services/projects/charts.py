@@ -19,7 +19,7 @@ from models.project import DROPPED, ProjectChart
 from process import access, journal
 from process.access import Actor
 from process.inputs import clean_text
-from process.refusals import Conflict, Forbidden, InvalidInput, NotFound
+from process.refusals import Conflict, Forbidden, InvalidInput, NotAvailable, NotFound
 
 ADMIN = "system_admin"
 LONGEST_DAYS, MOST_ROWS = 200, 80
@@ -180,6 +180,16 @@ def remove_row(
     if not rows:
         raise InvalidInput("流程图至少要有一项，这是最后一项，不能去掉。")
     return _release(session, actor, district, replace(chart, rows=rows), given)
+
+
+def make_own(session: Session, actor: Actor, district: Agency, key: str, given: Mapping[str, Any]) -> ProjectChart:
+    """Somebody answers for it that the chart is the office's own by now: it is not called an example any more."""
+    chart = in_force(session, district.id, key)
+    if not chart.illustrative:
+        raise NotAvailable("这张流程图已经核实为本单位的，不用再办。")
+    if given.get("sure") not in ("y", True, "on"):
+        raise InvalidInput("请先逐项核对，再勾选“已逐项核对”。", {"sure": "请核对后勾选"})
+    return _release(session, actor, district, replace(chart, illustrative=False), given)
 
 
 def _sorted(chart: Chart, rows: Sequence[ChartRow]) -> tuple[ChartRow, ...]:

@@ -16,6 +16,7 @@ from models.content import Content
 from models.project import CANCELLED, DONE, HELD, OPEN, PLANNED, REFUSED, RUNNING, ProjectMeeting, ProjectRow
 from process import clock, engine, journal, tasks
 from process.access import Actor
+from process.calendar_days import say
 from process.inputs import clean_text
 from process.refusals import Forbidden, InvalidInput, NotAvailable, RequirementUnmet
 from process.words import N_
@@ -113,7 +114,7 @@ def hold(session: Session, actor: Actor, meeting: ProjectMeeting, given: Mapping
         raise NotAvailable(f"第 {meeting.number} 次会审{STATES[meeting.state]}，不能再登记。请刷新后再看。")
     today = clock.local_day(now())
     if meeting.held_on > today:
-        raise RequirementUnmet(f"会审约在 {meeting.held_on.isoformat()}，还没有开，不能登记结论。改期请先取消再约。")
+        raise RequirementUnmet(f"会审约在{say(meeting.held_on)}，还没有开，不能登记结论。改期请先取消再约。")
     errors: dict[str, str] = {}
     attendees = read_attendees(given, errors, required=True)
     conclusion = read_text(given, "conclusion", 2000, errors, "请填写会审结论")

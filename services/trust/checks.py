@@ -16,6 +16,7 @@ from models.paper import Certificate, Paper
 from models.trust import PaperCheck
 from process import access
 from process.access import Actor
+from process.calendar_days import say
 from process.clock import local_day
 from process.masking import mask_name
 from process.numbers import CHINA
@@ -131,7 +132,7 @@ def _said(paper: Paper) -> Answer | None:
         state = {"voided": VOID, "replaced": REPLACED}.get(content.state, state)
     if state == VALID and until is not None and local_day(now()) > until:
         state = EXPIRED
-    return Answer(state, paper.number or "", paper.title, _words(day), name, agency, _words(until) if until else "")
+    return Answer(state, paper.number or "", paper.title, say(day), name, agency, say(until) if until else "")
 
 
 def _holder(paper: Paper) -> str:
@@ -179,10 +180,6 @@ def _as_day(value: object) -> date | None:
         return datetime.fromisoformat(value).date() if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def _words(day: date) -> str:
-    return f"{day.year}年{day.month}月{day.day}日"
 
 
 # --- On record

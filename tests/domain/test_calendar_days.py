@@ -117,7 +117,7 @@ def test_year_without_calendar_is_said_not_guessed() -> None:
 
 def test_days_left_counts_down_to_zero_and_below() -> None:
     due = date(2026, 11, 25)
-    assert [CALENDAR.days_left(date(2026, 11, d), due) for d in (20, 23, 25, 26)] == [3, 2, 0, -1]
+    assert [CALENDAR.working_days_between(date(2026, 11, d), due) for d in (20, 23, 25, 26)] == [3, 2, 0, -1]
 
 
 def test_entered_days_win_over_the_week() -> None:

@@ -17,8 +17,9 @@ from models.paper import Certificate, Paper
 from process import engine
 from process.clock import local_day
 from services import broken, commitments, files, papers_out
+from tests.exits.test_trips_read import statements
 from tests.pages.test_handbook import text_of, work
-from tests.services.fertility import ALL, opened, ticks
+from tests.services.fertility import ALL, approved, opened, ticks
 
 BOOKLET = "女方居民户口簿（首页、本人页）"
 CONDITION = "开工前完成水土保持方案"
@@ -177,6 +178,31 @@ def test_broken_before_the_certificate_nothing_is_issued(session, actor, client_
         assert done.status_code == 303
     session.expire_all()
     assert session.get(Case, case.id).state == "refused"
+
+
+def test_a_longer_list_asks_the_database_no_more(session, actor, client_as, item):
+    """What the approver may do about each broken one is read for the whole list at once."""
+    approver, asked = client_as("approver"), {}
+    for wanted in (2, 5):
+        while session.query(Commitment).count() < wanted:
+            case = approved(session, actor)
+            case.fields = {**case.fields, commitments.MADE: [CONDITION]}
+            today = local_day(now())
+            made = {"due": today - timedelta(days=1), "state": "broken", "broken_on": today}
+            taker = actor("window.clerk").person_id
+            session.add(
+                Commitment(
+                    case_id=case.id, district=case.district, subject=CONDITION, words=WORDS, made_by_id=taker, **made
+                )
+            )
+            session.commit()
+        pages: list[str] = []
+        approver.get("/commitments?show=broken")
+        session.expunge_all()
+        asked[wanted] = statements(session, lambda: pages.append(approver.get("/commitments?show=broken").text))  # noqa: B023
+        assert pages[0].count("撤销证照") + pages[0].count("终止办理") >= wanted
+    # One for each certificate: whether a correction of it waits.
+    assert asked[5] <= asked[2] + 3, asked
 
 
 @pytest.mark.parametrize(

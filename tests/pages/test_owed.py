@@ -90,7 +90,7 @@ def test_one_extension_then_the_promise_is_broken_and_blocks_the_next(session, a
     refused = window.post(f"/cases/{again.uid}/defer", data={**dates, "promise": "1"})
     assert refused.status_code == 422 and "不能再容缺受理" in refused.text
     with pytest.raises(RequirementUnmet, match="没有逾期未补"):
-        owed.promise_lapsed(type("Step", (), {"session": session, "content": again})())  # type: ignore[arg-type]
+        owed.promise_lapsed(type("Step", (), {"session": session, "content": again, "actor": actor("approver")})())  # type: ignore[arg-type]
 
 
 def test_a_critical_paper_is_never_deferred(session, actor, client_as):
@@ -134,11 +134,15 @@ def test_an_approved_case_ends_too_when_the_promise_was_broken(session, actor, c
     engine.fire(case, "approve", actor("approver"))
     session.commit()
     approver = client_as("approver")
+    assert "end_owed" not in {t.id for t in engine.available(case, actor("approver"))}, (
+        "not offered while the day is to come"
+    )
     early = approver.post(f"/c/{case.uid}/do/end_owed", data={"comment": "户口簿没有补"})
     assert early.status_code in (409, 422) and "没有逾期未补" in early.text
     for line in lines.values():
         with at_time(clock.end_of(line.due)):
             owed.lapse(session, {"owed_id": line.id, "due": line.due.isoformat()})
+    assert "end_owed" in {t.id for t in engine.available(case, actor("approver"))}
     card = session.scalars(select(Certificate).where(Certificate.case_id == case.id)).one()
     engine.fire(card, "number", actor("issuer"))
     session.commit()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
+from models.agency import Agency
+from models.base import now
 from models.case import Case, ServiceItem
 from models.content import Content
 from models.item_place import ItemSetting
@@ -82,3 +86,33 @@ def test_a_survey_nobody_waits_for_is_called_back(session, actor, client_as, sur
     survey = session.scalars(select(Content).where(Content.type == "site_survey")).one()
     assert survey.state == "recalled" and session.get(Case, case.id).state == "accepted"
     assert survey.number not in client_as("surveyor").get("/desk/").text
+
+
+def test_a_unit_in_which_nobody_surveys_is_not_asked(session, actor, client_as):
+    """The case does not wait, with its clock standing still, for somebody who does not exist; what was typed stays."""
+    runs(session, False)
+    case = accepted(session, actor)
+    session.commit()
+    reviewer = client_as("reviewer")
+    there = {**ASKED, "to_unit": "dx-c02"}
+    refused = reviewer.post(f"/c/{case.uid}/do/survey", data=there)
+    assert refused.status_code == 422 and "没有勘查人员" in refused.text and "请管理员先给" in refused.text
+    assert ASKED["site"] in refused.text and ASKED["question"] in refused.text
+    session.rollback()
+    assert session.get(Case, case.id).state == "accepted"
+    assert session.scalars(select(Content).where(Content.type == "site_survey")).all() == []
+    post(session, "other.surveyor", "site_surveyor", "dx-c02")
+    asked = reviewer.post(f"/c/{case.uid}/do/survey", data=there)
+    assert asked.status_code == 303, asked.text[-800:]
+
+
+def test_a_unit_that_is_closed_is_not_asked(session, actor, client_as, surveyor):
+    runs(session, False)
+    case = accepted(session, actor)
+    post(session, "other.surveyor", "site_surveyor", "dx-c02")
+    session.get_one(Agency, "dx-c02").valid_to = clock.local_day(now()) - timedelta(days=1)
+    session.commit()
+    refused = client_as("reviewer").post(f"/c/{case.uid}/do/survey", data={**ASKED, "to_unit": "dx-c02"})
+    assert refused.status_code == 422 and "已停止办公" in refused.text
+    session.rollback()
+    assert session.get(Case, case.id).state == "accepted"

@@ -254,6 +254,18 @@ def test_dates_hold_and_every_wrong_letter_is_told_by_its_box(session, client_as
 
 
 @pytest.mark.req("S3-18")
+def test_an_empty_end_means_a_year_not_for_ever(session, client_as, actor, unit, colleagues):
+    head, today = client_as("resident"), clock.local_day(now())
+    assert "不填就是一年" in head.get(f"/units/{unit.uid}/operators/new").text
+    since = today + timedelta(2)
+    assert head.post(f"/units/{unit.uid}/operators/new", data=letter(since=str(since), until="")).status_code == 303
+    session.expire_all()
+    assert session.scalars(select(WorkUnitOperator)).one().until == since + timedelta(365)
+    with at_time(now() + timedelta(368)), pytest.raises(Forbidden, match="到期，不能再以它的名义办"):
+        unit_operators.begin(session, actor("li.op"), unit, "pf_seal_account", "online_pc")
+
+
+@pytest.mark.req("S3-18")
 def test_another_units_address_is_not_there_and_nobody_goes_past_the_unit(session, client_as, actor, unit, colleagues):
     stranger = client_as("stranger")
     one = "A" * 22

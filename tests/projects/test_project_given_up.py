@@ -66,6 +66,7 @@ def test_the_manager_gives_it_up_and_everything_beneath_it_ends(street: Street, 
     assert "业主改在外地落户" in message.text and project.number in message.text
     page = street.page("manager", uid)
     assert "终止" in page and "不再办" in page and "/step/" not in page
+    assert "没有办完的事项不再办" in page and "并联办 0 个" not in page and "0 不涉及" not in page
     again = street.step("manager", uid, "give_up", comment="再来")
     assert again.status_code in (403, 409)
     assert project.number not in street.by("manager").get("/projects/").text

@@ -386,6 +386,30 @@ def test_an_administrator_changes_the_chart_by_a_page_and_old_lists_stay(street:
     assert "再压缩" in street.by("manager").get("/projects/charts/enterprise").text
 
 
+@pytest.mark.req("S4-28")
+def test_a_chart_is_an_example_until_an_administrator_says_that_it_is_the_offices_own(street: Street) -> None:
+    page, own, mark = "/projects/charts/enterprise", "/projects/charts/enterprise/own", "示例：天数和先后按编出来的"
+    assert "核实为本单位的" in street.by("admin").get(page).text
+    # Who reads the charts sees that it is invented and cannot say otherwise.
+    assert mark in street.by("manager").get(page).text and own not in street.by("manager").get(page).text
+    assert street.post("manager", own, sure="y", change="核实").status_code == 404
+    unsure = street.post("admin", own, change="逐项核对过")
+    assert unsure.status_code == 422 and "请先逐项核对" in unsure.text and "逐项核对过" in unsure.text
+    silent = street.post("admin", own, sure="y")
+    assert silent.status_code == 422 and "请写明这一版改了什么" in silent.text
+    before = charts.in_force(street.session, "xiacheng", "enterprise")
+    assert before.illustrative
+    assert street.post("admin", own, sure="y", change="逐项核对过", number="0").status_code == 303
+    chart = charts.in_force(street.session, "xiacheng", "enterprise")
+    assert (chart.illustrative, chart.number, chart.rows) == (False, 1, before.rows)
+    assert mark not in street.by("manager").get(page).text and own not in street.by("admin").get(page).text
+    again = street.post("admin", own, sure="y", change="再来")
+    assert again.status_code == 409 and "不用再办" in again.text
+    # A change afterwards does not make it an example again.
+    assert street.post("admin", "/projects/charts/enterprise/limit", limit="48", change="压缩").status_code == 303
+    assert not charts.in_force(street.session, "xiacheng", "enterprise").illustrative
+
+
 @pytest.mark.req("S4-27")
 def test_the_six_rules_of_each_town_are_written_checked_and_what_lacks_is_seen(street: Street) -> None:
     first = street.by("reform").get("/projects/six").text
