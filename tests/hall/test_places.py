@@ -69,6 +69,9 @@ def test_a_leader_at_the_window_and_what_was_handled_and_solved(session, client_
     assert "带头办了一件老年卡" in page and "复印机在二楼" in page and "0/1" in page and "裘振华" in page
     leader.post(f"/c/{turns[1].uid}/do/solve", data={"solution": "搬到一楼"})
     assert "1/1" in leader.get(f"/hall/{HALL}/leaders").text
+    # Whoever may plan one is shown the way, nobody else.
+    assert "/t/leader_duty/new" in client_as("window.clerk").get(f"/hall/{HALL}/leaders").text
+    assert "/t/leader_duty/new" not in client_as("lobby.manager").get(f"/hall/{HALL}/leaders").text
 
 
 @pytest.mark.req("S1-03")

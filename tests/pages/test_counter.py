@@ -342,3 +342,38 @@ def test_files_go_into_their_slot_and_only_for_people_of_the_case(app, session, 
             and slots["marriage_certificate"].provided
             and not slots["wife_id_card"].provided
         )
+
+
+def test_mistakes_are_listed_as_the_boxes_stand_on_the_page(client_as):
+    """Person, answers, papers; and only a scan that was sent has to be chosen again."""
+    clerk = client_as("window.clerk")
+    wrong = {
+        **ANSWERS,
+        "item": ITEM,
+        "applicant_id_number": "110105199003072316",
+        "applicant_name": "",
+        "husband_name": "",
+        "marriage_date": "",
+    }
+    answer = clerk.post("/counter", data=wrong)
+    assert answer.status_code == 422 and "扫描件请重新选" not in answer.text
+    fields = re.findall(r'<li><a href="#([^"]+)">', answer.text)
+    placed = [answer.text.index(f'id="{field}"') for field in fields]
+    assert len(fields) >= 3 and placed == sorted(placed), fields
+    assert fields.index("applicant_name") < fields.index("husband_name") < fields.index("marriage_date")
+    scanned = clerk.post(
+        "/counter", data={**wrong, "m-marriage_certificate-file": photo()}, content_type="multipart/form-data"
+    )
+    assert scanned.status_code == 422 and "扫描件请重新选" in scanned.text
+
+
+def test_the_visit_says_whether_something_lacks(client_as):
+    """With every paper ticked the next key is 受理; nobody is sent to look for what is not missing."""
+    clerk = client_as("window.clerk")
+    whole = clerk.post("/counter", data={**WIFE_TYPED, **ANSWERS, **TICKS})
+    page = clerk.get(whole.headers["Location"]).text
+    assert "材料齐了，可以受理（F9）" in page and "请看缺什么" not in page
+    ticks = {name: value for name, value in TICKS.items() if "marriage" not in name}
+    lacking = client_as("window.clerk").post("/counter", data={**WIFE_TYPED, **ANSWERS, **ticks})
+    page = clerk.get(lacking.headers["Location"]).text
+    assert "请看缺什么" in page and "材料齐了" not in page
