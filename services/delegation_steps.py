@@ -364,10 +364,16 @@ def take_result_in(step: Step) -> None:
         engine.follow(step, ticket.home_visit, "result_ready")
 
 
+def _way(step: Step) -> str:
+    """How it reached the resident; where nobody says so, what was fetched at a home goes back there."""
+    brought = step.content.home_visit_id or (step.cause is not None and step.cause.content.type == "errand")
+    return step.inputs.get("way") or (DOOR if brought else "station")
+
+
 @registry.requirement("door_signed")
 def door_signed(step: Step) -> None:
     """Brought to the door: the receipt is signed there, so that nobody has to come and sign."""
-    if step.inputs.get("way") == DOOR and step.cause is None and not step.inputs.get("signature"):
+    if _way(step) == DOOR and step.cause is None and not step.inputs.get("signature"):
         raise InvalidInput(
             "送上门的，请签收人当面在手机上签名；本人不在家的，写明签收人并请其签名。",
             {"signature": "请签收人当面签名"},
@@ -382,9 +388,7 @@ def deliver_result(step: Step) -> None:
     if step.inputs.get("signature"):
         document = files.store_signature(step.session, ticket, step.actor, step.inputs["signature"], "签收人签名")
         step.details["signature"] = document.uid
-    way = step.inputs.get("way") or (
-        DOOR if ticket.home_visit_id or (step.cause and step.cause.content.type == "errand") else "station"
-    )
+    way = _way(step)
     step.details["way"] = way
     ticket.fields = {**(ticket.fields or {}), "delivered_way": way, "delivered_by": step.actor.name}
     point, case = successors.result_place(ticket), ticket.case

@@ -108,6 +108,9 @@ def test_the_whole_story_of_a_senior_card(session: Session, actor: As) -> None:
     assert (ticket.state, visit.state) == ("handed_over", "result_ready")
     assert card.holder_unit_id == "dx-c01"
 
+    with pytest.raises(InvalidInput, match="当面在手机上签名"), session.begin_nested():
+        engine.fire(ticket, "deliver", leader)
+    session.refresh(ticket)
     engine.fire(visit, "deliver", leader, inputs={"signature": drawn(), "collector": "女儿 沈惠珍"})
     assert (visit.state, ticket.state, case.state) == ("delivered", "delivered", "delivered")
     assert custody.originals_out(case) == [] and card.holder_unit_id is None
