@@ -215,7 +215,7 @@ def _refusal(occasion: Occasion) -> dict[str, Any]:
     return {
         **addressed(occasion),
         "reason": str(inputs.get("comment") or ""),
-        "basis": str(inputs.get("basis") or "") or _basis(session, occasion.content),
+        "basis": str(inputs.get("basis") or "") or f"{_basis(session, occasion.content)}。",
         "appeal": appeal(session, writing_unit(occasion)),
     }
 

@@ -10,7 +10,7 @@ from models.base import now
 from models.content import Content
 from models.paper import Paper
 from models.project import HELD, ProjectMeeting
-from process import access, clock, journal
+from process import access, journal
 from process.access import Actor
 from process.refusals import Forbidden, NotAvailable, RequirementUnmet
 from services import papers_out
@@ -52,7 +52,7 @@ def joint_minute(occasion: Occasion) -> dict[str, Any] | None:
                 "department": side.name,
                 "answer": signing.ANSWERS.get(side.answer, ""),
                 "person": side.by,
-                "at": f"{side.at.astimezone(clock.CHINA):%Y-%m-%d %H:%M}" if side.at is not None else "",
+                "at": side.at,
                 "words": side.reason,
             }
             for side in signing.sides(occasion.session, meeting)

@@ -74,7 +74,7 @@ def test_each_department_signs_and_the_paper_shows_who_and_when(street: Street) 
     signed = {line["department"]: line for line in paper.data["signatures"]}
     first, second = signed["下城区自然资源局"], signed["下城区发展和改革局"]
     assert (first["answer"], first["person"], first["words"]) == ("确认", "示例resources", "")
-    assert first["at"].startswith("2026-03-05 10:00")
+    assert first["at"].startswith("2026-03-05T10:00")
     assert (second["answer"], second["words"]) == ("有异议", "会上说的是先批一期")
     # What was made stays as it was signed.
     late = sign(street, "development", meeting, answer="confirmed")
