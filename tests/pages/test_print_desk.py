@@ -146,6 +146,12 @@ def test_blanks_are_counted_from_the_box_to_the_card(session, actor, client_as):
         issuer.post("/print/blanks", data=STOCK | {"verb": "spoil", "first": "A0002", "reason": "受潮"}).status_code
         == 303
     )
+    unsaid = issuer.post("/print/blanks", data=STOCK | {"verb": "spoil", "first": "A0003", "reason": ""})
+    session.rollback()
+    assert unsaid.status_code == 422 and "请写明" in unsaid.text
+    assert "（领入、作废、退回时必填）" in unsaid.text and "（发放时必填）" in unsaid.text, (
+        "the page says when it is needed"
+    )
     assert client_as("neighbour.clerk").post("/print/blanks", data=STOCK | {"first": "B1"}).status_code == 404
     chosen = overprinted(session, actor, 2)
     few = issuer.post("/print/batches", data={"uid": uids(chosen), "fields_only": "1", "first_serial": "A0006"})
