@@ -60,6 +60,8 @@ class GlyphStore:
             if "glyf" not in font or "fvar" in font:
                 raise NotPreparable(f"字体 {name} 不是静态 TrueType 字体")
             reader, head, hhea = font.reader, font["head"], font["hhea"]
+            # Any names will do here, and to find the real ones takes as long as all the rest.
+            font.setGlyphOrder([f"g{number}" for number in range(font["maxp"].numGlyphs)])
             self.upem: int = head.unitsPerEm
             corners = (head.xMin, head.yMin, head.xMax, head.yMax)
             self.box = " ".join(str(self._thousandth(value)) for value in corners).encode()

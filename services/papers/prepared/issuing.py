@@ -140,8 +140,8 @@ def warm() -> None:
 
     for paper in load_all().values():
         prepared = issuer().prepared(paper)
-        for arrangement in prepared.arrangements.values() if prepared is not None else ():
-            arrangement.composer.warm()
+        if prepared is not None:
+            prepared.warm()
 
 
 def render(paper: Paper, data: dict[str, Any], *, verify_url: str | None, demo: bool) -> bytes:

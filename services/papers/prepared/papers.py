@@ -298,6 +298,11 @@ class PreparedPaper:
                 count += self._load(file, parts)
         return count
 
+    def warm(self) -> None:
+        """Opens the faces for rare characters before a copy asks for them."""
+        for arrangement in self.arrangements.values():
+            arrangement.composer.warm()
+
     def load_news(self) -> bool:
         """Whether another process has prepared something meanwhile, which is known now; asks the disk one question."""
         return self._changed() != self._listed and self.load() > 0
