@@ -33,7 +33,7 @@ def show(uid: str) -> ResponseReturnValue:
     definition = library.of(content, session)
     full = access.may(actor, access.VIEW_FULL, content)
     everything = list(tables.rows(session, content)) if full or _watches(actor) else []
-    chart = charts.in_force(session, content.district, charts.key_of(content))
+    chart = charts.drawn_from(session, content)
     carries = tables.works_on(content, actor)
     pause = clocks.stands(session, content)
     liaison = steps.handler_phone(session, content)

@@ -38,6 +38,25 @@ def in_force(session: Session, district: str, key: str) -> Chart:
     return shipped.from_body(key, last.number, last.body) if last is not None else shipped.charts()[key]
 
 
+def drawn_from(session: Session, content: Content) -> Chart:
+    """The version a project's list was drawn from, whatever holds by now; the one in force while there is no list yet."""
+    key, _slash, number = str((content.fields or {}).get("chart_version") or "").partition("/")
+    if number == "0" and key in shipped.charts():
+        return shipped.charts()[key]
+    made = session.scalar(
+        select(ProjectChart).where(
+            ProjectChart.district == content.district,
+            ProjectChart.key == key,
+            ProjectChart.number == (int(number) if number.isdecimal() else 0),
+        )
+    )
+    return (
+        shipped.from_body(key, made.number, made.body)
+        if made is not None
+        else in_force(session, content.district, key_of(content))
+    )
+
+
 def versions(session: Session, district: str, key: str) -> Sequence[ProjectChart]:
     """What the office has put in force, newest first."""
     return session.scalars(

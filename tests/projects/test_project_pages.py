@@ -399,12 +399,16 @@ def test_a_chart_is_an_example_until_an_administrator_says_that_it_is_the_office
     assert silent.status_code == 422 and "请写明这一版改了什么" in silent.text
     before = charts.in_force(street.session, "xiacheng", "enterprise")
     assert before.illustrative
+    old = street.listed()
     assert street.post("admin", own, sure="y", change="逐项核对过", number="0").status_code == 303
     chart = charts.in_force(street.session, "xiacheng", "enterprise")
     assert (chart.illustrative, chart.number, chart.rows) == (False, 1, before.rows)
     assert mark not in street.by("manager").get(page).text and own not in street.by("admin").get(page).text
     again = street.post("admin", own, sure="y", change="再来")
     assert again.status_code == 409 and "不用再办" in again.text
+    # A list that was drawn from the example says so for good; one drawn from now on does not.
+    assert mark in street.page("manager", old)
+    assert mark not in street.page("manager", street.listed(name="第二个项目"))
     # A change afterwards does not make it an example again.
     assert street.post("admin", "/projects/charts/enterprise/limit", limit="48", change="压缩").status_code == 303
     assert not charts.in_force(street.session, "xiacheng", "enterprise").illustrative
