@@ -56,7 +56,7 @@ def problem(status: int, slug: str, title: str, detail: str, errors: Mapping[str
     return response
 
 
-def page(status: int, title: str, detail: str, errors: Mapping[str, str] | None = None) -> tuple[str, int]:
+def page(status: int, detail: str, errors: Mapping[str, str] | None = None) -> tuple[str, int]:
     template = f"errors/{status}.html"
     names = current_app.jinja_env.list_templates(filter_func=lambda name: name == template)
     listed = [{"field": "", "message": message} for message in (errors or {}).values()]
@@ -64,14 +64,14 @@ def page(status: int, title: str, detail: str, errors: Mapping[str, str] | None 
         request.referrer if request.method == "POST" and (request.referrer or "").startswith(request.host_url) else None
     )
     return render_template(
-        names[0] if names else "errors/422.html", title=title, detail=detail, errors=listed, back_url=back
+        names[0] if names else "errors/422.html", detail=detail, errors=listed, back_url=back
     ), status
 
 
 def _answer(status: int, slug: str, title: str, detail: str, errors: Mapping[str, str] | None = None) -> Any:
     db.session.rollback()
     transactions.settle(db.session())
-    return problem(status, slug, title, detail, errors) if wants_json() else page(status, title, detail, errors)
+    return problem(status, slug, title, detail, errors) if wants_json() else page(status, detail, errors)
 
 
 def _refused(refusal: Refusal) -> Any:

@@ -258,14 +258,19 @@ def nothing_owed(step: Step) -> None:
     require_nothing_owed(step.session, step.content)
 
 
+def promised_day(case: Case) -> str:
+    """Until when what is owed was promised, in words; nothing while nothing was deferred."""
+    due = (case.fields or {}).get(OWED, {}).get("due", "")
+    return say(date.fromisoformat(due)) if due else ""
+
+
 def require_nothing_owed(session: Session, case: Case) -> None:
     """The result stays here until every deferred paper has come."""
     note_uploads(session, case)
     lacking = owed(case)
     if lacking:
-        due = (case.fields or {}).get(OWED, {}).get("due", "")
         raise RequirementUnmet(
-            f"容缺的材料还没有补齐：{'、'.join(m.name for m in lacking)}（承诺 {due} 前补齐），补齐后才能发证。"
+            f"容缺的材料还没有补齐：{'、'.join(m.name for m in lacking)}（承诺{promised_day(case)}前补齐），补齐后才能发证。"
             "请登记补来的材料。"
         )
 

@@ -22,6 +22,7 @@ from models.paper import Certificate
 from models.resident import Resident
 from process import access, clock, registry
 from process.access import Actor
+from process.calendar_days import say
 from process.identity import IdNumber
 from process.refusals import InvalidInput, NotFound
 from process.registry import Step
@@ -220,13 +221,12 @@ def obstacle(session: Session, row: Outgoing) -> str:
         who = row.gone_by.name if row.gone_by else "同事"
         if at is None:
             return f"{name}已经交出，不能再交。"
-        day = "" if at.date() == clock.local_day(now()) else f"{at.year}年{at.month}月{at.day}日 "
+        day = "" if at.date() == clock.local_day(now()) else f"{say(at)} "
         return f"{name}已由{who}于 {day}{at:%H:%M} 交出，不能再交。"
     lacking = materials.owed(case)
     if lacking:
-        due = (case.fields or {}).get(materials.OWED, {}).get("due", "")
         names = "、".join(m.name for m in lacking)
-        return f"{name}还欠{names}（承诺 {due} 前补齐），补齐、发证后才能交。"
+        return f"{name}还欠{names}（承诺{materials.promised_day(case)}前补齐），补齐、发证后才能交。"
     if row.state == MAKING:
         return f"{name}还没有发证，请先发证再交。"
     if row.state == DROPPED:
