@@ -160,11 +160,13 @@ def _thread(session: Session, content: Content, actor: Actor, full: bool, inside
 
 def _composer(content: Content, actor: Actor, full: bool, insider: bool) -> SimpleNamespace | None:
     own = actor.resident_id is not None and actor.resident_id == content.applicant_id
-    if not (full or own or insider):
+    # Nobody waits for what has no applicant: there is nobody to write to, only colleagues.
+    can_message = (full or own) and content.applicant_id is not None and content.type != SUB_TICKET
+    if not can_message and not insider:
         return None
     return SimpleNamespace(
         url=url_for("content.note", uid=content.uid),
-        can_message=(full or own) and content.type != SUB_TICKET,
+        can_message=can_message,
         can_note=insider,
         own=own,
         contact_url=url_for("messages.contact", uid=content.uid)
