@@ -96,8 +96,7 @@ def require_trained(profile: CourierProfile | None, at: datetime, who: str, fiel
     until = profile.trained_until
     if until < clock.local_day(at):
         raise RequirementUnmet(
-            f"{who}的跑腿工培训已于{say(until)}到期。请参加复训，由代办站登记新日期；"
-            "手上的任务可以继续送完。",
+            f"{who}的跑腿工培训已于{say(until)}到期。请参加复训，由代办站登记新日期；手上的任务可以继续送完。",
             {field: "培训已到期"},
         )
 
