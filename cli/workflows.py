@@ -11,7 +11,7 @@ import click
 from flask.cli import AppGroup
 
 from cli import plain, sentence, stop
-from process import drawing, plone_reader, plone_xml, trial
+from process import content_types, drawing, plone_reader, plone_xml, trial
 from process import library as shelf
 from process.definition import Definition
 from process.parsing import parse
@@ -68,7 +68,7 @@ def _check_file(path: Path) -> str:
         return f"{path}: Plone process {plone.id} is right ({size}){told}"
     data = shelf.read_yaml(path)
     if isinstance(data, dict) and "workflow" in data and "states" not in data:
-        return f"{path}: type {shelf._type(data, path.name, vocabulary()).id} is right"
+        return f"{path}: type {content_types.read(data, path.name, vocabulary()).id} is right"
     if path.name == "policy.yaml":
         return f"{path}: is read with the whole folder, run `process check` without a path"
     found = parse(data, path.name, vocabulary())
