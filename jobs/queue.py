@@ -35,7 +35,9 @@ def lying(connection: Redis, name: str) -> set[int]:
     """The rows whose bell no worker has heard yet."""
     found = set()
     for job_id in connection.lrange(queue(connection, name).key, 0, -1):
-        number = job_id.decode().split("-")[1:2]
+        # A connection that decodes answers with text.
+        text = job_id.decode() if isinstance(job_id, bytes) else job_id
+        number = text.split("-")[1:2]
         if number and number[0].isdigit():
             found.add(int(number[0]))
     return found
