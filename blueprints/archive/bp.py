@@ -104,5 +104,4 @@ def gone(error: FileNotFoundError) -> ResponseReturnValue:
     detail = _("这个文件的内容已经不在系统里：可能已按规定销毁，经过和校验值仍在。没有销毁过的，请管理员从备份恢复。")
     if errors.wants_json():
         return errors.problem(410, "gone", _("文件已不在"), detail)
-    body, _status = errors.page(410, _("文件已不在"), detail)
-    return body, 410
+    return errors.page(410, detail)

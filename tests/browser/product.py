@@ -205,10 +205,16 @@ class Person:
 
     def see(self, name: str, *words: str, shot: bool = True) -> None:
         """The page is quiet, fits the screen, can be used by everybody, and says these words."""
-        page = self.page
-        text = " ".join(page.locator("body").inner_text().split())
-        for word in words:
-            assert word in text, f"{page.url}: {word!r} is missing on {name}: {text[:900]}"
+        page, until = self.page, time.monotonic() + 60
+        while True:
+            # A busy machine may still be reading the page that was asked for.
+            text = " ".join(page.locator("body").inner_text().split())
+            missing = [word for word in words if word not in text]
+            if not missing or time.monotonic() > until:
+                break
+            page.wait_for_timeout(100)
+        assert not missing, f"{page.url}: {missing} missing on {name}: {text[:900]}"
+        page.wait_for_load_state()
         assert self.complaints == [], self.complaints
         sizes = page.evaluate("[document.scrollingElement.scrollWidth, window.innerWidth]")
         assert sizes[0] <= sizes[1], f"{name} at {page.url} is {sizes[0]} px wide on a screen of {sizes[1]}"

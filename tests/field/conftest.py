@@ -136,7 +136,8 @@ class Handset:
         self.open()
 
     def open(self) -> None:
-        self.page.goto("/field/")
+        # Open is what its user sees, not when the browser has put its last file away.
+        self.page.goto("/field/", wait_until="commit")
         self.page.locator("main h1").wait_for()
 
     def sign_in(self, username: str) -> None:
