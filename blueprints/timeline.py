@@ -238,15 +238,8 @@ def _words(
     session: Session, content: Content, actor: Actor, kind: str, limit: int, *, insider: bool
 ) -> list[dict[str, Any]]:
     """What was said, to the resident or among colleagues."""
-    notes = session.scalars(
-        select(Note)
-        .where(Note.content_id == content.id)
-        .options(joinedload(Note.author))
-        .order_by(Note.id.desc())
-        .limit(limit)
-    )
     found = []
-    for note in notes:
+    for note in _newest(session, content, Note, Note.author, limit):
         note_kind = "note" if note.audience == "internal" else "message"
         if kind and kind != note_kind:
             continue
@@ -257,17 +250,16 @@ def _words(
 
 
 def _documents(session: Session, content: Content, limit: int) -> list[dict[str, Any]]:
-    documents = session.scalars(
-        select(Document)
-        .where(Document.content_id == content.id)
-        .options(joinedload(Document.uploaded_by))
-        .order_by(Document.id.desc())
-        .limit(limit)
-    )
     return [
         _line(one.created_at, one.uploaded_by, gettext("上传 %(name)s", name=one.filename), "document")
-        for one in documents
+        for one in _newest(session, content, Document, Document.uploaded_by, limit)
     ]
+
+
+def _newest(session: Session, content: Content, model: Any, who: Any, limit: int) -> Any:
+    """The latest rows of this kind that lie with the thing, each with the person `who` names."""
+    mine = select(model).where(model.content_id == content.id).options(joinedload(who))
+    return session.scalars(mine.order_by(model.id.desc()).limit(limit))
 
 
 def _note_title(note: Note) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -15,7 +17,9 @@ from blueprints.projects.bp import bp, tabs
 from blueprints.projects.lists import staff_only
 from catalogue import projects as shipped
 from models.agency import Agency
+from models.project import ProjectChart
 from process.refusals import NotFound
+from process.words import N_
 from services import field_choices
 from services.projects import charts as service
 from services.projects import drawing
@@ -99,28 +103,54 @@ def _change_boxes(chart: shipped.Chart) -> list[Box]:
     ]
 
 
+FOLLOWED = N_("第 %(n)s 版已执行，以后列清单的项目按它。")
+
+
+def _changing(
+    key: str,
+    chart: shipped.Chart,
+    act: Callable[[], ProjectChart],
+    title: str,
+    boxes: Sequence[Box],
+    submit: str,
+    *,
+    intro: str = "",
+    said: str = FOLLOWED,
+) -> ResponseReturnValue:
+    """The boxes and what the new version changes; `said` names it by its number once it is in force."""
+    refusal = None
+    if request.method == "POST":
+        made, refusal = forms.attempt(act)
+        if refusal is None and made is not None:
+            flash(_(said, n=made.number), "success")
+            return redirect(_back(key), 303)
+    return forms.page(
+        title,
+        [*boxes, *_change_boxes(chart)],
+        submit=submit,
+        back=_back(key),
+        crumbs=[(_("标准流程图"), url_for("projects.charts")), (chart.name, _back(key))],
+        refusal=refusal,
+        intro=intro,
+    )
+
+
 @bp.route("/charts/<key>/limit", methods=["GET", "POST"])
 @login_required
 def chart_limit(key: str) -> ResponseReturnValue:
     """The days of this kind of project."""
     district, found = _kept(key)
-    session, actor, refusal = db_session(), current_actor(), None
-    if request.method == "POST":
-        made, refusal = forms.attempt(lambda: service.change_limit(session, actor, district, key, request.form))
-        if refusal is None and made is not None:
-            flash(_("第 %(n)s 版已执行，以后列清单的项目按它。", n=made.number), "success")
-            return redirect(_back(key), 303)
-    boxes = [
-        Box("limit", _("审批时限（工作日）"), "number", found.limit, cls="field--short", attrs={"min": 1, "max": 200}),
-        *_change_boxes(found),
-    ]
-    return forms.page(
+    session, actor = db_session(), current_actor()
+    days = Box(
+        "limit", _("审批时限（工作日）"), "number", found.limit, cls="field--short", attrs={"min": 1, "max": 200}
+    )
+    return _changing(
+        key,
+        found,
+        lambda: service.change_limit(session, actor, district, key, request.form),
         _("改时限：%(name)s", name=found.name),
-        boxes,
-        submit=_("发布新版"),
-        back=_back(key),
-        crumbs=[(_("标准流程图"), url_for("projects.charts")), (found.name, _back(key))],
-        refusal=refusal,
+        [days],
+        _("发布新版"),
         intro=_("已经列好清单的项目不变。"),
     )
 
@@ -130,24 +160,17 @@ def chart_limit(key: str) -> ResponseReturnValue:
 def chart_own(key: str) -> ResponseReturnValue:
     """去掉“示例”: from now on the chart counts as the office's own."""
     district, found = _kept(key)
-    session, actor, refusal = db_session(), current_actor(), None
-    if request.method == "POST":
-        made, refusal = forms.attempt(lambda: service.make_own(session, actor, district, key, request.form))
-        if refusal is None and made is not None:
-            flash(_("第 %(n)s 版已执行，不再标“示例”。", n=made.number), "success")
-            return redirect(_back(key), 303)
-    boxes = [
-        Box("sure", _("事项、部门、天数和先后已逐项核对，是本单位的"), "checkbox", False, required=False),
-        *_change_boxes(found),
-    ]
-    return forms.page(
+    session, actor = db_session(), current_actor()
+    sure = Box("sure", _("事项、部门、天数和先后已逐项核对，是本单位的"), "checkbox", False, required=False)
+    return _changing(
+        key,
+        found,
+        lambda: service.make_own(session, actor, district, key, request.form),
         _("核实为本单位的：%(name)s", name=found.name),
-        boxes,
-        submit=_("发布新版，去掉“示例”"),
-        back=_back(key),
-        crumbs=[(_("标准流程图"), url_for("projects.charts")), (found.name, _back(key))],
-        refusal=refusal,
+        [sure],
+        _("发布新版，去掉“示例”"),
         intro=_("随系统带的流程图是编的：来源只写了有多少项，没有写名称、天数和先后。请先改成本单位的，再核实。"),
+        said=N_("第 %(n)s 版已执行，不再标“示例”。"),
     )
 
 
@@ -157,15 +180,10 @@ def chart_own(key: str) -> ResponseReturnValue:
 def chart_row(key: str, row: str) -> ResponseReturnValue:
     """One row: new, changed."""
     district, found = _kept(key)
-    session, actor, refusal = db_session(), current_actor(), None
+    session, actor = db_session(), current_actor()
     old = next((one for one in found.rows if one.key == row), None)
     if row and old is None:
         raise NotFound()
-    if request.method == "POST":
-        made, refusal = forms.attempt(lambda: service.save_row(session, actor, district, key, row, request.form))
-        if refusal is None and made is not None:
-            flash(_("第 %(n)s 版已执行，以后列清单的项目按它。", n=made.number), "success")
-            return redirect(_back(key), 303)
     units = [("", _("不是本系统的单位")), *field_choices.agencies(session, actor)]
     boxes = [
         Box("name", _("事项"), value=old.name if old else "", attrs={"maxlength": 60}),
@@ -207,15 +225,14 @@ def chart_row(key: str, row: str) -> ResponseReturnValue:
             attrs={"maxlength": 20},
         ),
         Box("commit", _("业主承诺备案可以代替"), "checkbox", old.commit if old else False, required=False),
-        *_change_boxes(found),
     ]
-    return forms.page(
+    return _changing(
+        key,
+        found,
+        lambda: service.save_row(session, actor, district, key, row, request.form),
         _("改事项：%(name)s", name=old.name) if old else _("加事项"),
         boxes,
-        submit=_("发布新版"),
-        back=_back(key),
-        crumbs=[(_("标准流程图"), url_for("projects.charts")), (found.name, _back(key))],
-        refusal=refusal,
+        _("发布新版"),
     )
 
 
@@ -224,21 +241,16 @@ def chart_row(key: str, row: str) -> ResponseReturnValue:
 def chart_remove(key: str, row: str) -> ResponseReturnValue:
     """One row taken out."""
     district, found = _kept(key)
-    session, actor, refusal = db_session(), current_actor(), None
+    session, actor = db_session(), current_actor()
     old = next((one for one in found.rows if one.key == row), None)
     if old is None:
         raise NotFound()
-    if request.method == "POST":
-        made, refusal = forms.attempt(lambda: service.remove_row(session, actor, district, key, row, request.form))
-        if refusal is None and made is not None:
-            flash(_("第 %(n)s 版已执行，以后列清单的项目按它。", n=made.number), "success")
-            return redirect(_back(key), 303)
-    return forms.page(
+    return _changing(
+        key,
+        found,
+        lambda: service.remove_row(session, actor, district, key, row, request.form),
         _("去掉事项：%(name)s", name=old.name),
-        _change_boxes(found),
-        submit=_("去掉并发布新版"),
-        back=_back(key),
-        crumbs=[(_("标准流程图"), url_for("projects.charts")), (found.name, _back(key))],
-        refusal=refusal,
+        [],
+        _("去掉并发布新版"),
         intro=_("等它的事项改为等它前面的事项。"),
     )
